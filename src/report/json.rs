@@ -1,0 +1,211 @@
+//! Everything that was found, as one JSON object; the README documents it.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::reason;
+use crate::{
+    certificate::{Description, Fields},
+    evidence::{Probe, User, Witness},
+    jamf_aad::JamfAad,
+    login_keychain::{LoginKeychain, WorkplaceJoinCertificate},
+    state::{Assessment, Finding},
+    timestamp::Timestamp,
+};
+
+/// Grows when a key goes or changes its meaning; a new key does not count.
+const SCHEMA: u32 = 1;
+
+/// The assessment as an indented JSON object. The order of the keys is fixed.
+///
+/// # Errors
+/// None in practice: the object holds nothing that JSON cannot express.
+pub fn json(assessment: &Assessment<'_>) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&Report::from(assessment))
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    schema: u32,
+    state: Option<&'static str>,
+    undetermined: Option<String>,
+    user: UserReport<'a>,
+    workplace_join: Option<WorkplaceJoin<'a>>,
+    keychain: KeychainReport<'a>,
+    jamf_aad: JamfAadReport,
+    findings: Vec<FindingReport<'a>>,
+}
+
+#[derive(Serialize)]
+struct UserReport<'a> {
+    name: Option<&'a str>,
+    uid: Option<u32>,
+    home: String,
+    source: &'static str,
+}
+
+#[derive(Serialize)]
+struct WorkplaceJoin<'a> {
+    storage: &'static str,
+    device_id: Option<&'a str>,
+    tenant_id: Option<&'a str>,
+    user_principal_name: Option<&'a str>,
+    certificate: Option<CertificateReport<'a>>,
+}
+
+#[derive(Serialize)]
+struct CertificateReport<'a> {
+    #[serde(flatten)]
+    fields: &'a Fields,
+    not_before: String,
+    not_after: String,
+}
+
+#[derive(Serialize)]
+struct KeychainReport<'a> {
+    path: String,
+    status: &'static str,
+    certificates: Option<usize>,
+    private_keys: Option<usize>,
+    identities: Option<usize>,
+    workplace_join_certificates: Option<Vec<WorkplaceJoinCertificateReport<'a>>>,
+}
+
+#[derive(Serialize)]
+struct WorkplaceJoinCertificateReport<'a> {
+    device_id: Option<&'a str>,
+    tenant_id: Option<&'a str>,
+    certificate: Option<CertificateReport<'a>>,
+    has_private_key: bool,
+}
+
+#[derive(Serialize)]
+struct JamfAadReport {
+    path: String,
+    status: &'static str,
+    have_an_azure_id: Option<bool>,
+    last_token: Option<String>,
+}
+
+#[derive(Serialize)]
+struct FindingReport<'a> {
+    code: &'static str,
+    severity: &'static str,
+    message: &'a str,
+    remedy: &'static str,
+}
+
+impl<'a> From<&'a Assessment<'_>> for Report<'a> {
+    fn from(assessment: &'a Assessment<'_>) -> Self {
+        let Assessment { state, findings, evidence } = assessment;
+        Self {
+            schema: SCHEMA,
+            state: state.ok().map(|state| state.as_str()),
+            undetermined: state.err().map(|undetermined| reason(&undetermined)),
+            user: UserReport::from(&evidence.user),
+            workplace_join: evidence.login_keychain.probe.found().and_then(workplace_join),
+            keychain: KeychainReport::from(&evidence.login_keychain),
+            jamf_aad: JamfAadReport::from(&evidence.jamf_aad),
+            findings: findings.iter().map(FindingReport::from).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a User> for UserReport<'a> {
+    fn from(user: &'a User) -> Self {
+        Self { name: user.name.as_deref(), uid: user.uid, home: text(&user.home), source: user.source.as_str() }
+    }
+}
+
+fn workplace_join(found: &LoginKeychain) -> Option<WorkplaceJoin<'_>> {
+    let description = found.workplace_join_identity()?.description.as_ref();
+    Some(WorkplaceJoin {
+        storage: "login-keychain",
+        device_id: description.and_then(|it| it.device_id.as_deref()),
+        tenant_id: description.and_then(|it| it.tenant_id.as_deref()),
+        user_principal_name: found.details.as_ref().and_then(|details| details.user_principal_name.as_deref()),
+        certificate: description.map(CertificateReport::from),
+    })
+}
+
+impl<'a> From<&'a Description> for CertificateReport<'a> {
+    fn from(description: &'a Description) -> Self {
+        Self {
+            fields: &description.fields,
+            not_before: description.not_before.to_string(),
+            not_after: description.not_after.to_string(),
+        }
+    }
+}
+
+impl<'a> From<&'a Witness<LoginKeychain>> for KeychainReport<'a> {
+    fn from(keychain: &'a Witness<LoginKeychain>) -> Self {
+        let found = keychain.probe.found();
+        Self {
+            path: text(&keychain.path),
+            status: match &keychain.probe {
+                Probe::Unreadable(cause) if cause.is_damage() => "damaged",
+                probe => status(probe),
+            },
+            certificates: found.map(|found| found.certificates),
+            private_keys: found.map(|found| found.private_keys),
+            identities: found.map(|found| found.identities),
+            workplace_join_certificates: found.map(|found| found.workplace_join.iter().map(Into::into).collect()),
+        }
+    }
+}
+
+impl<'a> From<&'a WorkplaceJoinCertificate> for WorkplaceJoinCertificateReport<'a> {
+    fn from(certificate: &'a WorkplaceJoinCertificate) -> Self {
+        let description = certificate.description.as_ref();
+        Self {
+            device_id: description.and_then(|it| it.device_id.as_deref()),
+            tenant_id: description.and_then(|it| it.tenant_id.as_deref()),
+            certificate: description.map(CertificateReport::from),
+            has_private_key: certificate.has_private_key,
+        }
+    }
+}
+
+impl From<&Witness<JamfAad>> for JamfAadReport {
+    fn from(plist: &Witness<JamfAad>) -> Self {
+        let (have_an_azure_id, last_token) = match plist.probe.found() {
+            Some(JamfAad::Parsed { have_an_azure_id, last_token }) => (have_an_azure_id.as_bool(), *last_token),
+            Some(JamfAad::Unparsable(_)) | None => (None, None),
+        };
+        Self {
+            path: text(&plist.path),
+            status: match &plist.probe {
+                Probe::Found(JamfAad::Unparsable(_)) => "unparsable",
+                probe => status(probe),
+            },
+            have_an_azure_id,
+            last_token: last_token.as_ref().map(Timestamp::to_string),
+        }
+    }
+}
+
+impl<'a> From<&'a Finding> for FindingReport<'a> {
+    fn from(finding: &'a Finding) -> Self {
+        Self {
+            code: finding.code.as_str(),
+            severity: finding.code.severity().as_str(),
+            message: &finding.message,
+            remedy: finding.code.remedy(),
+        }
+    }
+}
+
+const fn status<T>(probe: &Probe<T>) -> &'static str {
+    match probe {
+        Probe::Found(_) => "found",
+        Probe::Absent => "absent",
+        Probe::Unreadable(_) => "unreadable",
+        Probe::NotAsked => "not-asked",
+    }
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

@@ -1,0 +1,294 @@
+//! Findings: what else is worth telling beside the state. They never change it.
+
+use std::path::Path;
+
+use crate::{
+    certificate::{Description, WORKPLACE_JOIN_ISSUER},
+    evidence::{Evidence, Probe, Witness},
+    jamf_aad::{HaveAnAzureId, JamfAad},
+    login_keychain::{Details, LoginKeychain},
+    timestamp::Timestamp,
+};
+
+/// One thing worth telling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What kind of thing.
+    pub code: Code,
+    /// The thing itself, in a sentence.
+    pub message: String,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Keeps the registration from working.
+    Error,
+    /// May keep it from working, or the answer from being complete.
+    Warning,
+    /// Good to know.
+    Info,
+}
+
+impl Severity {
+    /// The word that the JSON output uses.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        }
+    }
+}
+
+/// The kinds of findings: a closed set, documented in the README.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// A Workplace Join identity stands only in a keychain that macOS put aside.
+    LoginKeychainReset,
+    /// The validity of the Workplace Join certificate is over.
+    CertificateExpired,
+    /// The plist cannot be parsed.
+    PlistUnparsable,
+    /// A Workplace Join certificate lacks its private key.
+    CertificateWithoutPrivateKey,
+    /// A Workplace Join key lacks its certificate.
+    PrivateKeyWithoutCertificate,
+    /// The validity of the Workplace Join certificate has not begun.
+    CertificateNotYetValid,
+    /// `have_an_Azure_id` is not in the plist.
+    HaveAnAzureIdMissing,
+    /// `have_an_Azure_id` is false.
+    HaveAnAzureIdFalse,
+    /// `have_an_Azure_id` is neither true nor false.
+    HaveAnAzureIdUnexpected,
+    /// A certificate cannot be parsed.
+    CertificateUnparsable,
+    /// The plist cannot be read, and the state does not need it.
+    PlistUnreadable,
+    /// Tables of the keychain cannot be read, and the state does not need them.
+    OtherRecordsUnreadable,
+    /// A keychain that macOS put aside cannot be read.
+    RenamedKeychainUnreadable,
+    /// There are several Workplace Join identities.
+    SeveralWorkplaceJoinIdentities,
+    /// Only records other than certificates name the Workplace Join issuer.
+    IssuerNameOutsideCertificates,
+}
+
+impl Code {
+    /// All codes, the most severe first.
+    pub const ALL: [Self; 15] = [
+        Self::LoginKeychainReset,
+        Self::CertificateExpired,
+        Self::PlistUnparsable,
+        Self::CertificateWithoutPrivateKey,
+        Self::PrivateKeyWithoutCertificate,
+        Self::CertificateNotYetValid,
+        Self::HaveAnAzureIdMissing,
+        Self::HaveAnAzureIdFalse,
+        Self::HaveAnAzureIdUnexpected,
+        Self::CertificateUnparsable,
+        Self::PlistUnreadable,
+        Self::OtherRecordsUnreadable,
+        Self::RenamedKeychainUnreadable,
+        Self::SeveralWorkplaceJoinIdentities,
+        Self::IssuerNameOutsideCertificates,
+    ];
+
+    /// The code as the JSON output has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::LoginKeychainReset => "login-keychain-reset",
+            Self::CertificateExpired => "certificate-expired",
+            Self::PlistUnparsable => "plist-unparsable",
+            Self::CertificateWithoutPrivateKey => "certificate-without-private-key",
+            Self::PrivateKeyWithoutCertificate => "private-key-without-certificate",
+            Self::CertificateNotYetValid => "certificate-not-yet-valid",
+            Self::HaveAnAzureIdMissing => "have-an-azure-id-missing",
+            Self::HaveAnAzureIdFalse => "have-an-azure-id-false",
+            Self::HaveAnAzureIdUnexpected => "have-an-azure-id-unexpected",
+            Self::CertificateUnparsable => "certificate-unparsable",
+            Self::PlistUnreadable => "plist-unreadable",
+            Self::OtherRecordsUnreadable => "other-records-unreadable",
+            Self::RenamedKeychainUnreadable => "renamed-keychain-unreadable",
+            Self::SeveralWorkplaceJoinIdentities => "several-workplace-join-identities",
+            Self::IssuerNameOutsideCertificates => "issuer-name-outside-certificates",
+        }
+    }
+
+    /// How bad it is.
+    #[must_use]
+    pub const fn severity(self) -> Severity {
+        match self {
+            Self::LoginKeychainReset | Self::CertificateExpired | Self::PlistUnparsable => Severity::Error,
+            Self::CertificateWithoutPrivateKey
+            | Self::PrivateKeyWithoutCertificate
+            | Self::CertificateNotYetValid
+            | Self::HaveAnAzureIdMissing
+            | Self::HaveAnAzureIdFalse
+            | Self::HaveAnAzureIdUnexpected
+            | Self::CertificateUnparsable
+            | Self::PlistUnreadable
+            | Self::OtherRecordsUnreadable
+            | Self::RenamedKeychainUnreadable => Severity::Warning,
+            Self::SeveralWorkplaceJoinIdentities | Self::IssuerNameOutsideCertificates => Severity::Info,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::LoginKeychainReset
+            | Self::CertificateExpired
+            | Self::CertificateWithoutPrivateKey
+            | Self::PrivateKeyWithoutCertificate => "Run the registration policy in Self Service.",
+            Self::PlistUnparsable
+            | Self::HaveAnAzureIdMissing
+            | Self::HaveAnAzureIdFalse
+            | Self::HaveAnAzureIdUnexpected => "Run Jamf's gatherAADInfo as the logged-in user, never as root.",
+            Self::CertificateNotYetValid => "Check the Mac's clock.",
+            Self::CertificateUnparsable => "Look at the certificate in Keychain Access.",
+            Self::PlistUnreadable | Self::RenamedKeychainUnreadable => "Run it with sudo.",
+            Self::OtherRecordsUnreadable => "Restore the login keychain from a backup if passwords are missing.",
+            Self::SeveralWorkplaceJoinIdentities => "None needed; old ones may be deleted in Keychain Access.",
+            Self::IssuerNameOutsideCertificates => {
+                "None needed; this is what a deleted registration leaves, for example an identity preference."
+            }
+        }
+    }
+}
+
+/// Everything worth telling about the evidence: each code at most once, the most severe first.
+pub(super) fn all(evidence: &Evidence, now: Timestamp) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(found) = evidence.login_keychain.probe.found() {
+        findings.extend(workplace_join(found, now));
+        findings.extend(found.details.iter().flat_map(|details| keychain_details(found, details)));
+    }
+    findings.extend(renamed_keychains(&evidence.renamed_keychains));
+    findings.extend(jamf_aad(&evidence.jamf_aad));
+    findings.sort_by_key(|finding: &Finding| finding.code.rank());
+    findings
+}
+
+impl Code {
+    fn rank(self) -> usize {
+        Self::ALL.iter().position(|&code| code == self).unwrap_or(Self::ALL.len())
+    }
+
+    const fn says(self, message: String) -> Finding {
+        Finding { code: self, message }
+    }
+}
+
+fn workplace_join(found: &LoginKeychain, now: Timestamp) -> impl Iterator<Item = Finding> {
+    let identities = found.workplace_join.iter().filter(|found| found.has_private_key).count();
+    let lonely = found.workplace_join.len() - identities;
+    let several = (identities > 1).then(|| {
+        Code::SeveralWorkplaceJoinIdentities.says(format!(
+            "There are {identities} Workplace Join identities; the one whose validity starts last is described."
+        ))
+    });
+    let without_key = (lonely > 0).then(|| {
+        let subject = counted(lonely, "Workplace Join certificate lacks its", "Workplace Join certificates lack their");
+        Code::CertificateWithoutPrivateKey.says(format!("{subject} private key."))
+    });
+    let described = found.workplace_join_identity().and_then(|identity| identity.description.as_ref());
+    [several, without_key, described.and_then(|certificate| validity(certificate, now))].into_iter().flatten()
+}
+
+/// Both ends of the validity belong to it.
+fn validity(certificate: &Description, now: Timestamp) -> Option<Finding> {
+    let Description { not_before, not_after, .. } = certificate;
+    if now > *not_after {
+        Some(Code::CertificateExpired.says(format!("The Workplace Join certificate expired at {not_after}.")))
+    } else if now < *not_before {
+        Some(
+            Code::CertificateNotYetValid
+                .says(format!("The Workplace Join certificate is not valid until {not_before}.")),
+        )
+    } else {
+        None
+    }
+}
+
+fn keychain_details(found: &LoginKeychain, details: &Details) -> impl Iterator<Item = Finding> {
+    let Details { unparsable_certificates, keys_without_certificate, issuer_name_elsewhere, other_records, .. } =
+        details;
+    let without_certificate = (*keys_without_certificate > 0).then(|| {
+        let subject =
+            counted(*keys_without_certificate, "Workplace Join key lacks its", "Workplace Join keys lack their");
+        Code::PrivateKeyWithoutCertificate.says(format!("{subject} certificate."))
+    });
+    let unparsable = unparsable_certificates.first().map(|first| {
+        let subject = counted(unparsable_certificates.len(), "certificate", "certificates");
+        Code::CertificateUnparsable.says(format!(
+            "{subject} cannot be parsed (the first in the record at offset {first}); the stored issuer was used instead."
+        ))
+    });
+    let unreadable = other_records.err().map(|error| {
+        Code::OtherRecordsUnreadable.says(format!("Records that the state does not depend on cannot be read: {error}."))
+    });
+    let elsewhere = (*issuer_name_elsewhere && found.workplace_join.is_empty()).then(|| {
+        Code::IssuerNameOutsideCertificates
+            .says(format!("{WORKPLACE_JOIN_ISSUER} is named in the keychain, but by no certificate."))
+    });
+    [without_certificate, unparsable, unreadable, elsewhere].into_iter().flatten()
+}
+
+fn renamed_keychains(renamed: &[Witness<LoginKeychain>]) -> impl Iterator<Item = Finding> {
+    let has_identity =
+        |probe: &Probe<LoginKeychain>| probe.found().is_some_and(|found| found.workplace_join_identity().is_some());
+    let reset = renamed.iter().find(|keychain| has_identity(&keychain.probe)).map(|keychain| {
+        Code::LoginKeychainReset.says(format!(
+            "The login keychain was reset: the Workplace Join identity is only in {}.",
+            file_name(&keychain.path)
+        ))
+    });
+    let unreadable = renamed.iter().find_map(|keychain| match &keychain.probe {
+        Probe::Unreadable(cause) => Some(
+            Code::RenamedKeychainUnreadable.says(format!("{} cannot be read: {cause}.", file_name(&keychain.path))),
+        ),
+        Probe::Found(_) | Probe::Absent | Probe::NotAsked => None,
+    });
+    [reset, unreadable].into_iter().flatten()
+}
+
+fn jamf_aad(plist: &Witness<JamfAad>) -> Option<Finding> {
+    let JamfAad::Parsed { have_an_azure_id, .. } = (match &plist.probe {
+        Probe::Found(JamfAad::Unparsable(reason)) => {
+            return Some(Code::PlistUnparsable.says(format!("The JamfAAD plist cannot be parsed: {reason}.")));
+        }
+        Probe::Unreadable(cause) => {
+            return Some(Code::PlistUnreadable.says(format!("The JamfAAD plist cannot be read: {cause}.")));
+        }
+        Probe::Found(parsed) => parsed,
+        Probe::Absent | Probe::NotAsked => return None,
+    }) else {
+        return None;
+    };
+    match have_an_azure_id {
+        HaveAnAzureId::True => None,
+        HaveAnAzureId::False => Some(
+            Code::HaveAnAzureIdFalse.says("The JamfAAD plist says that the Azure AD ID was not obtained.".to_owned()),
+        ),
+        HaveAnAzureId::Missing => {
+            Some(Code::HaveAnAzureIdMissing.says("The JamfAAD plist has no have_an_Azure_id.".to_owned()))
+        }
+        HaveAnAzureId::Unexpected(value) => {
+            Some(Code::HaveAnAzureIdUnexpected.says(format!("have_an_Azure_id in the JamfAAD plist is {value}.")))
+        }
+    }
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
