@@ -4,6 +4,8 @@
 //! organisational unit that is the same for all tenants. The subject's CN is the device id; the extensions
 //! `1.2.840.113556.1.5.284.n` hold GUIDs in Windows' mixed-endian order: 2 is the device id, 5 the tenant id.
 
+mod name;
+
 use serde::Serialize;
 use x509_cert::{
     certificate::{CertificateInner, Raw},
@@ -23,15 +25,14 @@ const TENANT_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113556
 /// Who issued a certificate, as far as it matters here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Issuer {
-    /// Microsoft's device registration: a Workplace Join certificate.
-    WorkplaceJoin(Box<Description>),
-    /// Microsoft's device registration, as the keychain's stored issuer tells; the certificate cannot be parsed.
-    WorkplaceJoinByStoredIssuer,
+    /// Microsoft's device registration: a Workplace Join certificate. What it says, if it can be parsed.
+    WorkplaceJoin(Option<Box<Description>>),
     /// Somebody else.
-    Another,
-    /// Somebody else, as the keychain's stored issuer tells; the certificate cannot be parsed.
-    AnotherByStoredIssuer,
-    /// Neither the certificate nor the stored issuer can be parsed, and the name occurs in one of them.
+    Another {
+        /// Whether the certificate can be parsed.
+        parsable: bool,
+    },
+    /// Neither the certificate nor the stored issuer can be read, and the name occurs in one of them.
     Unknown,
 }
 
@@ -65,22 +66,22 @@ pub struct Fields {
 
 /// Tells who issued a certificate.
 ///
-/// `stored_issuer`, the keychain's own copy of the issuer, counts only if the certificate itself cannot be parsed.
+/// `stored_issuer`, the keychain's own copy of the issuer, counts only if the certificate itself gives none.
 #[must_use]
 pub fn issuer(der: &[u8], stored_issuer: Option<&[u8]>) -> Issuer {
     if let Ok(certificate) = CertificateInner::<Raw>::from_der(der) {
         return if names_workplace_join(certificate.tbs_certificate().issuer()) {
-            Issuer::WorkplaceJoin(Box::new(describe(&certificate, der)))
+            Issuer::WorkplaceJoin(Some(Box::new(describe(&certificate, der))))
         } else {
-            Issuer::Another
+            Issuer::Another { parsable: true }
         };
     }
     let stored = stored_issuer.unwrap_or_default();
-    match Name::from_der(stored) {
-        Ok(name) if names_workplace_join(&name) => Issuer::WorkplaceJoinByStoredIssuer,
-        Ok(_) => Issuer::AnotherByStoredIssuer,
-        Err(_) if mentions_workplace_join(der) || mentions_workplace_join(stored) => Issuer::Unknown,
-        Err(_) => Issuer::AnotherByStoredIssuer,
+    match name::issuer_is_workplace_join(der).or_else(|| name::is_workplace_join(stored)) {
+        Some(true) => Issuer::WorkplaceJoin(None),
+        Some(false) => Issuer::Another { parsable: false },
+        None if mentions_workplace_join(der) || mentions_workplace_join(stored) => Issuer::Unknown,
+        None => Issuer::Another { parsable: false },
     }
 }
 
@@ -102,19 +103,10 @@ pub fn mentions_workplace_join(bytes: &[u8]) -> bool {
 
 /// Whether a common name, in any attribute of any RDN and in any type of string, is the Workplace Join issuer's.
 fn names_workplace_join(name: &Name) -> bool {
+    let width = |value: &Any| if value.tag() == Tag::BmpString { 2 } else { 1 };
     name.iter()
         .filter(|attribute| attribute.oid == COMMON_NAME)
-        .any(|attribute| is_workplace_join_issuer(attribute.value.value(), width_of_characters(&attribute.value)))
-}
-
-/// Bytes per character in this type of string.
-fn width_of_characters(value: &Any) -> usize {
-    match value.tag() {
-        Tag::BmpString => 2,
-        // UniversalString, which the parser gives no name.
-        tag if tag.number().value() == 28 => 4,
-        _ => 1,
-    }
+        .any(|attribute| is_workplace_join_issuer(attribute.value.value(), width(&attribute.value)))
 }
 
 /// Compares big-endian characters of `width` bytes with the issuer's name.
@@ -251,10 +243,10 @@ mod tests {
             [&header, text.as_bytes()].concat()
         };
         let judge = |stored: &[u8]| issuer(b"no certificate", Some(stored));
-        assert_eq!(judge(&name("MS-ORGANIZATION-ACCESS")), Issuer::WorkplaceJoinByStoredIssuer);
-        assert_eq!(judge(&name("Contoso Root")), Issuer::AnotherByStoredIssuer);
+        assert_eq!(judge(&name("MS-ORGANIZATION-ACCESS")), Issuer::WorkplaceJoin(None));
+        assert_eq!(judge(&name("Contoso Root")), Issuer::Another { parsable: false });
         assert_eq!(judge(b"MS-ORGANIZATION-ACCESS"), Issuer::Unknown);
         assert_eq!(issuer(b"ms-organization-access", None), Issuer::Unknown);
-        assert_eq!(issuer(b"no certificate", None), Issuer::AnotherByStoredIssuer);
+        assert_eq!(issuer(b"no certificate", None), Issuer::Another { parsable: false });
     }
 }

@@ -47,7 +47,7 @@ pub struct LoginKeychain {
 /// A Workplace Join certificate in a keychain.
 #[derive(Debug, Clone)]
 pub struct WorkplaceJoinCertificate {
-    /// What it says; `None` if it cannot be parsed, so that only the stored issuer told what it is.
+    /// What it says; `None` if it cannot be parsed, so that only its issuer is known.
     pub description: Option<Description>,
     /// Whether its private key is there.
     pub has_private_key: bool,
@@ -117,17 +117,17 @@ fn add_certificate(
     keys: &mut Keys,
 ) {
     let issuer = certificate::issuer(record.der(), record.stored_issuer());
-    if !matches!(issuer, Issuer::WorkplaceJoin(_) | Issuer::Another) {
+    if !matches!(issuer, Issuer::WorkplaceJoin(Some(_)) | Issuer::Another { parsable: true }) {
         unparsable.push(record.offset());
     }
     let description = match issuer {
-        Issuer::WorkplaceJoin(description) => Some(*description),
-        Issuer::WorkplaceJoinByStoredIssuer => None,
+        Issuer::WorkplaceJoin(description) => description.map(|description| *description),
+        Issuer::Another { .. } => return,
         Issuer::Unknown if has_private_key => {
             found.unknown_issuer.get_or_insert(Cause::UnknownIssuer(record.offset()));
             return;
         }
-        Issuer::Unknown | Issuer::Another | Issuer::AnotherByStoredIssuer => return,
+        Issuer::Unknown => return,
     };
     keys.mark_certified(record);
     found.workplace_join.push(WorkplaceJoinCertificate { description, has_private_key });

@@ -227,7 +227,7 @@ fn keychain_details(found: &LoginKeychain, details: &Details) -> impl Iterator<I
     let unparsable = unparsable_certificates.first().map(|first| {
         let subject = counted(unparsable_certificates.len(), "certificate", "certificates");
         Code::CertificateUnparsable.says(format!(
-            "{subject} cannot be parsed (the first in the record at offset {first}); the stored issuer was used instead."
+            "{subject} cannot be parsed (the first in the record at offset {first}); only the issuer was looked at."
         ))
     });
     let unreadable = other_records.err().map(|error| {

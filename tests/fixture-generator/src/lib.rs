@@ -1,1 +1,19 @@
-//! x
+//! Writes the homes under `fixtures/`: keychains, certificates and plists, made of nothing but what stands here.
+//!
+//! The output is the same on each machine and each day. Nothing is shared with the reader that is tested with it: the
+//! container is written here by hand, with macOS' schema as the crate keychain-db knows it, and that crate fills in the
+//! indexes.
+//!
+//! `cargo run -p fixture-generator` writes all fixtures anew. What the tool prints for them (`expected.json`,
+//! `expected.stderr`) is kept beside them by the tests, see the README.
+
+pub mod certificate;
+pub mod der;
+pub mod keychain;
+pub mod plist;
+pub mod situations;
+
+pub use certificate::{Certificate, Issuer};
+pub use keychain::{Keychain, Relation};
+pub use plist::Value;
+pub use situations::{Entry, Situation, situations};

@@ -1,0 +1,524 @@
+//! Keychains, as macOS writes them and as it would not.
+//!
+//! Every record, table and the file around them are written here, byte by byte; macOS' schema comes from keychain-db's
+//! tables, and that crate fills in the indexes. It reads attributes with several values wrongly, so a keychain that has
+//! some keeps its indexes empty.
+//!
+//! What macOS encrypts is a fixed filler here: nobody can unlock these keychains.
+
+use std::collections::BTreeSet;
+
+use keychain::{
+    KeychainFile, apple_schema,
+    index::{Index, IndexBlob},
+};
+
+use crate::certificate::{Certificate, Issuer};
+
+/// What kind of record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Relation {
+    /// Private keys.
+    PrivateKey,
+    /// Generic passwords.
+    GenericPassword,
+    /// X.509 certificates.
+    Certificate,
+}
+
+impl Relation {
+    const fn id(self) -> u32 {
+        match self {
+            Self::PrivateKey => 0x10,
+            Self::GenericPassword => 0x8000_0000,
+            Self::Certificate => 0x8000_1000,
+        }
+    }
+}
+
+const SCHEMA_INFO: u32 = 0;
+const SCHEMA_INDEXES: u32 = 1;
+const SCHEMA_ATTRIBUTES: u32 = 2;
+const METADATA: u32 = 0x8000_8000;
+
+/// Size of a table's header in bytes.
+const TABLE_HEADER: usize = 28;
+
+const CREATED: &str = "20240229123456Z";
+
+/// The value of an attribute.
+#[derive(Debug, Clone)]
+enum Value {
+    Number(u32),
+    Bytes(Vec<u8>),
+    Time(&'static str),
+}
+
+/// A record to be.
+#[derive(Debug, Clone, Default)]
+struct Record {
+    data: Vec<u8>,
+    /// By attribute id; an attribute that is not named has no value.
+    values: Vec<(u32, Vec<Value>)>,
+}
+
+/// A keychain to be.
+#[derive(Debug, Clone, Default)]
+pub struct Keychain {
+    /// By record number; a number without record is free.
+    private_keys: Vec<Option<Record>>,
+    generic_passwords: Vec<Option<Record>>,
+    certificates: Vec<Option<Record>>,
+    reversed: BTreeSet<Relation>,
+    tables_reversed: bool,
+    has_certificate_table: bool,
+    has_several_values: bool,
+    without_index_entries: bool,
+}
+
+impl Keychain {
+    /// A keychain as macOS creates it: no records, and no certificate table.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a certificate.
+    pub fn certificate(self, certificate: &Certificate) -> Self {
+        let der = certificate.der();
+        self.certificate_record(certificate, der)
+    }
+
+    /// Adds a certificate record whose data is not the certificate that its attributes describe.
+    pub fn certificate_record(mut self, certificate: &Certificate, data: Vec<u8>) -> Self {
+        let issuer = certificate.issuer.normalised();
+        self.has_certificate_table = true;
+        self.certificates.push(Some(certificate_record(certificate, data, issuer)));
+        self
+    }
+
+    /// Adds a certificate record whose data and stored issuer are not what its attributes describe.
+    pub fn certificate_record_with_issuer(mut self, certificate: &Certificate, data: Vec<u8>, issuer: Vec<u8>) -> Self {
+        self.has_certificate_table = true;
+        self.certificates.push(Some(certificate_record(certificate, data, issuer)));
+        self
+    }
+
+    /// Adds the private key of a certificate, named as Microsoft's library names it.
+    pub fn workplace_join_key(self, certificate: &Certificate) -> Self {
+        let names = ["Microsoft Workplace Join Key", "com.microsoft.workplacejoin.privatekey\0"];
+        self.private_key(names, &[certificate.public_key_hash()])
+    }
+
+    /// Adds a key with these names (print name, application tag) and labels.
+    pub fn private_key(mut self, names: [&str; 2], labels: &[Vec<u8>]) -> Self {
+        self.has_several_values |= labels.len() > 1;
+        self.private_keys.push(Some(private_key_record(names, labels)));
+        self
+    }
+
+    /// Adds a generic password.
+    pub fn generic_password(mut self, password: &GenericPassword) -> Self {
+        self.generic_passwords.push(Some(password.record()));
+        self
+    }
+
+    /// Frees the next record number of a relation, as a deleted record does.
+    pub fn free(mut self, relation: Relation) -> Self {
+        self.has_certificate_table |= relation == Relation::Certificate;
+        self.slots_mut(relation).push(None);
+        self
+    }
+
+    /// Gives the last certificate two aliases; macOS' own schema allows several values of any attribute.
+    pub fn with_two_aliases(mut self) -> Self {
+        self.has_several_values = true;
+        if let Some(Some(record)) = self.certificates.last_mut() {
+            let aliases = [Value::Bytes(b"first".to_vec()), Value::Bytes(b"second".to_vec())];
+            record.values.push((code("alis"), aliases.to_vec()));
+        }
+        self
+    }
+
+    /// Writes a relation's records in the opposite order of their numbers.
+    pub fn reversed(mut self, relation: Relation) -> Self {
+        self.reversed.insert(relation);
+        self
+    }
+
+    /// Writes the tables in the opposite order.
+    pub fn with_tables_reversed(mut self) -> Self {
+        self.tables_reversed = true;
+        self
+    }
+
+    /// Leaves all indexes empty; filling them takes too long for very many records.
+    pub fn without_index_entries(mut self) -> Self {
+        self.without_index_entries = true;
+        self
+    }
+
+    /// Whether an attribute has several values, which keychain-db misreads.
+    pub const fn has_several_values(&self) -> bool {
+        self.has_several_values
+    }
+
+    /// The data of each certificate, by record number.
+    pub fn certificates(&self) -> Vec<&[u8]> {
+        self.certificates.iter().flatten().map(|record| record.data.as_slice()).collect()
+    }
+
+    /// Labels of the private keys, by record number.
+    pub fn key_labels(&self) -> Vec<&[u8]> {
+        self.private_keys
+            .iter()
+            .flatten()
+            .flat_map(|record| record.values.iter().filter(|(id, _)| *id == 6).flat_map(|(_, values)| values))
+            .filter_map(|value| if let Value::Bytes(label) = value { Some(label.as_slice()) } else { None })
+            .collect()
+    }
+
+    /// The file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let bytes = self.bytes_without_index_entries();
+        if self.without_index_entries || self.has_several_values {
+            return bytes;
+        }
+        with_index_entries(&bytes)
+    }
+
+    fn slots_mut(&mut self, relation: Relation) -> &mut Vec<Option<Record>> {
+        match relation {
+            Relation::PrivateKey => &mut self.private_keys,
+            Relation::GenericPassword => &mut self.generic_passwords,
+            Relation::Certificate => &mut self.certificates,
+        }
+    }
+
+    fn bytes_without_index_entries(&self) -> Vec<u8> {
+        let schema = Schema { with_certificates: self.has_certificate_table };
+        let mut tables: Vec<Vec<u8>> = schema.relations().map(|id| self.table(&schema, id)).collect();
+        if self.tables_reversed {
+            tables.reverse();
+        }
+        let directory = 8 + 4 * tables.len();
+        let size = directory + tables.iter().map(Vec::len).sum::<usize>();
+        let mut bytes = b"kych".to_vec();
+        for atom in [0x0001_0000, 16, 20, 0, atom(size), atom(tables.len())] {
+            bytes.extend(atom.to_be_bytes());
+        }
+        let mut offset = directory;
+        for table in &tables {
+            bytes.extend(atom(offset).to_be_bytes());
+            offset += table.len();
+        }
+        bytes.extend(tables.concat());
+        bytes.extend(1u32.to_be_bytes());
+        bytes
+    }
+
+    fn table(&self, schema: &Schema, relation: u32) -> Vec<u8> {
+        const PRIVATE_KEY: u32 = Relation::PrivateKey.id();
+        const GENERIC_PASSWORD: u32 = Relation::GenericPassword.id();
+        const CERTIFICATE: u32 = Relation::Certificate.id();
+        let described;
+        let (slots, reversed) = match relation {
+            PRIVATE_KEY => (&self.private_keys, Some(Relation::PrivateKey)),
+            GENERIC_PASSWORD => (&self.generic_passwords, Some(Relation::GenericPassword)),
+            CERTIFICATE => (&self.certificates, Some(Relation::Certificate)),
+            other => {
+                described = schema.records(other).into_iter().map(Some).collect();
+                (&described, None)
+            }
+        };
+        let reversed = reversed.is_some_and(|relation| self.reversed.contains(&relation));
+        table_bytes(relation, slots, &schema.formats(relation), reversed, &schema.indexes(relation))
+    }
+}
+
+/// A generic password to be. The password itself is a filler.
+#[derive(Debug, Clone, Copy)]
+pub struct GenericPassword {
+    /// The account.
+    pub account: &'static str,
+    /// The service.
+    pub service: &'static str,
+    /// When it was changed last: `YYYYMMDDhhmmssZ`.
+    pub modified: &'static str,
+    /// What an identity preference holds: the issuer of the preferred certificate.
+    pub preferred: Option<Issuer>,
+}
+
+impl GenericPassword {
+    /// A password that has nothing to do with Microsoft.
+    pub const fn wifi() -> Self {
+        Self { account: "Contoso Guest", service: "AirPort", modified: CREATED, preferred: None }
+    }
+
+    /// Where Microsoft's library notes the user principal name.
+    pub const fn user_principal_name(name: &'static str, modified: &'static str) -> Self {
+        let account = "com.microsoft.workplacejoin.registeredUserPrincipalName";
+        Self { account, service: name, modified, preferred: None }
+    }
+
+    /// What stays when a registration's certificate is deleted.
+    pub const fn identity_preference() -> Self {
+        Self {
+            account: "com.apple.assetd.cert",
+            service: "https://device.login.microsoftonline.com",
+            modified: CREATED,
+            preferred: Some(Issuer::WorkplaceJoin),
+        }
+    }
+
+    fn record(&self) -> Record {
+        let bytes = |text: &str| vec![Value::Bytes(text.as_bytes().to_vec())];
+        let mut values = vec![
+            (code("cdat"), vec![Value::Time(CREATED)]),
+            (code("mdat"), vec![Value::Time(self.modified)]),
+            (7, bytes(self.service)),
+            (code("acct"), bytes(self.account)),
+            (code("svce"), bytes(self.service)),
+        ];
+        values.extend(self.preferred.map(|issuer| (code("gena"), vec![Value::Bytes(issuer.normalised())])));
+        Record { data: filler(b"ssgp", 76), values }
+    }
+}
+
+fn certificate_record(certificate: &Certificate, data: Vec<u8>, issuer: Vec<u8>) -> Record {
+    let hash = certificate.public_key_hash();
+    let bytes = |bytes: &[u8]| vec![Value::Bytes(bytes.to_vec())];
+    Record {
+        data,
+        values: vec![
+            (code("ctyp"), vec![Value::Number(3)]),
+            (code("cenc"), vec![Value::Number(3)]),
+            (code("labl"), bytes(certificate.subject.as_bytes())),
+            (code("subj"), bytes(&certificate.subject_der())),
+            (code("issu"), bytes(&issuer)),
+            (code("snbr"), bytes(&certificate.serial)),
+            (code("skid"), bytes(&hash)),
+            (code("hpky"), bytes(&hash)),
+        ],
+    }
+}
+
+fn private_key_record([print_name, application_tag]: [&str; 2], labels: &[Vec<u8>]) -> Record {
+    let bytes = |bytes: &[u8]| vec![Value::Bytes(bytes.to_vec())];
+    // Class private, permanent, modifiable, 256 bits; the other numbers are zero, the times empty.
+    let zero = [4, 9].into_iter().chain(14..=26).map(|id| (id, 0));
+    let numbers = [(0, 1), (3, 1), (5, 1), (10, 256), (11, 256)].into_iter().chain(zero);
+    let mut values: Vec<_> = numbers.map(|(id, number)| (id, vec![Value::Number(number)])).collect();
+    values.push((1, bytes(print_name.as_bytes())));
+    values.push((7, bytes(application_tag.as_bytes())));
+    values.push((8, bytes(b"{87191ca3-0fc9-11d4-849a-000502b52122}\0")));
+    values.extend([(12, bytes(b"")), (13, bytes(b""))]);
+    values.push((6, labels.iter().cloned().map(Value::Bytes).collect()));
+    Record { data: filler(&[0xFA, 0xDE, 0x07, 0x11, 0, 0, 1, 0], 200), values }
+}
+
+/// macOS' schema, with the relation that it adds at the first certificate or without.
+struct Schema {
+    with_certificates: bool,
+}
+
+impl Schema {
+    fn attributes(&self) -> impl Iterator<Item = &'static apple_schema::AttributeRow> {
+        let added = self.with_certificates.then_some(&apple_schema::X509_CERTIFICATE_ATTRIBUTES);
+        apple_schema::ATTRIBUTES.iter().chain(added.into_iter().flatten())
+    }
+
+    fn index_rows(&self) -> impl Iterator<Item = &'static apple_schema::IndexRow> {
+        let added = self.with_certificates.then_some(&apple_schema::X509_CERTIFICATE_INDEXES);
+        apple_schema::INDEXES.iter().chain(added.into_iter().flatten())
+    }
+
+    fn relation_rows(&self) -> impl Iterator<Item = &'static apple_schema::RelationRow> {
+        let added = self.with_certificates.then_some(&apple_schema::X509_CERTIFICATE_RELATION.relation);
+        apple_schema::RELATIONS.iter().chain(added)
+    }
+
+    /// The relations in the order of the file: ascending.
+    fn relations(&self) -> impl Iterator<Item = u32> {
+        let added = self.with_certificates.then_some(Relation::Certificate.id());
+        let mut relations: Vec<u32> = apple_schema::TABLES.iter().map(|table| table.relation_id).chain(added).collect();
+        relations.sort_unstable();
+        relations.into_iter()
+    }
+
+    /// Ids and formats of a relation's attributes, in their order.
+    fn formats(&self, relation: u32) -> Vec<(u32, u32)> {
+        let rows = self.attributes().filter(|row| row.relation_id == relation);
+        rows.map(|row| (row.attribute_id, row.format)).collect()
+    }
+
+    /// A relation's indexes, without entries.
+    fn indexes(&self, relation: u32) -> IndexBlob {
+        let mut indexes: Vec<Index> = Vec::new();
+        for row in self.index_rows().filter(|row| row.relation_id == relation) {
+            match indexes.iter_mut().find(|index| index.id == row.index_id) {
+                Some(index) => index.attribute_ids.push(row.attribute_id),
+                None => indexes.push(Index {
+                    id: row.index_id,
+                    kind: u32::from(row.index_type == 0),
+                    attribute_ids: vec![row.attribute_id],
+                    entries: Vec::new(),
+                }),
+            }
+        }
+        IndexBlob { indexes }
+    }
+
+    /// The records of the relations that describe the others, and of the metadata.
+    fn records(&self, relation: u32) -> Vec<Record> {
+        let record = |values: &[Option<Value>]| {
+            let ids = self.formats(relation).into_iter().map(|(id, _)| id);
+            let values = ids.zip(values).filter_map(|(id, value)| Some((id, vec![value.clone()?])));
+            Record { data: Vec::new(), values: values.collect() }
+        };
+        let number = |number: u32| Some(Value::Number(number));
+        let bytes = |bytes: Option<&'static [u8]>| bytes.map(|bytes| Value::Bytes(bytes.to_vec()));
+        match relation {
+            SCHEMA_INFO => {
+                self.relation_rows().map(|row| record(&[number(row.relation_id), bytes(row.name)])).collect()
+            }
+            SCHEMA_INDEXES => self
+                .index_rows()
+                .map(|row| {
+                    record(&[
+                        number(row.relation_id),
+                        number(row.index_id),
+                        number(row.attribute_id),
+                        number(row.index_type),
+                        number(row.indexed_data_location),
+                    ])
+                })
+                .collect(),
+            SCHEMA_ATTRIBUTES => self
+                .attributes()
+                .map(|row| {
+                    record(&[
+                        number(row.relation_id),
+                        number(row.attribute_id),
+                        number(row.name_format),
+                        bytes(row.name),
+                        bytes(row.name_id),
+                        number(row.format),
+                    ])
+                })
+                .collect(),
+            METADATA => vec![Record { data: filler(&[0xFA, 0xDE, 0x07, 0x11, 0, 0, 1, 0], 140), values: Vec::new() }],
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn table_bytes(
+    relation: u32,
+    slots: &[Option<Record>],
+    formats: &[(u32, u32)],
+    reversed: bool,
+    indexes: &IndexBlob,
+) -> Vec<u8> {
+    let numbers = slots.len().max(1);
+    let records_offset = TABLE_HEADER + 4 * numbers;
+    let mut places = vec![0; numbers];
+    let mut records = Vec::new();
+    let mut order: Vec<usize> = (0..slots.len()).collect();
+    if reversed {
+        order.reverse();
+    }
+    for number in order {
+        if let Some(record) = &slots[number] {
+            places[number] = atom(records_offset + records.len());
+            records.extend(record_bytes(record, number, formats));
+        }
+    }
+    let mut free = 0;
+    for (number, place) in (0..).zip(&mut places) {
+        if *place == 0 {
+            *place = free;
+            free = atom(TABLE_HEADER + 4 * number) | 1;
+        }
+    }
+    let indexes_offset = records_offset + records.len();
+    let indexes = indexes.to_bytes(indexes_offset);
+    let header = [
+        atom(indexes_offset + indexes.len()),
+        relation,
+        atom(slots.iter().flatten().count()),
+        atom(records_offset),
+        atom(indexes_offset),
+        free,
+        atom(numbers),
+    ];
+    let header = header.into_iter().chain(places).flat_map(u32::to_be_bytes);
+    header.chain(records).chain(indexes).collect()
+}
+
+fn record_bytes(record: &Record, number: usize, formats: &[(u32, u32)]) -> Vec<u8> {
+    let values_offset = 24 + 4 * formats.len() + record.data.len().next_multiple_of(4);
+    let mut offsets = Vec::new();
+    let mut values = Vec::new();
+    for &(id, _) in formats {
+        let given = record.values.iter().find(|(given, _)| *given == id).map_or(&[][..], |(_, values)| values);
+        let offset = atom(values_offset + values.len());
+        match given {
+            [] => offsets.push(0),
+            [one] => {
+                offsets.push(offset | 1);
+                write_value(one, &mut values);
+            }
+            several => {
+                offsets.push(offset);
+                values.extend(atom(several.len()).to_be_bytes());
+                several.iter().for_each(|value| write_value(value, &mut values));
+            }
+        }
+    }
+    let header = [atom(values_offset + values.len()), atom(number), 1, 1, atom(record.data.len()), 0];
+    let mut bytes: Vec<u8> = header.into_iter().chain(offsets).flat_map(u32::to_be_bytes).collect();
+    bytes.extend(&record.data);
+    bytes.resize(values_offset, 0);
+    bytes.extend(values);
+    bytes
+}
+
+fn write_value(value: &Value, bytes: &mut Vec<u8>) {
+    match value {
+        Value::Number(number) => bytes.extend(number.to_be_bytes()),
+        Value::Time(time) => {
+            bytes.extend(time.as_bytes());
+            bytes.push(0);
+        }
+        Value::Bytes(content) => {
+            bytes.extend(atom(content.len()).to_be_bytes());
+            bytes.extend(content);
+            bytes.resize(bytes.len().next_multiple_of(4), 0);
+        }
+    }
+}
+
+/// Has keychain-db put each record into the indexes.
+fn with_index_entries(bytes: &[u8]) -> Vec<u8> {
+    let file = KeychainFile::from_bytes(bytes).expect("keychain-db reads what was just written");
+    let mut keychain = file.keychain().clone();
+    for table in &mut keychain.tables {
+        if let Some(relation) = file.schema().relation(table.record_type) {
+            table.rebuild_indexes(relation).expect("the indexes were just written");
+        }
+    }
+    keychain.to_bytes().expect("keychain-db writes what it has read")
+}
+
+/// Stands for what macOS encrypts.
+fn filler(magic: &[u8], length: u8) -> Vec<u8> {
+    magic.iter().copied().chain(0..length).collect()
+}
+
+fn code(letters: &str) -> u32 {
+    u32::from_be_bytes(letters.as_bytes().try_into().expect("four letters"))
+}
+
+fn atom(number: usize) -> u32 {
+    u32::try_from(number).expect("keychains are smaller than 4 GiB")
+}

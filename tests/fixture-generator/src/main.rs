@@ -1,0 +1,26 @@
+//! Writes the fixtures anew: `cargo run -p fixture-generator`.
+
+use std::{fs, io, os::unix::fs::symlink, path::Path};
+
+use fixture_generator::{Entry, situations};
+
+fn main() -> io::Result<()> {
+    let fixtures = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures"));
+    for situation in situations() {
+        let folder = fixtures.join(&situation.name);
+        if folder.join("home").is_dir() {
+            fs::remove_dir_all(folder.join("home"))?;
+        }
+        for (path, entry) in situation.all_entries() {
+            let path = folder.join(path);
+            if let Some(parent) = path.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            match entry {
+                Entry::File(content) => fs::write(path, content)?,
+                Entry::Link(target) => symlink(target, path)?,
+            }
+        }
+    }
+    Ok(())
+}

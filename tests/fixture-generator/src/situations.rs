@@ -1,0 +1,435 @@
+//! The situations that the fixtures show: one folder each, with what a correct tool says about it.
+
+use crate::{
+    certificate::{Certificate, Issuer},
+    keychain::{GenericPassword, Keychain, Relation},
+    plist::{self, Value},
+};
+
+const REGISTERED: Option<&str> = Some("Registered");
+const PLIST_MISSING: Option<&str> = Some("WPJ Key present, JamfAAD PLIST missing");
+const NOT_ACQUIRED: Option<&str> = Some("WPJ Key present, AAD ID not acquired");
+const NOT_REGISTERED: Option<&str> = Some("Not Registered");
+const UNDETERMINED: Option<&str> = None;
+
+/// Where macOS keeps the login keychain.
+pub const LOGIN_KEYCHAIN: &str = "home/Library/Keychains/login.keychain-db";
+const OLD_LOGIN_KEYCHAIN: &str = "home/Library/Keychains/login.keychain";
+const RENAMED_KEYCHAIN: &str = "home/Library/Keychains/login_renamed_1.keychain-db";
+const PLIST: &str = "home/Library/Preferences/com.jamf.management.jamfAAD.plist";
+/// A file that each home has, so that one without anything else can be kept.
+const ANY_FILE: &str = "home/.CFUserTextEncoding";
+
+/// A folder of fixtures.
+#[derive(Debug, Clone)]
+pub struct Situation {
+    /// The folder's name.
+    pub name: String,
+    /// The state that is right, or `None` if it cannot be told.
+    pub state: Option<&'static str>,
+    /// The keychains that are well-formed, by their path in the folder.
+    pub keychains: Vec<(&'static str, Keychain)>,
+    /// Everything else.
+    pub entries: Vec<(&'static str, Entry)>,
+}
+
+/// What stands at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// A file with this content.
+    File(Vec<u8>),
+    /// A symbolic link to this.
+    Link(&'static str),
+}
+
+impl Situation {
+    /// Every path of the folder, and what stands there, except what the tests keep beside it.
+    pub fn all_entries(&self) -> Vec<(&'static str, Entry)> {
+        let keychains = self.keychains.iter().map(|(path, keychain)| (*path, Entry::File(keychain.to_bytes())));
+        let result = format!("<result>{}</result>\n", self.state.unwrap_or_default());
+        let expected = ("expected.result", Entry::File(result.into_bytes()));
+        keychains.chain(self.entries.clone()).chain([expected]).collect()
+    }
+
+    fn new(name: impl Into<String>, state: Option<&'static str>) -> Self {
+        Self { name: name.into(), state, keychains: Vec::new(), entries: Vec::new() }
+    }
+
+    fn keychain(self, keychain: Keychain) -> Self {
+        self.keychain_at(LOGIN_KEYCHAIN, keychain)
+    }
+
+    fn keychain_at(mut self, path: &'static str, keychain: Keychain) -> Self {
+        self.keychains.push((path, keychain));
+        self
+    }
+
+    fn file(mut self, path: &'static str, content: Vec<u8>) -> Self {
+        self.entries.push((path, Entry::File(content)));
+        self
+    }
+
+    fn link(mut self, path: &'static str, target: &'static str) -> Self {
+        self.entries.push((path, Entry::Link(target)));
+        self
+    }
+
+    /// A login keychain that is none, or a damaged one.
+    fn damaged(self, bytes: Vec<u8>) -> Self {
+        self.file(LOGIN_KEYCHAIN, bytes)
+    }
+
+    fn xml(self, value: &Value) -> Self {
+        self.file(PLIST, plist::xml(value))
+    }
+
+    fn binary(self, value: &Value) -> Self {
+        self.file(PLIST, plist::binary(value))
+    }
+
+    fn acquired(self) -> Self {
+        self.xml(&have_an_azure_id(Value::Boolean(true)))
+    }
+}
+
+/// All situations.
+pub fn situations() -> Vec<Situation> {
+    [states(), plist_values(), plist_findings(), keychain_findings(), issuers(), layouts(), undetermined()].concat()
+}
+
+fn states() -> Vec<Situation> {
+    let registered = have_an_azure_id(Value::Boolean(true));
+    let not_acquired = have_an_azure_id(Value::Boolean(false));
+    vec![
+        Situation::new("registered", REGISTERED).keychain(workplace_joined()).xml(&registered),
+        Situation::new("registered-binary-plist", REGISTERED).keychain(workplace_joined()).binary(&registered),
+        Situation::new("plist-missing", PLIST_MISSING).keychain(workplace_joined()),
+        Situation::new("aad-id-not-acquired", NOT_ACQUIRED).keychain(workplace_joined()).xml(&not_acquired),
+        Situation::new("aad-id-not-acquired-binary-plist", NOT_ACQUIRED)
+            .keychain(workplace_joined())
+            .binary(&not_acquired),
+        Situation::new("not-registered", NOT_REGISTERED).keychain(own_identity()),
+        Situation::new("not-registered-plist-says-acquired", NOT_REGISTERED).keychain(own_identity()).acquired(),
+        Situation::new("not-registered-binary-plist", NOT_REGISTERED).keychain(own_identity()).binary(&not_acquired),
+        Situation::new("not-registered-no-certificate-table", NOT_REGISTERED)
+            .keychain(Keychain::new().generic_password(&GenericPassword::wifi())),
+        Situation::new("not-registered-no-keychain", NOT_REGISTERED).acquired(),
+        Situation::new("not-registered-empty-home", NOT_REGISTERED).file(ANY_FILE, b"0x0:0x0".to_vec()),
+    ]
+}
+
+fn plist_values() -> Vec<Situation> {
+    let rows = [
+        ("integer-1", REGISTERED, Value::Integer(1)),
+        ("real-1", REGISTERED, Value::Real(1.0)),
+        ("string-1", REGISTERED, Value::String("1")),
+        ("string-true", REGISTERED, Value::String("TRUE")),
+        ("string-yes", REGISTERED, Value::String("Yes")),
+        ("integer-0", NOT_ACQUIRED, Value::Integer(0)),
+        ("integer-2", NOT_ACQUIRED, Value::Integer(2)),
+        ("integer-negative", NOT_ACQUIRED, Value::Integer(-1)),
+        ("real-0", NOT_ACQUIRED, Value::Real(0.0)),
+        ("real-one-and-a-half", NOT_ACQUIRED, Value::Real(1.5)),
+        ("string-false", NOT_ACQUIRED, Value::String("false")),
+        ("string-empty", NOT_ACQUIRED, Value::String("")),
+        ("string-with-spaces", NOT_ACQUIRED, Value::String(" true ")),
+        ("string-not-ascii", NOT_ACQUIRED, Value::String("wahr ✓")),
+        ("date", NOT_ACQUIRED, Value::Date(730_902_896.0, "2024-02-29T12:34:56Z")),
+        ("data", NOT_ACQUIRED, Value::Data(&[1], "AQ==")),
+        ("array", NOT_ACQUIRED, Value::Array(vec![Value::Boolean(true)])),
+        ("dictionary", NOT_ACQUIRED, Value::Dictionary(vec![("have_an_Azure_id", Value::Boolean(true))])),
+    ];
+    let both = rows.into_iter().flat_map(|(name, state, value)| {
+        let value = have_an_azure_id(value);
+        let joined =
+            |format| Situation::new(format!("have-an-azure-id-{name}{format}"), state).keychain(workplace_joined());
+        [joined("").xml(&value), joined("-binary").binary(&value)]
+    });
+    both.collect()
+}
+
+fn plist_findings() -> Vec<Situation> {
+    let joined = |name: &str, state| Situation::new(name, state).keychain(workplace_joined());
+    vec![
+        joined("have-an-azure-id-missing", NOT_ACQUIRED).xml(&Value::Dictionary(vec![LAST_TOKEN_REAL])),
+        joined("have-an-azure-id-missing-binary", NOT_ACQUIRED).binary(&Value::Dictionary(vec![LAST_TOKEN_REAL])),
+        joined("last-token-never", REGISTERED).xml(&Value::Dictionary(vec![
+            ("have_an_Azure_id", Value::Boolean(true)),
+            ("last_aad_token_timestamp", Value::String("0")),
+        ])),
+        joined("last-token-integer", REGISTERED).binary(&Value::Dictionary(vec![
+            ("last_aad_token_timestamp", Value::Integer(1_709_210_096)),
+            ("have_an_Azure_id", Value::Boolean(true)),
+        ])),
+        joined("plist-empty", NOT_ACQUIRED).file(PLIST, Vec::new()),
+        joined("plist-not-a-plist", NOT_ACQUIRED).file(PLIST, b"{ \"have_an_Azure_id\": true }".to_vec()),
+        joined("plist-not-a-dictionary", NOT_ACQUIRED).xml(&Value::Array(vec![Value::Boolean(true)])),
+        joined("plist-cut-short", NOT_ACQUIRED)
+            .file(PLIST, cut(plist::xml(&have_an_azure_id(Value::Boolean(true))), 40)),
+        joined("plist-cut-short-binary", NOT_ACQUIRED)
+            .file(PLIST, cut(plist::binary(&have_an_azure_id(Value::Boolean(true))), 8)),
+        Situation::new("plist-unreadable", NOT_REGISTERED)
+            .keychain(own_identity())
+            .file("home/Library/Preferences/com.jamf.management.jamfAAD.plist/a-directory", Vec::new()),
+    ]
+}
+
+fn keychain_findings() -> Vec<Situation> {
+    let joined = Certificate::workplace_join();
+    let earlier = Certificate {
+        serial: vec![0x11, 0x22],
+        not_before: "20230115080000Z",
+        device_id: None,
+        subject: "A1B2C3D4-0001-4002-8003-000000000001",
+        key: 2,
+        ..joined.clone()
+    };
+    let later = Certificate { key: 3, not_before: "20250601080000Z", ..earlier.clone() };
+    let expired = Certificate { not_before: "20100101000000Z", not_after: "20200101000000Z", ..joined.clone() };
+    let not_yet = Certificate { not_before: "20700101000000Z", not_after: "20800101000000Z", ..joined.clone() };
+    let identity = |certificate: &Certificate| Keychain::new().certificate(certificate).workplace_join_key(certificate);
+    let both = |first: &Certificate, second: &Certificate| {
+        Keychain::new().certificate(first).workplace_join_key(first).certificate(second).workplace_join_key(second)
+    };
+    let no_certificate = b"this is no certificate".to_vec();
+    vec![
+        Situation::new("certificate-without-private-key", NOT_REGISTERED)
+            .keychain(own_identity().certificate(&joined))
+            .acquired(),
+        Situation::new("certificate-without-private-key-beside-identity", REGISTERED)
+            .keychain(identity(&joined).certificate(&later))
+            .acquired(),
+        Situation::new("private-key-without-certificate", NOT_REGISTERED)
+            .keychain(own_identity().workplace_join_key(&joined))
+            .acquired(),
+        Situation::new("session-transport-key-only", NOT_REGISTERED)
+            .keychain(Keychain::new().certificate(&joined).private_key(
+                ["Microsoft Session Transport Key", "com.microsoft.workplacejoin.stk.privatekey\0"],
+                &[earlier.public_key_hash()],
+            ))
+            .acquired(),
+        Situation::new("several-workplace-join-identities", REGISTERED).keychain(both(&later, &earlier)).acquired(),
+        Situation::new("several-workplace-join-identities-latest-last", REGISTERED)
+            .keychain(both(&earlier, &later))
+            .acquired(),
+        Situation::new("certificate-expired", REGISTERED).keychain(identity(&expired)).acquired(),
+        Situation::new("certificate-not-yet-valid", REGISTERED).keychain(identity(&not_yet)).acquired(),
+        Situation::new("login-keychain-reset", NOT_REGISTERED)
+            .keychain(Keychain::new())
+            .keychain_at(RENAMED_KEYCHAIN, workplace_joined())
+            .acquired(),
+        Situation::new("login-keychain-reset-and-gone", NOT_REGISTERED)
+            .keychain_at(RENAMED_KEYCHAIN, workplace_joined()),
+        Situation::new("login-keychain-renamed-and-registered-again", REGISTERED)
+            .keychain(workplace_joined())
+            .keychain_at(RENAMED_KEYCHAIN, workplace_joined())
+            .acquired(),
+        Situation::new("renamed-keychain-unreadable", NOT_REGISTERED)
+            .keychain(Keychain::new())
+            .file(RENAMED_KEYCHAIN, cut(workplace_joined().to_bytes(), 100)),
+        Situation::new("issuer-name-outside-certificates", NOT_REGISTERED)
+            .keychain(own_identity().generic_password(&GenericPassword::identity_preference()))
+            .acquired(),
+        Situation::new("identity-preference-beside-identity", REGISTERED)
+            .keychain(workplace_joined().generic_password(&GenericPassword::identity_preference()))
+            .acquired(),
+        Situation::new("certificate-unparsable", REGISTERED)
+            .keychain(Keychain::new().certificate_record(&joined, no_certificate.clone()).workplace_join_key(&joined))
+            .acquired(),
+        Situation::new("certificate-unparsable-of-another-issuer", NOT_REGISTERED)
+            .keychain(own_identity().certificate_record(&Certificate::contoso(), no_certificate)),
+        Situation::new("other-records-unreadable", REGISTERED)
+            .damaged(with_damaged_password(workplace_joined()))
+            .acquired(),
+        Situation::new("user-principal-name-changed", REGISTERED)
+            .keychain(
+                identity(&joined)
+                    .generic_password(&GenericPassword::user_principal_name(
+                        "adele.vance@contoso.com",
+                        "20250101000000Z",
+                    ))
+                    .generic_password(&GenericPassword::user_principal_name("a.vance@contoso.com", "20240101000000Z")),
+            )
+            .acquired(),
+        Situation::new("old-registration-without-tenant-id", REGISTERED)
+            .keychain(identity(&Certificate { tenant_id: None, device_id: None, ..joined }))
+            .acquired(),
+    ]
+}
+
+fn issuers() -> Vec<Situation> {
+    let rows = [
+        ("issuer-utf8", REGISTERED, Issuer::WorkplaceJoinUtf8),
+        ("issuer-lower-case", REGISTERED, Issuer::WorkplaceJoinLowerCase),
+        ("issuer-bmp", REGISTERED, Issuer::WorkplaceJoinBmp),
+        ("issuer-universal", REGISTERED, Issuer::WorkplaceJoinUniversal),
+        ("issuer-second-common-name", REGISTERED, Issuer::WorkplaceJoinSecondCommonName),
+        ("issuer-peer-to-peer", NOT_REGISTERED, Issuer::PeerToPeer),
+        ("issuer-name-in-another-attribute", NOT_REGISTERED, Issuer::WorkplaceJoinAsUnit),
+    ];
+    let situation = |(name, state, issuer)| {
+        let certificate = Certificate { issuer, ..Certificate::workplace_join() };
+        let keychain = Keychain::new().certificate(&certificate).workplace_join_key(&certificate);
+        Situation::new(name, state).keychain(keychain).acquired()
+    };
+    let lying = {
+        let certificate = Certificate::contoso();
+        let stored = Issuer::WorkplaceJoin.normalised();
+        let der = certificate.der();
+        let keychain = Keychain::new().certificate_record_with_issuer(&certificate, der, stored);
+        Situation::new("issuer-stored-differs", NOT_REGISTERED)
+            .keychain(keychain.workplace_join_key(&certificate))
+            .acquired()
+    };
+    rows.into_iter().map(situation).chain([lying]).collect()
+}
+
+/// Keychains that are well-formed in unusual ways.
+fn layouts() -> Vec<Situation> {
+    let joined = Certificate::workplace_join();
+    let own = Certificate::contoso();
+    let names = ["Microsoft Workplace Join Key", "com.microsoft.workplacejoin.privatekey\0"];
+    vec![
+        Situation::new("layout-free-slots", REGISTERED)
+            .keychain(
+                Keychain::new()
+                    .free(Relation::Certificate)
+                    .free(Relation::Certificate)
+                    .certificate(&joined)
+                    .free(Relation::Certificate)
+                    .free(Relation::PrivateKey)
+                    .workplace_join_key(&joined),
+            )
+            .acquired(),
+        Situation::new("layout-all-slots-free", NOT_REGISTERED)
+            .keychain(Keychain::new().free(Relation::Certificate).free(Relation::PrivateKey))
+            .acquired(),
+        Situation::new("layout-records-out-of-order", REGISTERED)
+            .keychain(
+                Keychain::new()
+                    .certificate(&own)
+                    .certificate(&joined)
+                    .workplace_join_key(&own)
+                    .workplace_join_key(&joined)
+                    .reversed(Relation::Certificate)
+                    .reversed(Relation::PrivateKey),
+            )
+            .acquired(),
+        Situation::new("layout-tables-reversed", REGISTERED)
+            .keychain(workplace_joined().with_tables_reversed())
+            .acquired(),
+        Situation::new("layout-two-aliases", REGISTERED)
+            .keychain(Keychain::new().certificate(&joined).with_two_aliases().workplace_join_key(&joined))
+            .acquired(),
+        Situation::new("layout-two-labels", REGISTERED)
+            .keychain(
+                Keychain::new()
+                    .certificate(&joined)
+                    .private_key(names, &[own.public_key_hash(), joined.public_key_hash()]),
+            )
+            .acquired(),
+        Situation::new("layout-empty-label", NOT_REGISTERED)
+            .keychain(Keychain::new().certificate(&joined).private_key(names, &[Vec::new()]))
+            .acquired(),
+        Situation::new("layout-no-label", NOT_REGISTERED)
+            .keychain(Keychain::new().certificate(&joined).private_key(names, &[]))
+            .acquired(),
+        Situation::new("layout-old-name", REGISTERED).keychain_at(OLD_LOGIN_KEYCHAIN, workplace_joined()).acquired(),
+        Situation::new("layout-new-name-preferred", NOT_REGISTERED)
+            .keychain(own_identity())
+            .keychain_at(OLD_LOGIN_KEYCHAIN, workplace_joined())
+            .acquired(),
+    ]
+}
+
+fn undetermined() -> Vec<Situation> {
+    let new = |name: &str| Situation::new(name, UNDETERMINED);
+    let joined = Certificate::workplace_join();
+    let whole = workplace_joined().to_bytes();
+    let replaced = |offset: usize, bytes: &[u8]| {
+        let mut damaged = whole.clone();
+        damaged[offset..offset + bytes.len()].copy_from_slice(bytes);
+        damaged
+    };
+    // Its hash is the key's, and neither the certificate nor the stored issuer says who issued it.
+    let unknown_issuer = Keychain::new()
+        .certificate_record_with_issuer(&joined, cut(joined.der(), 10), b"MS-ORGANIZATION-ACCESS".to_vec())
+        .workplace_join_key(&joined);
+    vec![
+        new("home-missing").file("nothing-else-here", Vec::new()),
+        new("home-is-a-file").file("home", b"a file".to_vec()),
+        new("library-is-a-file").file("home/Library", b"a file".to_vec()),
+        new("keychain-empty").damaged(Vec::new()).acquired(),
+        new("keychain-cut-short").damaged(cut(whole.clone(), 1)).acquired(),
+        new("keychain-cut-in-header").damaged(whole[..10].to_vec()).acquired(),
+        new("keychain-with-more-behind-it").damaged([&whole[..], &[0; 4]].concat()).acquired(),
+        new("keychain-not-a-keychain").damaged(b"-----BEGIN CERTIFICATE-----\n".to_vec()).acquired(),
+        new("keychain-sqlite").damaged([&b"SQLite format 3\0"[..], &[0; 84]].concat()).acquired(),
+        new("keychain-unknown-version").damaged(replaced(4, &[0, 2, 0, 0])).acquired(),
+        new("keychain-damaged-directory").damaged(replaced(24, &[0, 0, 0, 200])).acquired(),
+        new("keychain-damaged-certificates")
+            .damaged(replaced(place_of(&whole, &joined.der()) - 4, &[0xFF; 4]))
+            .acquired(),
+        new("keychain-damaged-private-keys")
+            .damaged(replaced(place_of(&whole, b"Microsoft Workplace Join Key") - 4, &[0, 0, 4, 0]))
+            .acquired(),
+        new("keychain-unknown-issuer").keychain(unknown_issuer).acquired(),
+        new("keychain-link")
+            .keychain_at("home/Library/Keychains/elsewhere.keychain-db", workplace_joined())
+            .link(LOGIN_KEYCHAIN, "elsewhere.keychain-db")
+            .acquired(),
+        new("keychain-link-to-nothing").link(LOGIN_KEYCHAIN, "nothing.keychain-db").acquired(),
+        new("keychain-directory").file("home/Library/Keychains/login.keychain-db/a-directory", Vec::new()).acquired(),
+        new("plist-link")
+            .keychain(workplace_joined())
+            .file("home/Library/Preferences/elsewhere.plist", plist::xml(&have_an_azure_id(Value::Boolean(true))))
+            .link(PLIST, "elsewhere.plist"),
+        new("plist-directory")
+            .keychain(workplace_joined())
+            .file("home/Library/Preferences/com.jamf.management.jamfAAD.plist/a-directory", Vec::new()),
+    ]
+}
+
+const LAST_TOKEN_REAL: (&str, Value) = ("last_aad_token_timestamp", Value::Real(1_709_210_096.5));
+
+/// The plist as JamfAAD writes it.
+fn have_an_azure_id(value: Value) -> Value {
+    Value::Dictionary(vec![("have_an_Azure_id", value), LAST_TOKEN_REAL])
+}
+
+/// A login keychain as after a registration, with a company's own identity and a password beside it.
+fn workplace_joined() -> Keychain {
+    let certificate = Certificate::workplace_join();
+    own_identity()
+        .certificate(&certificate)
+        .workplace_join_key(&certificate)
+        .generic_password(&GenericPassword::user_principal_name("adele.vance@contoso.com", "20240229123456Z"))
+}
+
+/// A login keychain that has an identity, but not Microsoft's.
+fn own_identity() -> Keychain {
+    let certificate = Certificate::contoso();
+    Keychain::new()
+        .certificate(&certificate)
+        .private_key(["Contoso", "\0"], &[certificate.public_key_hash()])
+        .generic_password(&GenericPassword::wifi())
+}
+
+/// Breaks the size of the first generic password's record.
+fn with_damaged_password(keychain: Keychain) -> Vec<u8> {
+    let mut bytes = keychain.to_bytes();
+    let data = place_of(&bytes, b"ssgp");
+    // The record's header and its sixteen attribute offsets stand before the data.
+    let record = data - (24 + 4 * 16);
+    bytes[record..record + 4].copy_from_slice(&[0; 4]);
+    bytes
+}
+
+fn place_of(bytes: &[u8], wanted: &[u8]) -> usize {
+    bytes.windows(wanted.len()).position(|window| window == wanted).expect("it was just written")
+}
+
+fn cut(mut bytes: Vec<u8>, from_the_end: usize) -> Vec<u8> {
+    bytes.truncate(bytes.len() - from_the_end);
+    bytes
+}
