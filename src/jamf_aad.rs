@@ -365,7 +365,7 @@ mod tests {
         assert_eq!(reason(b""), "the file is empty");
         assert_eq!(reason(xml("<array/>").as_bytes()), "invalid type: sequence, expected a dictionary");
         assert_eq!(reason(xml("<dict>").as_bytes()), "InvalidXmlSyntax (offset 73)");
-        assert_eq!(reason(&[&b"bplist00"[..], &[0; 40]].concat()), "InvalidTrailerObjectOffsetSize (offset 48)");
+        assert_eq!(reason(&[&b"bplist00"[..], &[0; 40]].concat()), "InvalidTrailerObjectOffsetSize (offset 16)");
         let twice = "<key>have_an_Azure_id</key><true/>".repeat(2);
         let doubled = xml(&format!("<dict>{twice}</dict>"));
         assert_eq!(reason(doubled.as_bytes()), "the key have_an_Azure_id stands there twice");

@@ -1,0 +1,308 @@
+//! `ea-wrapper.sh` in each shell that may run it, with stand-ins for the tool that fail in each way.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, chown, symlink},
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use tempfile::TempDir;
+
+/// bash 3.2, which macOS has as `/bin/sh`, differs from later ones in nothing that the wrapper uses.
+const SHELLS: [(&str, &[&str]); 3] = [("dash", &[]), ("bash", &["--posix"]), ("zsh", &[])];
+
+const BLANK: &str = "<result></result>\n";
+const MALFORMED: &str = "failed, or printed what it must not; its output ends: ";
+
+/// Name, what the stand-in does, what the wrapper prints, the last line on standard error without the tool's path.
+const STAND_INS: [(&str, &str, &str, &str); 18] = [
+    ("registered", "echo '<result>Registered</result>'", "<result>Registered</result>\n", ""),
+    (
+        "plist missing",
+        "echo '<result>WPJ Key present, JamfAAD PLIST missing</result>'",
+        "<result>WPJ Key present, JamfAAD PLIST missing</result>\n",
+        "",
+    ),
+    (
+        "not acquired",
+        "echo '<result>WPJ Key present, AAD ID not acquired</result>'",
+        "<result>WPJ Key present, AAD ID not acquired</result>\n",
+        "",
+    ),
+    ("not registered", "echo '<result>Not Registered</result>'", "<result>Not Registered</result>\n", ""),
+    ("undetermined", "echo 'the reason' >&2; echo '<result></result>'; exit 1", BLANK, "the reason"),
+    ("prints nothing", "exit 0", BLANK, "exit 0 "),
+    ("wrong usage", "exit 2", BLANK, "exit 2 "),
+    (
+        "crashes after its answer",
+        "echo '<result>Registered</result>'; exit 101",
+        BLANK,
+        "<result>Registered</result> exit 101 ",
+    ),
+    ("is killed", "kill -KILL $$", BLANK, "exit 137 "),
+    (
+        "is killed after its answer",
+        "echo '<result>Registered</result>'; kill -ABRT $$",
+        BLANK,
+        "<result>Registered</result> exit 134 ",
+    ),
+    ("blank without a failure", "echo '<result></result>'", BLANK, "<result></result> exit 0 "),
+    ("another state", "echo '<result>registered</result>'", BLANK, "<result>registered</result> exit 0 "),
+    ("no tag", "echo Registered", BLANK, "Registered exit 0 "),
+    (
+        "two results",
+        "echo '<result>Registered</result>'; echo '<result>Not Registered</result>'",
+        BLANK,
+        "<result>Not Registered</result> exit 0 ",
+    ),
+    ("text behind the result", "echo '<result>Registered</result> '", BLANK, "<result>Registered</result>  exit 0 "),
+    ("no end of line", "printf '<result>Registered</result>'", BLANK, "<result>Registered</result>exit 0 "),
+    ("a NUL byte", "printf '<result>Regis\\000tered</result>\\n'", BLANK, "<result>Regis?tered</result> exit 0 "),
+    (
+        "a state and an exit status of 1",
+        "echo '<result>Not Registered</result>'; exit 1",
+        BLANK,
+        "<result>Not Registered</result> exit 1 ",
+    ),
+];
+
+fn main() {
+    let is_root = nix::unistd::Uid::effective().is_root();
+    let trials = SHELLS.into_iter().flat_map(|shell| {
+        let (program, _) = shell;
+        let reason = match installed(program) {
+            true => String::new(),
+            false => format!(" (ignored: {program} is not installed)"),
+        };
+        let missing = !reason.is_empty();
+        let stand_ins = STAND_INS.into_iter().map(move |row| {
+            Trial::test(format!("{program}: {}{reason}", row.0), move || stand_in_gives(shell, row))
+                .with_ignored_flag(missing)
+        });
+        let others = OTHERS.into_iter().map(move |(name, needs_root, test)| {
+            let reason = match (missing, needs_root && !is_root) {
+                (true, _) => format!(" (ignored: {program} is not installed)"),
+                (false, true) => " (ignored: it needs root)".to_owned(),
+                (false, false) => String::new(),
+            };
+            let ignored = !reason.is_empty();
+            Trial::test(format!("{program}: {name}{reason}"), move || test(shell)).with_ignored_flag(ignored)
+        });
+        stand_ins.chain(others).collect::<Vec<_>>()
+    });
+    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
+}
+
+type Shell = (&'static str, &'static [&'static str]);
+
+type Test = fn(Shell) -> Result<(), Failed>;
+
+const OTHERS: [(&str, bool, Test); 16] = [
+    ("the tool is missing", false, |shell| {
+        let place = Place::new()?;
+        fs::remove_file(&place.tool)?;
+        place.refuses(shell, "not installed")
+    }),
+    ("a folder in place of the tool", false, |shell| {
+        let place = Place::new()?;
+        fs::remove_file(&place.tool)?;
+        fs::create_dir(&place.tool)?;
+        place.refuses(shell, "not a file")
+    }),
+    ("the tool is not executable", false, |shell| {
+        let place = Place::new()?;
+        place.mode(&place.tool, 0o644)?;
+        place.refuses(shell, "not executable")
+    }),
+    ("the tool is no program", false, |shell| {
+        let place = Place::new()?;
+        fs::write(&place.tool, [0x7F, b'E', b'L', b'F', 0, 0])?;
+        let output = place.run(shell)?;
+        equal(&text(&output.stdout), BLANK)?;
+        equal(&output.status.code(), &Some(0))?;
+        let stderr = text(&output.stderr);
+        let last = stderr.lines().last().unwrap_or_default();
+        equal(&last.contains(MALFORMED), &true)
+    }),
+    ("the tool prints without end", false, |shell| {
+        let place = Place::with("while :; do echo '<result>Registered</result>'; done")?;
+        let output = place.run(shell)?;
+        equal(&text(&output.stdout), BLANK)?;
+        equal(&output.status.code(), &Some(0))
+    }),
+    ("the tool prints too much", false, |shell| {
+        let place =
+            Place::with("i=0; while [ $i -lt 5000 ]; do echo; i=$((i + 1)); done; echo '<result>Registered</result>'")?;
+        let output = place.run(shell)?;
+        equal(&text(&output.stdout), BLANK)?;
+        equal(&output.status.code(), &Some(0))
+    }),
+    ("the tool reads its input", false, |shell| {
+        let place = Place::with("read -r line; echo \"<result>Registered$line</result>\"")?;
+        let output = place.run(shell)?;
+        equal(&text(&output.stdout), "<result>Registered</result>\n")
+    }),
+    ("the path is relative", false, |shell| {
+        let place = Place::new()?;
+        let wrapper = fs::read_to_string("ea-wrapper.sh")?.replace("'/usr/local/wpj-state/wpj-state'", "'wpj-state'");
+        fs::write(&place.wrapper, wrapper)?;
+        let output = place.run(shell)?;
+        equal(&text(&output.stdout), BLANK)?;
+        equal(
+            &text(&output.stderr),
+            "wpj-state extension attribute: wpj-state: the path of the tool has to be absolute\n",
+        )
+    }),
+    ("no environment, or a hostile one, changes nothing", false, |shell| {
+        let place = Place::with("echo '<result>Not Registered</result>'")?;
+        let folder = place.tool.parent().ok_or("the tool lies in a folder")?;
+        for name in ["id", "find", "head", "tr", "echo"] {
+            fs::write(folder.join(name), "#!/bin/sh\necho hostile\n")?;
+            place.mode(&folder.join(name), 0o755)?;
+        }
+        let hostile = [
+            ("PATH", folder.to_str().unwrap_or_default()),
+            ("HOME", "/nowhere"),
+            ("TMPDIR", "/nowhere"),
+            ("LANG", "xx_YY"),
+            ("LC_ALL", "xx_YY"),
+            ("IFS", "esu/"),
+        ];
+        for environment in [&[][..], &hostile] {
+            let mut command = place.command(shell);
+            let output = command.env_clear().envs(environment.iter().copied()).current_dir("/").output()?;
+            equal(&text(&output.stdout), "<result>Not Registered</result>\n")?;
+            equal(&output.status.code(), &Some(0))?;
+        }
+        Ok(())
+    }),
+    ("root refuses a tool of somebody else's", true, |shell| {
+        let place = Place::new()?;
+        chown(&place.tool, Some(65534), None)?;
+        place.refuses(shell, "root has to own this file, and nobody else may write it")
+    }),
+    ("root refuses a tool that its group can write", true, |shell| {
+        let place = Place::new()?;
+        place.mode(&place.tool, 0o775)?;
+        place.refuses(shell, "root has to own this file, and nobody else may write it")
+    }),
+    ("root refuses a tool that others can write", true, |shell| {
+        let place = Place::new()?;
+        place.mode(&place.tool, 0o757)?;
+        place.refuses(shell, "root has to own this file, and nobody else may write it")
+    }),
+    ("root refuses a link in place of the tool", true, |shell| {
+        let place = Place::new()?;
+        let elsewhere = place.tool.with_extension("elsewhere");
+        fs::rename(&place.tool, &elsewhere)?;
+        symlink(&elsewhere, &place.tool)?;
+        place.refuses(shell, "root has to own this file, and nobody else may write it")
+    }),
+    ("root refuses a folder of somebody else's", true, |shell| {
+        let place = Place::new()?;
+        chown(place.folder()?, Some(65534), None)?;
+        place.refuses_folder(shell)
+    }),
+    ("root refuses a folder that its group can write", true, |shell| {
+        let place = Place::new()?;
+        place.mode(place.folder()?, 0o775)?;
+        place.refuses_folder(shell)
+    }),
+    ("root refuses a folder that others can write", true, |shell| {
+        let place = Place::new()?;
+        place.mode(place.folder()?, 0o1757)?;
+        place.refuses_folder(shell)
+    }),
+];
+
+fn stand_in_gives(shell: Shell, (_, body, stdout, stderr): (&str, &str, &str, &str)) -> Result<(), Failed> {
+    let place = Place::with(body)?;
+    let output = place.run(shell)?;
+    equal(&text(&output.stdout), stdout)?;
+    equal(&output.status.code(), &Some(0))?;
+    let said = text(&output.stderr);
+    let last = said.lines().last().unwrap_or_default();
+    let ours = format!("wpj-state extension attribute: {}: {MALFORMED}{stderr}", place.tool.display());
+    let expected = if stderr.starts_with("the ") || stderr.is_empty() { stderr } else { &ours };
+    equal(last, expected)
+}
+
+/// A folder with a stand-in for the tool, and the wrapper with its path.
+struct Place {
+    _all: TempDir,
+    tool: PathBuf,
+    wrapper: PathBuf,
+}
+
+impl Place {
+    fn new() -> Result<Self, Failed> {
+        Self::with("echo '<result>Registered</result>'")
+    }
+
+    fn with(body: &str) -> Result<Self, Failed> {
+        let all = tempfile::tempdir()?;
+        let folder = all.path().join("a folder");
+        fs::create_dir(&folder)?;
+        let place = Self { tool: folder.join("the tool"), wrapper: all.path().join("wrapper"), _all: all };
+        fs::write(&place.tool, format!("#!/bin/sh\n{body}\n"))?;
+        place.mode(&place.tool, 0o755)?;
+        place.mode(&folder, 0o755)?;
+        let wrapper = fs::read_to_string("ea-wrapper.sh")?;
+        let setting = "tool='/usr/local/wpj-state/wpj-state'";
+        equal(&wrapper.matches(setting).count(), &1)?;
+        fs::write(&place.wrapper, wrapper.replace(setting, &format!("tool='{}'", place.tool.display())))?;
+        Ok(place)
+    }
+
+    fn folder(&self) -> Result<&Path, Failed> {
+        Ok(self.tool.parent().ok_or("the tool lies in a folder")?)
+    }
+
+    fn mode(&self, path: &Path, mode: u32) -> Result<(), Failed> {
+        Ok(fs::set_permissions(path, fs::Permissions::from_mode(mode))?)
+    }
+
+    fn command(&self, (program, options): Shell) -> Command {
+        let program =
+            ["/bin", "/usr/bin"].map(|folder| Path::new(folder).join(program)).into_iter().find(|it| it.exists());
+        let mut command = Command::new(program.unwrap_or_default());
+        command.args(options).arg(&self.wrapper).stdin(Stdio::piped());
+        command
+    }
+
+    fn run(&self, shell: Shell) -> Result<Output, Failed> {
+        Ok(self.command(shell).output()?)
+    }
+
+    fn refuses(&self, shell: Shell, reason: &str) -> Result<(), Failed> {
+        self.refuses_path(shell, &self.tool, reason)
+    }
+
+    fn refuses_folder(&self, shell: Shell) -> Result<(), Failed> {
+        self.refuses_path(shell, self.folder()?, "root has to own this folder, and nobody else may write it")
+    }
+
+    fn refuses_path(&self, shell: Shell, path: &Path, reason: &str) -> Result<(), Failed> {
+        let output = self.run(shell)?;
+        equal(&text(&output.stdout), BLANK)?;
+        equal(&text(&output.stderr), &format!("wpj-state extension attribute: {}: {reason}\n", path.display()))?;
+        equal(&output.status.code(), &Some(0))
+    }
+}
+
+fn installed(program: &str) -> bool {
+    ["/bin", "/usr/bin"].iter().any(|folder| Path::new(folder).join(program).exists())
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn equal<T: PartialEq<U> + std::fmt::Debug + ?Sized, U: std::fmt::Debug + ?Sized>(
+    left: &T,
+    right: &U,
+) -> Result<(), Failed> {
+    if left == right { Ok(()) } else { Err(format!("found {left:?}\nexpected {right:?}").into()) }
+}

@@ -1,0 +1,162 @@
+//! Each folder of `fixtures/` is a situation: what the tool says about it stands beside it.
+//!
+//! `WPJ_STATE_UPDATE_FIXTURES=1` keeps what the tool says now; read the difference before it is committed.
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+    process::Output,
+};
+
+use assert_cmd::Command;
+use fixture_generator::{Entry, Situation, situations};
+use keychain::{KeychainFile, RecordType, Value};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+fn main() {
+    let trials = situations().into_iter().flat_map(|situation| {
+        let name = situation.name.clone();
+        let trial = |what: &str, test: fn(&Situation) -> Result<(), Failed>| {
+            let situation = situation.clone();
+            Trial::test(format!("{name}: {what}"), move || test(&situation))
+        };
+        vec![
+            trial("the folder holds what the generator writes", folder_is_as_generated),
+            trial("the result line is right", result_line_is_right),
+            trial("the JSON is as expected", json_is_as_expected),
+            trial("keychain-db reads what was meant", keychain_db_agrees),
+        ]
+    });
+    let all = Trial::test("there is no folder that the generator does not write", no_other_folder);
+    libtest_mimic::run(&Arguments::from_args(), trials.chain([all]).collect()).exit();
+}
+
+fn folder_is_as_generated(situation: &Situation) -> Result<(), Failed> {
+    let folder = Path::new("fixtures").join(&situation.name);
+    let mut found = BTreeMap::new();
+    collect(&folder, &folder, &mut found)?;
+    found.retain(|path, _| path != Path::new("expected.json") && path != Path::new("expected.stderr"));
+    let generated: BTreeMap<PathBuf, Entry> =
+        situation.all_entries().into_iter().map(|(path, entry)| (path.into(), entry)).collect();
+    let paths = |entries: &BTreeMap<PathBuf, Entry>| entries.keys().cloned().collect::<Vec<_>>();
+    equal(&paths(&found), &paths(&generated))?;
+    for (path, entry) in &generated {
+        if found[path] != *entry {
+            return Err(format!("{} differs: run `cargo run -p fixture-generator`", path.display()).into());
+        }
+    }
+    Ok(())
+}
+
+fn collect(top: &Path, folder: &Path, found: &mut BTreeMap<PathBuf, Entry>) -> Result<(), Failed> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            collect(top, &path, found)?;
+            continue;
+        }
+        let content = if kind.is_symlink() {
+            Entry::Link(fs::read_link(&path)?.into_os_string().into_string().map_err(|_| "a link")?.leak())
+        } else {
+            Entry::File(fs::read(&path)?)
+        };
+        found.insert(path.strip_prefix(top)?.to_owned(), content);
+    }
+    Ok(())
+}
+
+fn no_other_folder() -> Result<(), Failed> {
+    let mut found = fs::read_dir("fixtures")?
+        .map(|entry| Ok(entry?.file_name().into_string().map_err(|_| "a name")?))
+        .collect::<Result<Vec<String>, Failed>>()?;
+    found.sort();
+    let mut generated: Vec<String> = situations().into_iter().map(|situation| situation.name).collect();
+    generated.sort();
+    equal(&found, &generated)
+}
+
+fn result_line_is_right(situation: &Situation) -> Result<(), Failed> {
+    let output = run(situation, &[])?;
+    let expected = format!("<result>{}</result>\n", situation.state.unwrap_or_default());
+    equal(&text(&output.stdout), &expected)?;
+    equal(&output.status.code(), &Some(if situation.state.is_some() { 0 } else { 1 }))?;
+    expect_stderr(situation, &output)
+}
+
+fn json_is_as_expected(situation: &Situation) -> Result<(), Failed> {
+    let output = run(situation, &["--json"])?;
+    keep_or_compare(&path(situation, "expected.json"), &output.stdout)?;
+    equal(&output.status.code(), &Some(if situation.state.is_some() { 0 } else { 1 }))?;
+    expect_stderr(situation, &output)?;
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    equal(&json["state"].as_str(), &situation.state)
+}
+
+fn expect_stderr(situation: &Situation, output: &Output) -> Result<(), Failed> {
+    if situation.state.is_some() {
+        return equal(&text(&output.stderr), "");
+    }
+    equal(&text(&output.stderr).lines().count(), &1)?;
+    keep_or_compare(&path(situation, "expected.stderr"), &output.stderr)
+}
+
+fn run(situation: &Situation, options: &[&str]) -> Result<Output, Failed> {
+    // A relative path, so that what is printed is the same wherever the project lies.
+    let home = path(situation, "home");
+    Ok(Command::cargo_bin("wpj-state")?.arg("--home").arg(home).args(options).output()?)
+}
+
+fn path(situation: &Situation, file: &str) -> PathBuf {
+    Path::new("fixtures").join(&situation.name).join(file)
+}
+
+fn keep_or_compare(path: &Path, printed: &[u8]) -> Result<(), Failed> {
+    if env::var_os("WPJ_STATE_UPDATE_FIXTURES").is_some() {
+        return Ok(fs::write(path, printed)?);
+    }
+    equal(&text(printed), &text(&fs::read(path)?))
+}
+
+/// An independent reader finds the certificates and keys that the generator meant to write.
+fn keychain_db_agrees(situation: &Situation) -> Result<(), Failed> {
+    for (_, meant) in &situation.keychains {
+        // It takes the number of values for the first value's length.
+        if meant.has_several_values() {
+            continue;
+        }
+        let file = KeychainFile::from_bytes(&meant.to_bytes())?;
+        let records = |relation: u32| file.records_of_type(RecordType(relation));
+        let certificates = records(0x8000_1000).into_iter().map(|record| record.key_data.clone()).collect::<Vec<_>>();
+        equal(&sorted(certificates), &sorted(meant.certificates().into_iter().map(<[u8]>::to_vec).collect()))?;
+        let label = file
+            .schema()
+            .relation(RecordType(0x10))
+            .and_then(|relation| relation.index_of("Label"))
+            .ok_or("keys have a label")?;
+        let labels = records(0x10)
+            .into_iter()
+            .filter_map(|record| record.attribute(label).and_then(Value::as_bytes).map(<[u8]>::to_vec))
+            .collect();
+        equal(&sorted(labels), &sorted(meant.key_labels().into_iter().map(<[u8]>::to_vec).collect()))?;
+    }
+    Ok(())
+}
+
+fn sorted(mut values: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    values.sort();
+    values
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn equal<T: PartialEq<U> + std::fmt::Debug + ?Sized, U: std::fmt::Debug + ?Sized>(
+    left: &T,
+    right: &U,
+) -> Result<(), Failed> {
+    if left == right { Ok(()) } else { Err(format!("found {left:#?}\nexpected {right:#?}").into()) }
+}
