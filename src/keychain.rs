@@ -48,8 +48,8 @@
 //! # Damage
 //!
 //! This reader insists on more than macOS does: tables back to back, records that fill their table, record numbers that
-//! lead to just these records, values where the schema puts them, a table for each declared relation and the reverse.
-//! All genuine keychains that were looked at are so. A file that is not gives an [`Error`], never fewer records.
+//! lead to just these records, values where the schema puts them, padding of zeros, a table for each declared relation
+//! and the reverse. All genuine keychains that were looked at are so. A file that is not gives an [`Error`], never fewer records.
 
 mod error;
 mod record;

@@ -41,6 +41,9 @@ impl<'a> Record<'a> {
             .bytes(data_start, u64::from(data_size.value))
             .ok_or_else(|| data_size.error(ErrorKind::ValuePlace))?;
         let values = data_start + padded(data_size.value);
+        if !is_zero(section, data_start + u64::from(data_size.value), values) {
+            return Err(data_size.error(ErrorKind::ValuePlace));
+        }
         let mut end = values;
         for (position, format) in (0..).zip(relation.formats()) {
             let offset = section.atom(HEADER + ATOM * position)?;
@@ -131,13 +134,27 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Size in bytes, padding included, of the value at `start`, or `None` if its length is not inside the section.
+/// Size in bytes, padding included, of the value at `start`, or `None` if that cannot be one.
 fn value_size(section: Section<'_>, format: Format, start: u64) -> Option<u64> {
     Some(match format {
         Format::Atom => ATOM,
         Format::Real => 8,
         Format::Time => 16,
-        Format::Bytes => ATOM + padded(section.atom(start).ok()?.value),
+        Format::Bytes => {
+            let length = section.atom(start).ok()?.value;
+            let size = ATOM + padded(length);
+            // A length that is wrong by less than an atom would not move what follows.
+            if !is_zero(section, start + ATOM + u64::from(length), start + size) {
+                return None;
+            }
+            size
+        }
         Format::Atoms => ATOM + ATOM * u64::from(section.atom(start).ok()?.value),
     })
+}
+
+/// Whether there is nothing but padding between two offsets; yes if that is outside the section.
+fn is_zero(section: Section<'_>, start: u64, end: u64) -> bool {
+    let padding = section.bytes(start, end.saturating_sub(start)).unwrap_or_default();
+    padding.iter().all(|&byte| byte == 0)
 }

@@ -1,0 +1,111 @@
+//! A small keychain, damaged in each place: the answer stays right, or there is an error that points into the file.
+
+use std::{cell::Cell, io, ops::Range};
+
+use fixture_generator::{Certificate, Keychain};
+use wpj_state::{
+    keychain::{Error, ReadAt},
+    login_keychain::{self, Depth},
+};
+
+/// Bytes that watch how much of them is asked for at once.
+struct Watched<'a> {
+    bytes: &'a [u8],
+    largest: Cell<usize>,
+}
+
+impl ReadAt for Watched<'_> {
+    fn length(&self) -> io::Result<u64> {
+        self.bytes.length()
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.largest.set(self.largest.get().max(buffer.len()));
+        self.bytes.read_exact_at(buffer, offset)
+    }
+}
+
+/// Whether a Workplace Join key is present. Both depths have to agree, and none may ask for more than there is.
+fn has_key(bytes: &[u8]) -> Result<bool, Error> {
+    let [state, details] = [Depth::State, Depth::Details].map(|depth| {
+        let watched = Watched { bytes, largest: Cell::new(0) };
+        let answer = login_keychain::read(&watched, depth);
+        assert!(watched.largest.get() <= bytes.len(), "asked for {} bytes", watched.largest.get());
+        answer.map(|found| {
+            assert_eq!(found.unknown_issuer, None);
+            found.workplace_join_identity().is_some()
+        })
+    });
+    assert_eq!(state, details);
+    if let Err(error) = state {
+        assert!(error.offset < bytes.len().max(1) as u64, "{error:?} points outside {} bytes", bytes.len());
+    }
+    state
+}
+
+fn certificate() -> Certificate {
+    Certificate::workplace_join()
+}
+
+fn with_key() -> Vec<u8> {
+    Keychain::new().certificate(&certificate()).workplace_join_key(&certificate()).to_bytes()
+}
+
+/// Where the values stand that make the answer: changed, they rightly make another.
+fn content(bytes: &[u8]) -> Vec<Range<usize>> {
+    [certificate().der(), certificate().public_key_hash()]
+        .iter()
+        .flat_map(|value| {
+            let starts = bytes.windows(value.len()).enumerate().filter(move |(_, window)| window == value);
+            starts.map(move |(start, _)| start..start + value.len())
+        })
+        .collect()
+}
+
+#[test]
+fn a_keychain_that_is_cut_at_any_length_is_an_error() {
+    let whole = with_key();
+    assert_eq!(has_key(&whole), Ok(true));
+    for length in 0..whole.len() {
+        assert!(has_key(&whole[..length]).is_err(), "cut to {length} bytes");
+    }
+}
+
+#[test]
+fn each_atom_may_be_wrong_and_the_answer_is_not() {
+    let without_key = Keychain::new().certificate(&certificate()).to_bytes();
+    for (whole, answer) in [(with_key(), true), (without_key, false)] {
+        let content = content(&whole);
+        let mut errors = 0;
+        for offset in (0..whole.len()).step_by(4) {
+            let original = u32::from_be_bytes(whole[offset..offset + 4].try_into().unwrap());
+            let wrong =
+                [0, 1, 0x7FFF_FFFF, 0xFFFF_FFFF, original.wrapping_sub(1), original.wrapping_add(1), original ^ 1];
+            for value in wrong.into_iter().filter(|&value| value != original) {
+                let mut damaged = whole.clone();
+                damaged[offset..offset + 4].copy_from_slice(&value.to_be_bytes());
+                match has_key(&damaged) {
+                    Ok(found) if found == answer => {}
+                    Ok(_) => assert!(
+                        content.iter().any(|range| range.contains(&offset) || range.contains(&(offset + 3))),
+                        "{value:#x} at {offset} turned the answer"
+                    ),
+                    Err(_) => errors += 1,
+                }
+            }
+        }
+        assert!(errors > 10_000, "only {errors} errors");
+    }
+}
+
+#[test]
+fn a_table_that_names_a_record_twice_is_an_error() {
+    let two = Keychain::new().certificate(&certificate()).certificate(&Certificate::contoso()).to_bytes();
+    let place = |der: &[u8]| two.windows(der.len()).position(|window| window == der).unwrap() - (24 + 4 * 9);
+    // Both records claim the number of the first.
+    let mut damaged = two.clone();
+    let second = place(&Certificate::contoso().der()) + 4;
+    damaged[second..second + 4].copy_from_slice(&[0; 4]);
+    let error = has_key(&damaged).unwrap_err();
+    assert_eq!(error.to_string(), format!("record numbers and records do not agree (at offset {second})"));
+}
