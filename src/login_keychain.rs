@@ -4,7 +4,7 @@
 //! `MS-Organization-Access` issued. macOS and Microsoft's own library pair them by just this. A certificate without its
 //! key cannot sign in, and neither can a key without its certificate.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::{
     cause::Cause,
@@ -129,7 +129,7 @@ fn add_certificate(
         }
         Issuer::Unknown => return,
     };
-    keys.mark_certified(record);
+    keys.add_workplace_join_certificate(record);
     found.workplace_join.push(WorkplaceJoinCertificate { description, has_private_key });
 }
 
@@ -165,46 +165,39 @@ fn user_principal_name(password: &GenericPassword<'_>) -> Option<(Vec<u8>, Strin
     Some((password.modified().unwrap_or_default().to_vec(), name.to_owned()))
 }
 
-/// The private keys by their label.
+/// The private keys, as far as they matter.
 #[derive(Default)]
 struct Keys {
     count: usize,
-    by_label: BTreeMap<Vec<u8>, Key>,
-    workplace_join_without_label: usize,
-}
-
-#[derive(Default)]
-struct Key {
-    named_for_workplace_join: usize,
-    has_workplace_join_certificate: bool,
+    labels: BTreeSet<Vec<u8>>,
+    /// The labels of each key that is named like the Workplace Join key.
+    named_for_workplace_join: Vec<Vec<Vec<u8>>>,
+    /// The public key hashes of the Workplace Join certificates.
+    workplace_join_hashes: BTreeSet<Vec<u8>>,
 }
 
 impl Keys {
     fn add(&mut self, key: &PrivateKey<'_>) {
         self.count += 1;
-        let mut named = usize::from(key.names().any(is_workplace_join_key_name));
-        for label in key.labels().filter(|label| !label.is_empty()) {
-            // A key counts once, whatever the number of its labels.
-            self.by_label.entry(label.to_vec()).or_default().named_for_workplace_join += std::mem::take(&mut named);
+        // An empty label belongs to no certificate, not to one whose hash is empty, too.
+        let labels = || key.labels().filter(|label| !label.is_empty()).map(<[u8]>::to_vec);
+        self.labels.extend(labels());
+        if key.names().any(is_workplace_join_key_name) {
+            self.named_for_workplace_join.push(labels().collect());
         }
-        self.workplace_join_without_label += named;
     }
 
     fn belong_to(&self, certificate: &Certificate<'_>) -> bool {
-        certificate.public_key_hashes().any(|hash| self.by_label.contains_key(hash))
+        certificate.public_key_hashes().any(|hash| self.labels.contains(hash))
     }
 
-    fn mark_certified(&mut self, certificate: &Certificate<'_>) {
-        for hash in certificate.public_key_hashes() {
-            if let Some(key) = self.by_label.get_mut(hash) {
-                key.has_workplace_join_certificate = true;
-            }
-        }
+    fn add_workplace_join_certificate(&mut self, certificate: &Certificate<'_>) {
+        self.workplace_join_hashes.extend(certificate.public_key_hashes().map(<[u8]>::to_vec));
     }
 
     fn without_certificate(&self) -> usize {
-        let lonely = self.by_label.values().filter(|key| !key.has_workplace_join_certificate);
-        lonely.map(|key| key.named_for_workplace_join).sum::<usize>() + self.workplace_join_without_label
+        let has_certificate = |label| self.workplace_join_hashes.contains(label);
+        self.named_for_workplace_join.iter().filter(|labels| !labels.iter().any(has_certificate)).count()
     }
 }
 

@@ -309,7 +309,7 @@ fn layouts() -> Vec<Situation> {
                 Keychain::new()
                     .certificate(&own)
                     .certificate(&joined)
-                    .workplace_join_key(&own)
+                    .private_key(["Contoso", "\0"], &[own.public_key_hash()])
                     .workplace_join_key(&joined)
                     .reversed(Relation::Certificate)
                     .reversed(Relation::PrivateKey),
