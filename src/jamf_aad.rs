@@ -236,7 +236,8 @@ impl From<Scalar> for HaveAnAzureId {
             Scalar::String(text) if is_any_of(&text, ["0", "false", "no"]) => Self::False,
             Scalar::Integer(number) => Self::Unexpected(format!("the number {number}")),
             Scalar::Real(number) => Self::Unexpected(format!("the number {number}")),
-            Scalar::String(text) => Self::Unexpected(format!("the string {text:?}")),
+            // The plist crate gives a date as its text, too.
+            Scalar::String(text) => Self::Unexpected(format!("the text {text:?}")),
             Scalar::Other(kind) => Self::Unexpected(kind.to_owned()),
         }
     }
@@ -309,11 +310,11 @@ mod tests {
             ("<integer>-1</integer>", "the number -1"),
             ("<real>1.5</real>", "the number 1.5"),
             ("<real>nan</real>", "the number NaN"),
-            ("<string></string>", "the string \"\""),
-            ("<string> true</string>", "the string \" true\""),
-            ("<string>maybe\n</string>", "the string \"maybe\\n\""),
+            ("<string></string>", "the text \"\""),
+            ("<string> true</string>", "the text \" true\""),
+            ("<string>maybe\n</string>", "the text \"maybe\\n\""),
             ("<data>AQ==</data>", "data"),
-            ("<date>2024-02-29T12:34:56Z</date>", "the string \"2024-02-29T12:34:56Z\""),
+            ("<date>2024-02-29T12:34:56Z</date>", "the text \"2024-02-29T12:34:56Z\""),
             ("<array><true/></array>", "an array"),
             ("<dict><key>have_an_Azure_id</key><true/></dict>", "a dictionary"),
         ] {
