@@ -9,6 +9,8 @@ use crate::{cause::Cause, jamf_aad::JamfAad, login_keychain::LoginKeychain};
 pub struct Evidence {
     /// Whose evidence this is.
     pub user: User,
+    /// Whether the home directory is one; if not, no file was asked.
+    pub home: Result<(), Cause>,
     /// The login keychain.
     pub login_keychain: Witness<LoginKeychain>,
     /// Keychains that macOS put aside when a password was reset; looked for only in detail, and only if the login

@@ -24,8 +24,9 @@ use crate::{
 };
 
 const KEYCHAINS: &str = "Library/Keychains";
-/// macOS prefers the first; a Mac upgraded from long ago has the second.
-const LOGIN_KEYCHAINS: [&str; 2] = ["login.keychain-db", "login.keychain"];
+const LOGIN_KEYCHAIN: &str = "login.keychain-db";
+/// A Mac upgraded from long ago may have only this one.
+const OLD_LOGIN_KEYCHAIN: &str = "login.keychain";
 const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
 
 const MAX_KEYCHAIN_SIZE: u64 = 1024 * 1024 * 1024;
@@ -47,10 +48,13 @@ pub fn inspect(request: &Request) -> Evidence {
     };
     let home = &request.home;
     let user = User { name: None, uid: None, home: home.clone(), source: UserSource::HomeOption };
-    if let Err(cause) = check_home(home) {
+    let checked = check_home(home);
+    if checked.is_err() {
+        let path = request.keychain.clone().unwrap_or_else(|| login_keychain_path(home));
         return Evidence {
             user,
-            login_keychain: Witness { path: home.clone(), probe: Probe::Unreadable(cause) },
+            home: checked,
+            login_keychain: Witness { path, probe: Probe::NotAsked },
             renamed_keychains: Vec::new(),
             jamf_aad: Witness { path: plist_path(request), probe: Probe::NotAsked },
         };
@@ -68,6 +72,7 @@ pub fn inspect(request: &Request) -> Evidence {
     let jamf_aad = if depth == Depth::Details || has_key { jamf_aad(request) } else { Probe::NotAsked };
     Evidence {
         user,
+        home: checked,
         login_keychain,
         renamed_keychains,
         jamf_aad: Witness { path: plist_path(request), probe: jamf_aad },
@@ -87,7 +92,8 @@ fn login_keychain(request: &Request, depth: Depth) -> Witness<LoginKeychain> {
     if let Some(path) = &request.keychain {
         return Witness { path: path.clone(), probe: expected(read_keychain(path, depth)) };
     }
-    let [preferred, old] = LOGIN_KEYCHAINS.map(|name| request.home.join(KEYCHAINS).join(name));
+    let preferred = login_keychain_path(&request.home);
+    let old = preferred.with_file_name(OLD_LOGIN_KEYCHAIN);
     let probe = read_keychain(&preferred, depth);
     if !matches!(probe, Probe::Absent) {
         return Witness { path: preferred, probe };
@@ -96,6 +102,10 @@ fn login_keychain(request: &Request, depth: Depth) -> Witness<LoginKeychain> {
         Probe::Absent => Witness { path: preferred, probe },
         probe => Witness { path: old, probe },
     }
+}
+
+fn login_keychain_path(home: &Path) -> PathBuf {
+    home.join(KEYCHAINS).join(LOGIN_KEYCHAIN)
 }
 
 /// A file that was named expressly has to be there.
@@ -112,14 +122,18 @@ fn read_keychain(path: &Path, depth: Depth) -> Probe<LoginKeychain> {
         let Some(file) = open(path, MAX_KEYCHAIN_SIZE)? else { return Ok(Probe::Absent) };
         login_keychain::read(&file, depth).map(Probe::Found).map_err(Cause::Keychain)
     };
-    let probe = read().or_else(|cause| match cause {
-        Cause::Keychain(error) if error.kind == ErrorKind::Empty => {
-            thread::sleep(CREATION);
+    once_more_if_empty(read, || thread::sleep(CREATION)).unwrap_or_else(Probe::Unreadable)
+}
+
+/// Reads again, after `wait`, what was empty: macOS may be just creating it.
+fn once_more_if_empty<T>(mut read: impl FnMut() -> Result<T, Cause>, wait: impl FnOnce()) -> Result<T, Cause> {
+    match read() {
+        Err(Cause::Keychain(error)) if error.kind == ErrorKind::Empty => {
+            wait();
             read()
         }
-        cause => Err(cause),
-    });
-    probe.unwrap_or_else(Probe::Unreadable)
+        outcome => outcome,
+    }
 }
 
 /// Reads the keychains that macOS puts aside when it makes a new login keychain: `login_renamed_N.keychain-db`.
@@ -197,6 +211,7 @@ fn cause_of(error: &io::Error) -> Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keychain;
 
     #[test]
     fn only_numbered_login_keychains_count_as_renamed() {
@@ -207,6 +222,24 @@ mod tests {
         {
             assert!(!is_renamed_keychain(name), "{name}");
         }
+    }
+
+    #[test]
+    fn an_empty_keychain_is_read_once_more_and_nothing_else_is() {
+        let empty = Err(Cause::Keychain(keychain::Error { kind: ErrorKind::Empty, offset: 0 }));
+        let outcome = |answers: &[Result<u8, Cause>]| {
+            let (mut reads, mut waits) = (0, 0);
+            let read = || {
+                reads += 1;
+                answers[reads - 1].clone()
+            };
+            let outcome = once_more_if_empty(read, || waits += 1);
+            (outcome, reads, waits)
+        };
+        assert_eq!(outcome(&[Ok(1)]), (Ok(1), 1, 0));
+        assert_eq!(outcome(&[empty.clone(), Ok(1)]), (Ok(1), 2, 1));
+        assert_eq!(outcome(&[empty.clone(), empty.clone()]), (empty, 2, 1));
+        assert_eq!(outcome(&[Err(Cause::SymbolicLink)]), (Err(Cause::SymbolicLink), 1, 0));
     }
 
     #[test]

@@ -66,6 +66,9 @@ pub fn assess(evidence: &Evidence, now: Timestamp) -> Assessment<'_> {
 }
 
 fn registration_state(evidence: &Evidence) -> Result<RegistrationState, Undetermined<'_>> {
+    if let Err(cause) = &evidence.home {
+        return Err(Undetermined { path: &evidence.user.home, cause });
+    }
     let keychain = &evidence.login_keychain;
     let undetermined = |cause| Err(Undetermined { path: &keychain.path, cause });
     match &keychain.probe {
