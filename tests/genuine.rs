@@ -1,7 +1,11 @@
 //! Keychains and certificates that macOS and Microsoft made; the environment variable `WPJ_STATE_GENUINE` names their
 //! folder. Without it these tests are ignored: the files belong to other projects.
 
-use std::{collections::BTreeSet, env, fs, path::{Path, PathBuf}};
+use std::{
+    collections::BTreeSet,
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 use assert_cmd::Command;
 use libtest_mimic::{Arguments, Failed, Trial};

@@ -73,6 +73,7 @@ pub struct Keychain {
     tables_reversed: bool,
     has_certificate_table: bool,
     has_several_values: bool,
+    /// Filling the indexes takes too long for very many records.
     without_index_entries: bool,
 }
 
@@ -148,12 +149,6 @@ impl Keychain {
     /// Writes the tables in the opposite order.
     pub fn with_tables_reversed(mut self) -> Self {
         self.tables_reversed = true;
-        self
-    }
-
-    /// Leaves all indexes empty; filling them takes too long for very many records.
-    pub fn without_index_entries(mut self) -> Self {
-        self.without_index_entries = true;
         self
     }
 
@@ -233,6 +228,17 @@ impl Keychain {
         let reversed = reversed.is_some_and(|relation| self.reversed.contains(&relation));
         table_bytes(relation, slots, &schema.formats(relation), reversed, &schema.indexes(relation))
     }
+}
+
+/// A registered user's login keychain with this many passwords, about 500 bytes each; the indexes stay empty.
+pub fn bulk(passwords: usize) -> Keychain {
+    let certificate = Certificate::workplace_join();
+    let mut keychain = Keychain::new().certificate(&certificate).workplace_join_key(&certificate);
+    let mut password = GenericPassword::wifi().record();
+    password.data = filler(b"ssgp", 250);
+    keychain.generic_passwords = vec![Some(password); passwords];
+    keychain.without_index_entries = true;
+    keychain
 }
 
 /// A generic password to be. The password itself is a filler.

@@ -1,0 +1,243 @@
+//! The tool as its users call it: whole standard output, standard error and exit status.
+
+use std::{
+    fs::{self, File},
+    os::unix::{fs::PermissionsExt, net::UnixListener, process::CommandExt},
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use assert_cmd::cargo::cargo_bin;
+use nix::unistd::{Uid, mkfifo};
+use tempfile::TempDir;
+
+const KEYCHAIN: &str = "Library/Keychains/login.keychain-db";
+const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
+const REGISTERED: &str = "fixtures/registered/home";
+
+/// Whoever owns nothing.
+const NOBODY: u32 = 65534;
+
+fn tool(arguments: &[&str]) -> Output {
+    Command::new(cargo_bin("wpj-state")).args(arguments).output().unwrap()
+}
+
+fn assert_output(output: &Output, stdout: &str, stderr: &str, status: i32) {
+    assert_eq!(String::from_utf8_lossy(&output.stdout), stdout);
+    assert_eq!(String::from_utf8_lossy(&output.stderr), stderr);
+    assert_eq!(output.status.code(), Some(status));
+}
+
+/// A copy of the registered home, which a test may spoil.
+struct Home {
+    _all: TempDir,
+    home: PathBuf,
+    tool: PathBuf,
+}
+
+impl Home {
+    fn new() -> Self {
+        let all = tempfile::tempdir().unwrap();
+        let home = all.path().join("home");
+        for file in [KEYCHAIN, PLIST] {
+            let copy = home.join(file);
+            fs::create_dir_all(copy.parent().unwrap()).unwrap();
+            fs::copy(Path::new(REGISTERED).join(file), copy).unwrap();
+        }
+        // Where nobody may run it from, too.
+        let tool = all.path().join("wpj-state");
+        fs::copy(cargo_bin("wpj-state"), &tool).unwrap();
+        fs::set_permissions(all.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        Self { _all: all, home, tool }
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.home.join(file)
+    }
+
+    /// Runs the tool without root's rights.
+    fn run(&self) -> Output {
+        let mut command = Command::new(&self.tool);
+        if Uid::effective().is_root() {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        command.arg("--home").arg(&self.home).output().unwrap()
+    }
+
+    fn assert_undetermined(&self, file: &str, reason: &str) {
+        let stderr = format!("wpj-state: {}: {reason}\n", self.path(file).display());
+        assert_output(&self.run(), "<result></result>\n", &stderr, 1);
+    }
+}
+
+#[test]
+fn without_a_home_the_tool_says_what_to_give() {
+    let stderr = "error: which user? Give a home directory with --home DIR\n\n\
+        Usage: wpj-state [OPTIONS]\n\nFor more information, try '--help'.\n";
+    assert_output(&tool(&[]), "", stderr, 2);
+    assert_output(&tool(&["--json"]), "", stderr, 2);
+}
+
+#[test]
+fn an_unknown_option_is_wrong_usage() {
+    let stderr = "error: unexpected argument '--homes' found\n\n  tip: a similar argument exists: '--home'\n\n\
+        Usage: wpj-state --home <DIR>\n\nFor more information, try '--help'.\n";
+    assert_output(&tool(&["--homes", "x"]), "", stderr, 2);
+}
+
+#[test]
+fn the_version_is_the_package_s() {
+    assert_output(&tool(&["--version"]), concat!("wpj-state ", env!("CARGO_PKG_VERSION"), "\n"), "", 0);
+}
+
+#[test]
+fn the_help_names_every_option_and_exit_status() {
+    let help = "\
+Tell how far a Mac's Microsoft Entra registration through Jamf got.
+
+Prints <result>STATE</result> for a Jamf extension attribute; blank, with the reason on standard error, if the state cannot be told.
+
+Usage: wpj-state [OPTIONS]
+
+Options:
+      --home <DIR>
+          Look at this home directory
+
+      --keychain <FILE>
+          Read this file in place of the login keychain
+
+      --plist <FILE>
+          Read this file in place of JamfAAD's plist
+
+      --json
+          Print everything that was found, as JSON
+
+  -h, --help
+          Print help (see a summary with '-h')
+
+  -V, --version
+          Print version
+
+Exit status: 0 a state was printed, 1 it cannot be told, 2 wrong usage.
+";
+    assert_output(&tool(&["--help"]), help, "", 0);
+}
+
+#[test]
+fn a_keychain_and_a_plist_that_are_given_replace_those_of_the_home() {
+    let other = ["--keychain", "fixtures/not-registered/home/Library/Keychains/login.keychain-db"];
+    assert_output(&tool(&["--home", REGISTERED, other[0], other[1]]), "<result>Not Registered</result>\n", "", 0);
+    let plist = "fixtures/aad-id-not-acquired/home/Library/Preferences/com.jamf.management.jamfAAD.plist";
+    let stdout = "<result>WPJ Key present, AAD ID not acquired</result>\n";
+    assert_output(&tool(&["--home", REGISTERED, "--plist", plist]), stdout, "", 0);
+}
+
+#[test]
+fn a_file_that_is_given_has_to_exist() {
+    for option in ["--keychain", "--plist"] {
+        let stderr = "wpj-state: no-such-file: this file does not exist; give an existing file\n";
+        assert_output(&tool(&["--home", REGISTERED, option, "no-such-file"]), "<result></result>\n", stderr, 1);
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    for arguments in [&["--home", REGISTERED][..], &["--home", REGISTERED, "--json"], &["--help"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = Command::new(cargo_bin("wpj-state")).args(arguments).stdout(writer).output().unwrap();
+        assert_output(&output, "", "", 0);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_answer_that_cannot_be_written_is_a_failure() {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let output = Command::new(cargo_bin("wpj-state")).args(["--home", REGISTERED]).stdout(full).output().unwrap();
+    let stderr = "wpj-state: writing the answer to standard output; run it again where there is room: \
+        No space left on device (os error 28)\n";
+    assert_output(&output, "", stderr, 1);
+}
+
+#[test]
+fn closed_standard_streams_do_not_change_the_exit_status() {
+    let run = |redirection: &str, home: &str| {
+        let script = format!("exec \"$0\" --home \"$1\" {redirection}");
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &script]).arg(cargo_bin("wpj-state")).arg(home).stdin(Stdio::null());
+        shell.status().unwrap().code()
+    };
+    assert_eq!(run("<&- >&- 2>&-", REGISTERED), Some(0));
+    assert_eq!(run("<&- >&- 2>&-", "fixtures/keychain-empty/home"), Some(1));
+    assert_eq!(run("2>&- >/dev/null", "fixtures/home-missing/home"), Some(1));
+}
+
+#[test]
+fn a_home_that_is_not_named_in_utf_8_or_has_spaces_is_read() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let home = Home::new();
+    // macOS' file systems take nothing but UTF-8.
+    let name = if cfg!(target_os = "macos") { OsStr::new("über all") } else { OsStr::from_bytes(b"\xFCber all") };
+    let moved = home.home.with_file_name(name);
+    fs::rename(&home.home, &moved).unwrap();
+    let output = Command::new(cargo_bin("wpj-state")).arg("--home").arg(&moved).output().unwrap();
+    assert_output(&output, "<result>Registered</result>\n", "", 0);
+}
+
+#[test]
+fn a_keychain_that_permissions_hide_is_undetermined() {
+    let home = Home::new();
+    fs::set_permissions(home.path(KEYCHAIN), fs::Permissions::from_mode(0o000)).unwrap();
+    home.assert_undetermined(KEYCHAIN, "permission denied; run it with sudo");
+}
+
+#[test]
+fn a_folder_that_permissions_hide_is_undetermined() {
+    let home = Home::new();
+    let folder = home.path("Library/Keychains");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o000)).unwrap();
+    home.assert_undetermined(KEYCHAIN, "permission denied; run it with sudo");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_plist_that_permissions_hide_is_undetermined_only_if_there_is_a_key() {
+    let home = Home::new();
+    fs::set_permissions(home.path(PLIST), fs::Permissions::from_mode(0o000)).unwrap();
+    home.assert_undetermined(PLIST, "permission denied; run it with sudo");
+    fs::copy(Path::new("fixtures/not-registered/home").join(KEYCHAIN), home.path(KEYCHAIN)).unwrap();
+    assert_output(&home.run(), "<result>Not Registered</result>\n", "", 0);
+}
+
+#[test]
+fn a_fifo_in_place_of_a_file_is_refused_and_does_not_hang() {
+    for file in [KEYCHAIN, PLIST] {
+        let home = Home::new();
+        fs::remove_file(home.path(file)).unwrap();
+        mkfifo(&home.path(file), nix::sys::stat::Mode::from_bits_truncate(0o666)).unwrap();
+        home.assert_undetermined(file, "this is a FIFO, not a regular file; put the file itself in this place");
+    }
+}
+
+#[test]
+fn a_socket_in_place_of_a_file_is_refused() {
+    let home = Home::new();
+    fs::remove_file(home.path(KEYCHAIN)).unwrap();
+    let _listener = UnixListener::bind(home.path(KEYCHAIN)).unwrap();
+    fs::set_permissions(home.path(KEYCHAIN), fs::Permissions::from_mode(0o666)).unwrap();
+    home.assert_undetermined(KEYCHAIN, "this is a socket, not a regular file; put the file itself in this place");
+}
+
+#[test]
+fn a_file_that_is_too_large_is_refused_unread() {
+    for (file, limit) in [(KEYCHAIN, 1024 * 1024 * 1024), (PLIST, 16 * 1024 * 1024)] {
+        let home = Home::new();
+        // Sparse: it takes no room, and reading it would take long.
+        File::options().write(true).open(home.path(file)).unwrap().set_len(1 << 40).unwrap();
+        let reason = format!(
+            "the file has 1099511627776 bytes, and no more than {limit} are read; find out what wrote it and move it away"
+        );
+        home.assert_undetermined(file, &reason);
+    }
+}
