@@ -44,9 +44,10 @@ impl Home {
             fs::create_dir_all(copy.parent().unwrap()).unwrap();
             fs::copy(Path::new(REGISTERED).join(file), copy).unwrap();
         }
-        // Where nobody may run it from, too.
+        // Where nobody may run it from, too. Copied by another process: a program that is open for writing, if only in
+        // a child that another test has just forked, cannot be started.
         let tool = all.path().join("wpj-state");
-        fs::copy(cargo_bin("wpj-state"), &tool).unwrap();
+        assert!(Command::new("cp").arg(cargo_bin("wpj-state")).arg(&tool).status().unwrap().success());
         fs::set_permissions(all.path(), fs::Permissions::from_mode(0o755)).unwrap();
         Self { _all: all, home, tool }
     }

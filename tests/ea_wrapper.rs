@@ -246,7 +246,11 @@ impl Place {
         let folder = all.path().join("a folder");
         fs::create_dir(&folder)?;
         let place = Self { tool: folder.join("the tool"), wrapper: all.path().join("wrapper"), _all: all };
-        fs::write(&place.tool, format!("#!/bin/sh\n{body}\n"))?;
+        // Copied by another process: a program that is open for writing, if only in a child that another test has just
+        // forked, cannot be started.
+        let draft = place.tool.with_extension("draft");
+        fs::write(&draft, format!("#!/bin/sh\n{body}\n"))?;
+        equal(&Command::new("cp").arg(draft).arg(&place.tool).status()?.success(), &true)?;
         place.mode(&place.tool, 0o755)?;
         place.mode(&folder, 0o755)?;
         let wrapper = fs::read_to_string("ea-wrapper.sh")?;

@@ -235,7 +235,7 @@ pub fn bulk(passwords: usize) -> Keychain {
     let certificate = Certificate::workplace_join();
     let mut keychain = Keychain::new().certificate(&certificate).workplace_join_key(&certificate);
     let mut password = GenericPassword::wifi().record();
-    password.data = filler(b"ssgp", 250);
+    password.data = [filler(b"ssgp", 250), filler(b"", 76)].concat();
     keychain.generic_passwords = vec![Some(password); passwords];
     keychain.without_index_entries = true;
     keychain
