@@ -27,6 +27,9 @@ pub enum RegistrationState {
 }
 
 impl RegistrationState {
+    /// All states, the best first.
+    pub const ALL: [Self; 4] = [Self::Registered, Self::PlistMissing, Self::AadIdNotAcquired, Self::NotRegistered];
+
     /// The text of the extension attribute.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
