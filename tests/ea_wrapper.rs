@@ -17,7 +17,7 @@ const BLANK: &str = "<result></result>\n";
 const MALFORMED: &str = "failed, or printed what it must not; its output ends: ";
 
 /// Name, what the stand-in does, what the wrapper prints, the last line on standard error without the tool's path.
-const STAND_INS: [(&str, &str, &str, &str); 18] = [
+const STAND_INS: [(&str, &str, &str, &str); 20] = [
     ("registered", "echo '<result>Registered</result>'", "<result>Registered</result>\n", ""),
     (
         "plist missing",
@@ -60,6 +60,13 @@ const STAND_INS: [(&str, &str, &str, &str); 18] = [
     ("text behind the result", "echo '<result>Registered</result> '", BLANK, "<result>Registered</result>  exit 0 "),
     ("no end of line", "printf '<result>Registered</result>'", BLANK, "<result>Registered</result>exit 0 "),
     ("a NUL byte", "printf '<result>Regis\\000tered</result>\\n'", BLANK, "<result>Regis?tered</result> exit 0 "),
+    ("empty lines behind the result", "printf '<result>Registered</result>\\n\\n\\n'", BLANK, " exit 0 "),
+    (
+        "an exit status of its own making, and then too much",
+        "printf '<result>Registered</result>\\nexit 0\\n'; i=0; while [ $i -lt 1000 ]; do echo; i=$((i + 1)); done; exit 3",
+        BLANK,
+        "  ",
+    ),
     (
         "a state and an exit status of 1",
         "echo '<result>Not Registered</result>'; exit 1",
@@ -99,7 +106,7 @@ type Shell = (&'static str, &'static [&'static str]);
 
 type Test = fn(Shell) -> Result<(), Failed>;
 
-const OTHERS: [(&str, bool, Test); 16] = [
+const OTHERS: [(&str, bool, Test); 17] = [
     ("the tool is missing", false, |shell| {
         let place = Place::new()?;
         fs::remove_file(&place.tool)?;
@@ -177,6 +184,18 @@ const OTHERS: [(&str, bool, Test); 16] = [
             equal(&output.status.code(), &Some(0))?;
         }
         Ok(())
+    }),
+    ("shell functions of the caller's are not called", false, |shell| {
+        let place = Place::new()?;
+        place.mode(&place.tool, 0o4777)?;
+        let mut command = place.command(shell);
+        for name in ["find", "head", "id", "printf", "tail", "tr"] {
+            command.env(format!("BASH_FUNC_{name}%%"), "() { echo 1; }");
+        }
+        let output = command.output()?;
+        let root = nix::unistd::Uid::effective().is_root();
+        equal(&text(&output.stdout), if root { BLANK } else { "<result>Registered</result>\n" })?;
+        equal(&output.status.code(), &Some(0))
     }),
     ("root refuses a tool of somebody else's", true, |shell| {
         let place = Place::new()?;
