@@ -68,12 +68,30 @@ pub fn parse(bytes: &[u8]) -> JamfAad {
     if bytes.is_empty() {
         return JamfAad::Unparsable("the file is empty".to_owned());
     }
+    if let Some(reason) = misread_by_crate(bytes) {
+        return JamfAad::Unparsable(reason.to_owned());
+    }
     match plist::from_bytes::<Wanted>(bytes) {
         Ok(wanted) => JamfAad::Parsed {
             have_an_azure_id: wanted.have_an_azure_id.map_or(HaveAnAzureId::Missing, HaveAnAzureId::from),
             last_token: wanted.last_token.and_then(Scalar::into_timestamp),
         },
         Err(error) => JamfAad::Unparsable(reason(&error)),
+    }
+}
+
+/// What the plist crate would read, but not as macOS does: it takes text in CDATA sections for empty, and an XML file that
+/// is cut short behind its last value for whole.
+fn misread_by_crate(bytes: &[u8]) -> Option<&'static str> {
+    let contains = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
+    if bytes.starts_with(b"bplist") {
+        None
+    } else if contains(b"<![CDATA[") {
+        Some("it has a CDATA section")
+    } else if contains(b"<plist") && !contains(b"</plist>") {
+        Some("it is cut short: </plist> is missing")
+    } else {
+        None
     }
 }
 
@@ -366,6 +384,11 @@ mod tests {
         assert_eq!(reason(b""), "the file is empty");
         assert_eq!(reason(xml("<array/>").as_bytes()), "invalid type: sequence, expected a dictionary");
         assert_eq!(reason(xml("<dict>").as_bytes()), "InvalidXmlSyntax (offset 73)");
+        let cdata = xml("<dict><key>have_an_Azure_id</key><string><![CDATA[true]]></string></dict>");
+        assert_eq!(reason(cdata.as_bytes()), "it has a CDATA section");
+        let whole = xml("<dict><key>have_an_Azure_id</key><true/></dict>");
+        let cut = whole.strip_suffix("</plist>").unwrap();
+        assert_eq!(reason(cut.as_bytes()), "it is cut short: </plist> is missing");
         assert_eq!(reason(&[&b"bplist00"[..], &[0; 40]].concat()), "InvalidTrailerObjectOffsetSize (offset 16)");
         let twice = "<key>have_an_Azure_id</key><true/>".repeat(2);
         let doubled = xml(&format!("<dict>{twice}</dict>"));
