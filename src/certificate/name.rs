@@ -1,7 +1,7 @@
 //! The issuer's name where the X.509 crate refuses the certificate.
 //!
 //! It refuses what does not matter to the question who issued it: types of string that it has no name for
-//! (UniversalString), sets out of order, years before 1970. So this finds its way to the name and through it, and looks
+//! (UniversalString), years before 1970, serial numbers that are longer than they need be. So this finds its way to the name and through it, and looks
 //! at nothing else; anything that is not well-formed on this way gives `None`.
 
 use super::is_workplace_join_issuer;
@@ -63,7 +63,7 @@ fn expect(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// The content of an element with this tag that fills `bytes`.
-fn whole(tag: u8, bytes: &[u8]) -> Option<&[u8]> {
+pub(super) fn whole(tag: u8, bytes: &[u8]) -> Option<&[u8]> {
     let (content, rest) = expect(tag, bytes)?;
     rest.is_empty().then_some(content)
 }
@@ -117,6 +117,14 @@ mod tests {
             assert_eq!(is_workplace_join(&name[..length]), None, "{length}");
         }
         assert_eq!(is_workplace_join(&[&name[..], &[0]].concat()), None);
+    }
+
+    #[test]
+    fn an_element_that_does_not_fill_its_place_is_none() {
+        assert_eq!(whole(4, &[4, 0x82, 0, 2, 7, 8]), Some(&[7, 8][..]));
+        for bytes in [&[][..], &[4], &[5, 1, 7], &[4, 2, 7], &[4, 1, 7, 8], &[4, 0x80, 7], &[4, 0x82, 0, 2, 7]] {
+            assert_eq!(whole(4, bytes), None, "{bytes:?}");
+        }
     }
 
     #[test]
