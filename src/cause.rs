@@ -1,6 +1,6 @@
 //! Why a file could not be read, and what to do about it: the words that end up on standard error.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use crate::keychain::{self, ErrorKind};
 
@@ -13,12 +13,35 @@ pub enum Cause {
     HomeNotADirectory,
     /// A file that was named expressly does not exist.
     FileMissing,
+    /// Nobody can tell whose home it would be; what failed.
+    AccountsUnavailable(String),
+    /// There is no account with this name or number.
+    NoSuchAccount(String),
+    /// The user's rights could not be taken, so that nothing was read.
+    RightsNotTaken {
+        /// The user's number.
+        uid: u32,
+        /// The operating system's words.
+        words: String,
+    },
+    /// The process' own rights could not be taken back.
+    RightsNotGivenBack(String),
+    /// Too much time has passed; the limit in seconds.
+    DeadlinePassed(u64),
+    /// This tool itself failed; the words.
+    Crashed(String),
     /// The caller's rights do not suffice (`EACCES`).
     PermissionDenied,
+    /// Root has looked with the user's rights, and these do not suffice (`EACCES`).
+    DeniedToUser,
     /// Something else than the file's rights forbids it (`EPERM`): macOS' privacy protection, a security agent.
     NotPermitted,
     /// A symbolic link stands in its place.
     SymbolicLink,
+    /// A folder on the way to it is a symbolic link that leads nowhere; which.
+    LinkToNowhere(PathBuf),
+    /// Something else stands in place of a folder on the way to it.
+    NotAFolder,
     /// Something else than a regular file stands in its place; what.
     NotAFile(&'static str),
     /// It is larger than any real one, in bytes.
@@ -45,10 +68,19 @@ impl Cause {
         match self {
             Self::HomeMissing | Self::HomeNotADirectory => "give an existing home directory with --home",
             Self::FileMissing => "give an existing file",
+            Self::AccountsUnavailable(_) => "name the user with --user or the home directory with --home",
+            Self::NoSuchAccount(_) => "name an account of this Mac with --user or a home directory with --home",
+            Self::RightsNotTaken { .. } => "run it as root or as this user",
+            Self::RightsNotGivenBack(_) => "run it again",
+            Self::DeadlinePassed(_) => "find out what holds it up, or give it more time with --deadline",
+            Self::Crashed(_) => "report this, with the output of --version",
             Self::PermissionDenied => "run it with sudo",
+            Self::DeniedToUser => "give its user the right to read it",
             Self::NotPermitted => {
                 "allow the calling program Full Disk Access, or put it on the security agent's allow-list"
             }
+            Self::LinkToNowhere(_) => "bring back what the link leads to",
+            Self::NotAFolder => "put the folder back in its place",
             Self::SymbolicLink | Self::NotAFile(_) => "put the file itself in this place",
             Self::TooLarge { .. } => "find out what wrote it and move it away",
             Self::Failed(_) => "run it again, and check the disk if that does not help",
@@ -65,12 +97,12 @@ impl Cause {
         }
     }
 
-    /// Whether the file was read, and is wrong.
+    /// What is wrong with the keychain's format, if it was read and that is what is wrong.
     #[must_use]
-    pub const fn is_damage(&self) -> bool {
+    pub const fn damage(&self) -> Option<keychain::Error> {
         match self {
-            Self::Keychain(error) => !matches!(error.kind, ErrorKind::Read(_)),
-            _ => false,
+            Self::Keychain(error) if !matches!(error.kind, ErrorKind::Read(_)) => Some(*error),
+            _ => None,
         }
     }
 }
@@ -81,11 +113,24 @@ impl fmt::Display for Cause {
             Self::HomeMissing => f.write_str("this home directory does not exist"),
             Self::HomeNotADirectory => f.write_str("this is not a directory"),
             Self::FileMissing => f.write_str("this file does not exist"),
+            Self::AccountsUnavailable(words) => write!(f, "it cannot be told whose Mac this is: {words}"),
+            Self::NoSuchAccount(who) => write!(f, "there is no account {who:?}"),
+            Self::RightsNotTaken { uid, words } => {
+                write!(f, "the rights of the user with the number {uid} cannot be taken: {words}")
+            }
+            Self::RightsNotGivenBack(words) => write!(f, "root's rights cannot be taken back: {words}"),
+            Self::DeadlinePassed(seconds) => write!(f, "no answer within {seconds} s"),
+            Self::Crashed(words) => write!(f, "this tool failed: {words}"),
             Self::PermissionDenied => f.write_str("permission denied"),
+            Self::DeniedToUser => f.write_str("permission denied, even to its user"),
             Self::NotPermitted => {
                 f.write_str("the operation is not permitted, by macOS' privacy protection or a security agent")
             }
             Self::SymbolicLink => f.write_str("this is a symbolic link, which is not followed"),
+            Self::LinkToNowhere(link) => {
+                write!(f, "the folder {} on the way to it is a symbolic link that leads nowhere", link.display())
+            }
+            Self::NotAFolder => f.write_str("something on the way to it is not a folder"),
             Self::NotAFile(what) => write!(f, "this is {what}, not a regular file"),
             Self::TooLarge { size, limit } => write!(f, "the file has {size} bytes, and no more than {limit} are read"),
             Self::Failed(words) => f.write_str(words),

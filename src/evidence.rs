@@ -2,61 +2,67 @@
 
 use std::path::PathBuf;
 
-use crate::{cause::Cause, jamf_aad::JamfAad, login_keychain::LoginKeychain};
+use crate::{
+    cause::Cause, jamf_aad::JamfAad, login_keychain::LoginKeychain, second_opinion::SecondOpinion, user::User,
+};
 
 /// Everything that was found.
 #[derive(Debug, Clone)]
 pub struct Evidence {
     /// Whose evidence this is.
     pub user: User,
-    /// Whether the home directory is one; if not, no file was asked.
-    pub home: Result<(), Cause>,
+    /// What kept the files from being asked, if anything did.
+    pub obstacle: Option<Obstacle>,
     /// The login keychain.
     pub login_keychain: Witness<LoginKeychain>,
+    /// What macOS' own reader says about the login keychain.
+    pub second_opinion: SecondOpinion,
     /// Keychains that macOS put aside when a password was reset; looked for only in detail, and only if the login
     /// keychain has no Workplace Join key.
-    pub renamed_keychains: Vec<Witness<LoginKeychain>>,
+    pub renamed_keychains: Vec<(PathBuf, Probe<LoginKeychain>)>,
     /// The plist of JamfAAD; without detail not asked if there is no Workplace Join key.
     pub jamf_aad: Witness<JamfAad>,
 }
 
-/// Whose home was looked at.
-#[derive(Debug, Clone)]
-pub struct User {
-    /// The account's short name, if known.
-    pub name: Option<String>,
-    /// The account's number, if known.
-    pub uid: Option<u32>,
-    /// The home directory.
-    pub home: PathBuf,
-    /// Why this user.
-    pub source: UserSource,
-}
-
-/// Why a user was chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UserSource {
-    /// The home directory was given.
-    HomeOption,
-}
-
-impl UserSource {
-    /// The word that the JSON output uses.
+impl Evidence {
+    /// No evidence, because of an obstacle.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::HomeOption => "home-option",
+    pub fn none(user: User, obstacle: Obstacle) -> Self {
+        Self {
+            user,
+            obstacle: Some(obstacle),
+            login_keychain: Witness::not_asked(None),
+            second_opinion: SecondOpinion::NotAsked,
+            renamed_keychains: Vec::new(),
+            jamf_aad: Witness::not_asked(None),
         }
     }
+}
+
+/// What kept the files from being asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obstacle {
+    /// The file or folder, if it is one.
+    pub path: Option<PathBuf>,
+    /// What is wrong.
+    pub cause: Cause,
 }
 
 /// A file that was asked, and what it said.
 #[derive(Debug, Clone)]
 pub struct Witness<T> {
-    /// The file.
-    pub path: PathBuf,
+    /// The file; `None` if there is no user whose file it could be.
+    pub path: Option<PathBuf>,
     /// What it said.
     pub probe: Probe<T>,
+}
+
+impl<T> Witness<T> {
+    /// A file that was not asked.
+    #[must_use]
+    pub const fn not_asked(path: Option<PathBuf>) -> Self {
+        Self { path, probe: Probe::NotAsked }
+    }
 }
 
 /// What came of asking a file.

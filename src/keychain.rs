@@ -51,6 +51,8 @@
 //! lead to just these records, values where the schema puts them, padding of zeros, a table for each declared relation
 //! and the reverse. All genuine keychains that were looked at are so. A file that is not gives an [`Error`], never fewer records.
 
+#![forbid(unsafe_code)]
+
 mod error;
 mod record;
 mod schema;

@@ -6,7 +6,9 @@
 //!
 //! The crate never writes, never unlocks or decrypts anything, never asks the user, and starts no other program.
 
-#![forbid(unsafe_code)]
+// Apple's libraries cannot be called without it; all that does so stands in `platform/macos.rs`.
+#![cfg_attr(not(target_os = "macos"), forbid(unsafe_code))]
+#![cfg_attr(target_os = "macos", deny(unsafe_code))]
 #![warn(missing_docs)]
 #![cfg_attr(
     not(test),
@@ -16,11 +18,18 @@
 pub mod cause;
 pub mod certificate;
 pub mod cli;
+pub mod deadline;
 pub mod evidence;
+pub mod file;
 pub mod inspect;
 pub mod jamf_aad;
 pub mod keychain;
 pub mod login_keychain;
+pub mod platform;
 pub mod report;
+pub mod rights;
+pub mod second_opinion;
 pub mod state;
+pub mod system;
 pub mod timestamp;
+pub mod user;

@@ -10,6 +10,7 @@ use crate::{
     cause::Cause,
     certificate::{self, Description, Issuer},
     keychain::{Certificate, Error, GenericPassword, Keychain, PrivateKey, ReadAt},
+    second_opinion::Records,
 };
 
 /// How Microsoft's library names the key: print name and application tag.
@@ -69,6 +70,17 @@ pub struct Details {
 }
 
 impl LoginKeychain {
+    const fn with_private_keys(private_keys: usize) -> Self {
+        Self {
+            certificates: 0,
+            private_keys,
+            identities: 0,
+            workplace_join: Vec::new(),
+            unknown_issuer: None,
+            details: None,
+        }
+    }
+
     /// The Workplace Join certificate that has its private key; of several the one whose validity starts last.
     #[must_use]
     pub fn workplace_join_identity(&self) -> Option<&WorkplaceJoinCertificate> {
@@ -86,14 +98,7 @@ pub fn read<R: ReadAt>(source: R, depth: Depth) -> Result<LoginKeychain, Error> 
     let keychain = Keychain::open(source)?;
     let mut keys = Keys::default();
     keychain.private_keys(|key| keys.add(&key))?;
-    let mut found = LoginKeychain {
-        certificates: 0,
-        private_keys: keys.count,
-        identities: 0,
-        workplace_join: Vec::new(),
-        unknown_issuer: None,
-        details: None,
-    };
+    let mut found = LoginKeychain::with_private_keys(keys.count);
     let mut unparsable = Vec::new();
     keychain.certificates(|record| {
         let has_private_key = keys.belong_to(&record);
@@ -105,6 +110,39 @@ pub fn read<R: ReadAt>(source: R, depth: Depth) -> Result<LoginKeychain, Error> 
     })?;
     if depth == Depth::Details {
         found.details = Some(read_details(&keychain, unparsable, &keys));
+    }
+    Ok(found)
+}
+
+/// Judges what another reader has found by the same rules.
+///
+/// # Errors
+/// If that does not tell whether there is a Workplace Join key; why.
+pub fn judge(records: &Records) -> Result<LoginKeychain, String> {
+    let has_key = |hash: &Vec<u8>| !hash.is_empty() && records.key_labels.contains(hash);
+    let mut found = LoginKeychain::with_private_keys(records.key_labels.len());
+    for der in &records.certificates {
+        let hash = certificate::public_key_hash(der);
+        let has_private_key = hash.as_ref().is_some_and(has_key);
+        found.certificates += 1;
+        found.identities += usize::from(has_private_key);
+        match certificate::issuer(der, None) {
+            Issuer::Another { .. } => {}
+            Issuer::WorkplaceJoin(description) if hash.is_some() => {
+                found.workplace_join.push(WorkplaceJoinCertificate {
+                    description: description.map(|description| *description),
+                    has_private_key,
+                })
+            }
+            Issuer::WorkplaceJoin(_) | Issuer::Unknown => {
+                return Err("it gives a certificate that cannot be parsed".to_owned());
+            }
+        }
+    }
+    if found.workplace_join_identity().is_none() && (records.certificates.is_empty() || records.key_labels.is_empty()) {
+        return Err(
+            "it finds no certificates or no private keys, as it also says of a table that it cannot read".to_owned()
+        );
     }
     Ok(found)
 }
@@ -123,11 +161,14 @@ fn add_certificate(
     let description = match issuer {
         Issuer::WorkplaceJoin(description) => description.map(|description| *description),
         Issuer::Another { .. } => return,
-        Issuer::Unknown if has_private_key => {
-            found.unknown_issuer.get_or_insert(Cause::UnknownIssuer(record.offset()));
+        Issuer::Unknown => {
+            if has_private_key {
+                found.unknown_issuer.get_or_insert(Cause::UnknownIssuer(record.offset()));
+            }
+            // It may well be the certificate of the key that is named so.
+            keys.add_workplace_join_certificate(record);
             return;
         }
-        Issuer::Unknown => return,
     };
     keys.add_workplace_join_certificate(record);
     found.workplace_join.push(WorkplaceJoinCertificate { description, has_private_key });
@@ -135,20 +176,23 @@ fn add_certificate(
 
 fn read_details<R: ReadAt>(keychain: &Keychain<R>, unparsable_certificates: Vec<u64>, keys: &Keys) -> Details {
     let mut newest: Option<(Vec<u8>, String)> = None;
+    let passwords = keychain.generic_passwords(|password| {
+        if let Some(candidate) = user_principal_name(&password)
+            && newest.as_ref().is_none_or(|newest| newest.0 < candidate.0)
+        {
+            newest = Some(candidate);
+        }
+    });
+    if passwords.is_err() {
+        // A newer name may stand behind the damage.
+        newest = None;
+    }
     let mut issuer_name_elsewhere = false;
-    let other_records = keychain
-        .generic_passwords(|password| {
-            if let Some(candidate) = user_principal_name(&password)
-                && newest.as_ref().is_none_or(|newest| newest.0 < candidate.0)
-            {
-                newest = Some(candidate);
-            }
+    let other_records = passwords.and_then(|()| {
+        keychain.values_outside_certificates(|values| {
+            issuer_name_elsewhere |= certificate::mentions_workplace_join(values);
         })
-        .and_then(|()| {
-            keychain.values_outside_certificates(|values| {
-                issuer_name_elsewhere |= certificate::mentions_workplace_join(values);
-            })
-        });
+    });
     Details {
         unparsable_certificates,
         keys_without_certificate: keys.without_certificate(),
@@ -169,18 +213,25 @@ fn user_principal_name(password: &GenericPassword<'_>) -> Option<(Vec<u8>, Strin
 #[derive(Default)]
 struct Keys {
     count: usize,
-    labels: BTreeSet<Vec<u8>>,
+    labels: BTreeSet<Digest>,
     /// The labels of each key that is named like the Workplace Join key.
-    named_for_workplace_join: Vec<Vec<Vec<u8>>>,
-    /// The public key hashes of the Workplace Join certificates.
-    workplace_join_hashes: BTreeSet<Vec<u8>>,
+    named_for_workplace_join: Vec<Vec<Digest>>,
+    /// The public key hashes of the Workplace Join certificates, and of those that could be ones.
+    workplace_join_hashes: BTreeSet<Digest>,
+}
+
+/// SHA-1 of a label or public key hash: these have 20 bytes, too, but a hostile file may hold much longer ones.
+type Digest = [u8; 20];
+
+fn digest(bytes: &[u8]) -> Digest {
+    sha1_smol::Sha1::from(bytes).digest().bytes()
 }
 
 impl Keys {
     fn add(&mut self, key: &PrivateKey<'_>) {
         self.count += 1;
         // An empty label belongs to no certificate, not to one whose hash is empty, too.
-        let labels = || key.labels().filter(|label| !label.is_empty()).map(<[u8]>::to_vec);
+        let labels = || key.labels().filter(|label| !label.is_empty()).map(digest);
         self.labels.extend(labels());
         if key.names().any(is_workplace_join_key_name) {
             self.named_for_workplace_join.push(labels().collect());
@@ -188,11 +239,11 @@ impl Keys {
     }
 
     fn belong_to(&self, certificate: &Certificate<'_>) -> bool {
-        certificate.public_key_hashes().any(|hash| self.labels.contains(hash))
+        certificate.public_key_hashes().any(|hash| self.labels.contains(&digest(hash)))
     }
 
     fn add_workplace_join_certificate(&mut self, certificate: &Certificate<'_>) {
-        self.workplace_join_hashes.extend(certificate.public_key_hashes().map(<[u8]>::to_vec));
+        self.workplace_join_hashes.extend(certificate.public_key_hashes().map(digest));
     }
 
     fn without_certificate(&self) -> usize {
@@ -203,4 +254,75 @@ impl Keys {
 
 fn is_workplace_join_key_name(name: &[u8]) -> bool {
     KEY_NAMES.contains(&name.strip_suffix(b"\0").unwrap_or(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use fixture_generator::Certificate;
+
+    use super::*;
+
+    fn records(certificates: &[&Certificate], keys: &[&Certificate]) -> Records {
+        Records {
+            certificates: certificates.iter().map(|certificate| certificate.der()).collect(),
+            key_labels: keys.iter().map(|certificate| certificate.public_key_hash()).collect(),
+        }
+    }
+
+    #[test]
+    fn a_workplace_join_key_is_known_by_either_of_its_names() {
+        for name in ["Microsoft Workplace Join Key", "com.microsoft.workplacejoin.privatekey"] {
+            assert!(is_workplace_join_key_name(name.as_bytes()));
+            assert!(is_workplace_join_key_name(format!("{name}\0").as_bytes()));
+            assert!(!is_workplace_join_key_name(format!("{name}\0\0").as_bytes()));
+        }
+        assert!(!is_workplace_join_key_name(b"com.microsoft.workplacejoin.stk.privatekey\0"));
+    }
+
+    #[test]
+    fn of_identities_whose_validity_starts_at_once_the_first_is_described() {
+        let first = Certificate::workplace_join();
+        let second = Certificate { key: 2, serial: vec![1], ..first.clone() };
+        let mut keychain = fixture_generator::Keychain::new();
+        for certificate in [&first, &second] {
+            keychain = keychain.certificate(certificate).workplace_join_key(certificate);
+        }
+        let found = read(keychain.to_bytes().as_slice(), Depth::State).unwrap();
+        let described = found.workplace_join_identity().unwrap().description.as_ref().unwrap();
+        assert_eq!(described.fields.serial, "9c3f21550ae14b8d4077c2106e935a01");
+    }
+
+    #[test]
+    fn another_reader_s_records_are_judged_by_the_same_rules() {
+        let (joined, own) = (Certificate::workplace_join(), Certificate::contoso());
+        let with_key = judge(&records(&[&joined, &own], &[&joined])).unwrap();
+        assert_eq!((with_key.certificates, with_key.private_keys, with_key.identities), (2, 1, 1));
+        let identity = with_key.workplace_join_identity().unwrap().description.as_ref().unwrap();
+        assert_eq!(identity.device_id.as_deref(), Some(joined.subject));
+        let without_key = judge(&records(&[&joined, &own], &[&own])).unwrap();
+        assert!(without_key.workplace_join_identity().is_none());
+        assert_eq!((without_key.identities, without_key.workplace_join.len()), (1, 1));
+    }
+
+    #[test]
+    fn an_absence_counts_only_where_the_other_reader_found_certificates_and_keys() {
+        let own = Certificate::contoso();
+        let nothing = "it finds no certificates or no private keys, as it also says of a table that it cannot read";
+        for records in [records(&[], &[]), records(&[&own], &[]), records(&[], &[&own])] {
+            assert_eq!(judge(&records).unwrap_err(), nothing);
+        }
+        assert!(judge(&records(&[&own], &[&own])).is_ok());
+    }
+
+    #[test]
+    fn another_reader_s_certificate_that_cannot_be_parsed_proves_nothing() {
+        let own = Certificate::contoso();
+        let joined =
+            Certificate { issuer: fixture_generator::Issuer::WorkplaceJoinUniversal, ..Certificate::workplace_join() };
+        for der in [joined.der(), b"MS-Organization-Access".to_vec()] {
+            let mut records = records(&[&own], &[&own, &joined]);
+            records.certificates.insert(der);
+            assert_eq!(judge(&records).unwrap_err(), "it gives a certificate that cannot be parsed");
+        }
+    }
 }

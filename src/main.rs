@@ -7,15 +7,21 @@ use std::{
     env,
     io::{self, Write},
     process::ExitCode,
+    sync::Arc,
 };
 
 use anyhow::Context;
 use wpj_state::{
+    cause::Cause,
     cli::{self, Output, Request},
+    deadline::{self, Progress, Stopped},
+    evidence::{Evidence, Obstacle},
     inspect::inspect,
     report,
     state::assess,
+    system::ThisSystem,
     timestamp::Timestamp,
+    user::User,
 };
 
 const STATE_PRINTED: u8 = 0;
@@ -34,7 +40,7 @@ fn main() -> ExitCode {
 }
 
 fn run(request: &Request) -> anyhow::Result<ExitCode> {
-    let evidence = inspect(request);
+    let evidence = gather(request);
     let assessment = assess(&evidence, Timestamp::now());
     if let Err(undetermined) = &assessment.state {
         complain(&report::reason(undetermined));
@@ -45,6 +51,29 @@ fn run(request: &Request) -> anyhow::Result<ExitCode> {
     };
     print(&format!("{text}\n"))?;
     Ok(ExitCode::from(if assessment.state.is_ok() { STATE_PRINTED } else { UNDETERMINED }))
+}
+
+/// Gathers the evidence; there is none if that takes too long.
+fn gather(request: &Request) -> Evidence {
+    let progress = Arc::new(Progress::default());
+    let work = {
+        let (request, progress) = (request.clone(), Arc::clone(&progress));
+        move || inspect(&request, &ThisSystem::new("/"), &progress)
+    };
+    let stopped = match deadline::within(request.deadline, work) {
+        Ok(evidence) => return evidence,
+        Err(stopped) => stopped,
+    };
+    progress.clean_up();
+    let cause = match stopped {
+        Stopped::TooLate => Cause::DeadlinePassed(request.deadline.as_secs()),
+        Stopped::Failed(words) => Cause::Crashed(words),
+        Stopped::Signal(signal) => {
+            deadline::die_of(signal);
+            Cause::Crashed(format!("it was told to end by {signal}"))
+        }
+    };
+    Evidence::none(User::UNKNOWN, Obstacle { path: progress.asked(), cause })
 }
 
 /// Help and version are answers; everything else that the command line gives instead of a request is wrong usage.

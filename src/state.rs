@@ -8,7 +8,7 @@ pub use finding::{Code, Finding, Severity};
 
 use crate::{
     cause::Cause,
-    evidence::{Evidence, Probe},
+    evidence::{Evidence, Obstacle, Probe},
     jamf_aad::{HaveAnAzureId, JamfAad},
     timestamp::Timestamp,
 };
@@ -45,8 +45,8 @@ impl RegistrationState {
 /// Why the state cannot be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Undetermined<'a> {
-    /// The file.
-    pub path: &'a Path,
+    /// The file, if it is one.
+    pub path: Option<&'a Path>,
     /// What is wrong with it.
     pub cause: &'a Cause,
 }
@@ -69,11 +69,11 @@ pub fn assess(evidence: &Evidence, now: Timestamp) -> Assessment<'_> {
 }
 
 fn registration_state(evidence: &Evidence) -> Result<RegistrationState, Undetermined<'_>> {
-    if let Err(cause) = &evidence.home {
-        return Err(Undetermined { path: &evidence.user.home, cause });
+    if let Some(Obstacle { path, cause }) = &evidence.obstacle {
+        return Err(Undetermined { path: path.as_deref(), cause });
     }
     let keychain = &evidence.login_keychain;
-    let undetermined = |cause| Err(Undetermined { path: &keychain.path, cause });
+    let undetermined = |cause| Err(Undetermined { path: keychain.path.as_deref(), cause });
     match &keychain.probe {
         Probe::Found(found) if found.workplace_join_identity().is_some() => with_workplace_join_key(evidence),
         Probe::Found(found) => match &found.unknown_issuer {
@@ -88,7 +88,7 @@ fn registration_state(evidence: &Evidence) -> Result<RegistrationState, Undeterm
 
 fn with_workplace_join_key(evidence: &Evidence) -> Result<RegistrationState, Undetermined<'_>> {
     let plist = &evidence.jamf_aad;
-    let undetermined = |cause| Err(Undetermined { path: &plist.path, cause });
+    let undetermined = |cause| Err(Undetermined { path: plist.path.as_deref(), cause });
     match &plist.probe {
         Probe::Found(JamfAad::Parsed { have_an_azure_id: HaveAnAzureId::True, .. }) => {
             Ok(RegistrationState::Registered)

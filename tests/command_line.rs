@@ -73,10 +73,75 @@ impl Home {
 
 #[test]
 fn without_a_home_the_tool_says_what_to_give() {
-    let stderr = "error: which user? Give a home directory with --home DIR\n\n\
+    let stderr = "error: which user? Give a home directory with --home DIR, or an account with --user NAME\n\n\
         Usage: wpj-state [OPTIONS]\n\nFor more information, try '--help'.\n";
-    assert_output(&tool(&[]), "", stderr, 2);
-    assert_output(&tool(&["--json"]), "", stderr, 2);
+    for arguments in [&[][..], &["--json"], &["--keychain", "x", "--plist", "x"]] {
+        assert_output(&tool(arguments), "", stderr, 2);
+    }
+}
+
+#[test]
+fn a_home_and_a_user_together_are_wrong_usage() {
+    let stderr = "error: the argument '--home <DIR>' cannot be used with '--user <NAME>'\n\n\
+        Usage: wpj-state --home <DIR>\n\nFor more information, try '--help'.\n";
+    assert_output(&tool(&["--home", REGISTERED, "--user", "root"]), "", stderr, 2);
+}
+
+#[test]
+fn a_user_without_an_account_is_no_answer() {
+    let stderr = "wpj-state: there is no account \"nobody\\n-of-this-name\"; name an account of this Mac with --user \
+        or a home directory with --home\n";
+    assert_output(&tool(&["--user", "nobody\n-of-this-name"]), "<result></result>\n", stderr, 1);
+}
+
+#[test]
+fn a_user_s_home_is_the_account_s() {
+    let account = nix::unistd::User::from_uid(Uid::effective()).unwrap().unwrap();
+    for user in [account.name.clone(), account.uid.to_string()] {
+        let output = tool(&["--json", "--user", &user, "--keychain", "fixtures/no-such-file"]);
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let expected = serde_json::json!({
+            "name": account.name,
+            "uid": account.uid.as_raw(),
+            "home": account.dir,
+            "source": "user-option",
+        });
+        assert_eq!(json["user"], expected);
+        assert_eq!(json["undetermined"], "fixtures/no-such-file: this file does not exist; give an existing file");
+    }
+}
+
+#[test]
+fn a_deadline_has_to_be_between_one_second_and_one_hour() {
+    for seconds in ["0", "3601", "-1", "soon"] {
+        let output = tool(&["--home", REGISTERED, &format!("--deadline={seconds}")]);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+        assert_eq!(output.status.code(), Some(2), "{seconds}");
+    }
+    assert_output(&tool(&["--home", REGISTERED, "--deadline", "3600"]), "<result>Registered</result>\n", "", 0);
+}
+
+#[test]
+#[cfg(not(target_os = "macos"))]
+fn a_second_opinion_is_missing_where_there_is_no_mac() {
+    let output = tool(&["--home", REGISTERED, "--second-opinion", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["state"], "Registered");
+    let expected = serde_json::json!([{
+        "code": "second-opinion-missing",
+        "severity": "warning",
+        "message": "macOS' own keychain reader does not help: only a Mac has one.",
+        "remedy": "Run it on a Mac whose disk has room; if that does not help, report it.",
+    }]);
+    assert_eq!(json["findings"], expected);
+}
+
+#[test]
+fn renamed_keychains_are_not_looked_at_for_a_keychain_that_is_given() {
+    let keychain = "fixtures/login-keychain-reset/home/Library/Keychains/login.keychain-db";
+    let output = tool(&["--home", "fixtures/login-keychain-reset/home", "--keychain", keychain, "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&json["state"], &json["findings"]), (&"Not Registered".into(), &serde_json::json!([])));
 }
 
 #[test]
@@ -104,11 +169,24 @@ Options:
       --home <DIR>
           Look at this home directory
 
+      --user <NAME>
+          Look at the home of this account, given by name or number
+
       --keychain <FILE>
           Read this file in place of the login keychain
 
       --plist <FILE>
           Read this file in place of JamfAAD's plist
+
+      --second-opinion[=<WHEN>]
+          Ask macOS' own reader about a copy of the keychain: always (as with no WHEN), if-damaged, or never
+@
+          [default: if-damaged]
+
+      --deadline <SECONDS>
+          Give up after this many seconds
+@
+          [default: 10]
 
       --json
           Print everything that was found, as JSON
@@ -121,7 +199,8 @@ Options:
 
 Exit status: 0 a state was printed, 1 it cannot be told, 2 wrong usage.
 ";
-    assert_output(&tool(&["--help"]), help, "", 0);
+    // The line above a default is not quite empty.
+    assert_output(&tool(&["--help"]), &help.replace('@', "          "), "", 0);
 }
 
 #[test]

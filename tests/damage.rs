@@ -99,6 +99,18 @@ fn each_atom_may_be_wrong_and_the_answer_is_not() {
 }
 
 #[test]
+fn more_values_in_an_attribute_than_macos_accepts_are_an_error() {
+    let mut bytes = Keychain::new().certificate(&certificate()).with_two_aliases().to_bytes();
+    let first = bytes.windows(5).position(|window| window == b"first").unwrap();
+    // The count stands before the first value's length.
+    let count = first - 8;
+    assert_eq!(bytes[count..count + 4], [0, 0, 0, 2]);
+    bytes[count..count + 4].copy_from_slice(&1025u32.to_be_bytes());
+    let error = has_key(&bytes).unwrap_err();
+    assert_eq!(error.to_string(), format!("1025 values in one attribute (at offset {count})"));
+}
+
+#[test]
 fn a_table_that_names_a_record_twice_is_an_error() {
     let two = Keychain::new().certificate(&certificate()).certificate(&Certificate::contoso()).to_bytes();
     let place = |der: &[u8]| two.windows(der.len()).position(|window| window == der).unwrap() - (24 + 4 * 9);

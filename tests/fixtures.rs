@@ -21,12 +21,18 @@ fn main() {
             let situation = situation.clone();
             Trial::test(format!("{name}: {what}"), move || test(&situation))
         };
-        vec![
+        let mut trials = vec![
             trial("the folder holds what the generator writes", folder_is_as_generated),
             trial("the result line is right", result_line_is_right),
             trial("the JSON is as expected", json_is_as_expected),
-            trial("keychain-db reads what was meant", keychain_db_agrees),
-        ]
+        ];
+        if situation.keychains.iter().any(|(_, keychain)| keychain.has_several_values()) {
+            let reason = "keychain-db (ignored: it takes the number of values for the first value's length)";
+            trials.push(trial(reason, keychain_db_agrees).with_ignored_flag(true));
+        } else if !situation.keychains.is_empty() {
+            trials.push(trial("keychain-db reads what was meant", keychain_db_agrees));
+        }
+        trials
     });
     let all = Trial::test("there is no folder that the generator does not write", no_other_folder);
     libtest_mimic::run(&Arguments::from_args(), trials.chain([all]).collect()).exit();
@@ -106,7 +112,10 @@ fn expect_stderr(situation: &Situation, output: &Output) -> Result<(), Failed> {
 fn run(situation: &Situation, options: &[&str]) -> Result<Output, Failed> {
     // A relative path, so that what is printed is the same wherever the project lies.
     let home = path(situation, "home");
-    Ok(Command::cargo_bin("wpj-state")?.arg("--home").arg(home).args(options).output()?)
+    let mut tool = Command::cargo_bin("wpj-state")?;
+    // On a Mac its own reader may make sense of a keychain that was damaged on purpose.
+    tool.arg("--home").arg(home).arg("--second-opinion=never").args(options);
+    Ok(tool.output()?)
 }
 
 fn path(situation: &Situation, file: &str) -> PathBuf {
@@ -123,10 +132,6 @@ fn keep_or_compare(path: &Path, printed: &[u8]) -> Result<(), Failed> {
 /// An independent reader finds the certificates and keys that the generator meant to write.
 fn keychain_db_agrees(situation: &Situation) -> Result<(), Failed> {
     for (_, meant) in &situation.keychains {
-        // It takes the number of values for the first value's length.
-        if meant.has_several_values() {
-            continue;
-        }
         let file = KeychainFile::from_bytes(&meant.to_bytes())?;
         let records = |relation: u32| file.records_of_type(RecordType(relation));
         let certificates = records(0x8000_1000).into_iter().map(|record| record.key_data.clone()).collect::<Vec<_>>();

@@ -7,11 +7,12 @@ use serde::Serialize;
 use super::reason;
 use crate::{
     certificate::{Description, Fields},
-    evidence::{Probe, User, Witness},
+    evidence::{Probe, Witness},
     jamf_aad::JamfAad,
     login_keychain::{LoginKeychain, WorkplaceJoinCertificate},
     state::{Assessment, Finding},
     timestamp::Timestamp,
+    user::{Source, User},
 };
 
 /// Grows when a key goes or changes its meaning; a new key does not count.
@@ -41,8 +42,8 @@ struct Report<'a> {
 struct UserReport<'a> {
     name: Option<&'a str>,
     uid: Option<u32>,
-    home: String,
-    source: &'static str,
+    home: Option<String>,
+    source: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -64,7 +65,7 @@ struct CertificateReport<'a> {
 
 #[derive(Serialize)]
 struct KeychainReport<'a> {
-    path: String,
+    path: Option<String>,
     status: &'static str,
     certificates: Option<usize>,
     private_keys: Option<usize>,
@@ -82,7 +83,7 @@ struct WorkplaceJoinCertificateReport<'a> {
 
 #[derive(Serialize)]
 struct JamfAadReport {
-    path: String,
+    path: Option<String>,
     status: &'static str,
     have_an_azure_id: Option<bool>,
     last_token: Option<String>,
@@ -101,8 +102,8 @@ impl<'a> From<&'a Assessment<'_>> for Report<'a> {
         let Assessment { state, findings, evidence } = assessment;
         Self {
             schema: SCHEMA,
-            state: state.ok().map(|state| state.as_str()),
-            undetermined: state.err().map(|undetermined| reason(&undetermined)),
+            state: state.as_ref().ok().map(|state| state.as_str()),
+            undetermined: state.as_ref().err().map(reason),
             user: UserReport::from(&evidence.user),
             workplace_join: evidence.login_keychain.probe.found().and_then(workplace_join),
             keychain: KeychainReport::from(&evidence.login_keychain),
@@ -114,7 +115,12 @@ impl<'a> From<&'a Assessment<'_>> for Report<'a> {
 
 impl<'a> From<&'a User> for UserReport<'a> {
     fn from(user: &'a User) -> Self {
-        Self { name: user.name.as_deref(), uid: user.uid, home: text(&user.home), source: user.source.as_str() }
+        Self {
+            name: user.name.as_deref(),
+            uid: user.uid,
+            home: user.home.as_deref().map(text),
+            source: user.source.map(Source::as_str),
+        }
     }
 }
 
@@ -143,9 +149,9 @@ impl<'a> From<&'a Witness<LoginKeychain>> for KeychainReport<'a> {
     fn from(keychain: &'a Witness<LoginKeychain>) -> Self {
         let found = keychain.probe.found();
         Self {
-            path: text(&keychain.path),
+            path: keychain.path.as_deref().map(text),
             status: match &keychain.probe {
-                Probe::Unreadable(cause) if cause.is_damage() => "damaged",
+                Probe::Unreadable(cause) if cause.damage().is_some() => "damaged",
                 probe => status(probe),
             },
             certificates: found.map(|found| found.certificates),
@@ -175,7 +181,7 @@ impl From<&Witness<JamfAad>> for JamfAadReport {
             Some(JamfAad::Unparsable(_)) | None => (None, None),
         };
         Self {
-            path: text(&plist.path),
+            path: plist.path.as_deref().map(text),
             status: match &plist.probe {
                 Probe::Found(JamfAad::Unparsable(_)) => "unparsable",
                 probe => status(probe),

@@ -1,13 +1,15 @@
 //! Findings: what else is worth telling beside the state. They never change it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::{
     certificate::{Description, WORKPLACE_JOIN_ISSUER},
     evidence::{Evidence, Probe, Witness},
     jamf_aad::{HaveAnAzureId, JamfAad},
     login_keychain::{Details, LoginKeychain},
+    second_opinion::SecondOpinion,
     timestamp::Timestamp,
+    user::{Console, Source, User},
 };
 
 /// One thing worth telling.
@@ -65,6 +67,14 @@ pub enum Code {
     HaveAnAzureIdUnexpected,
     /// A certificate cannot be parsed.
     CertificateUnparsable,
+    /// The console's record contradicts itself.
+    ConsoleContradictory,
+    /// The state rests on macOS' own keychain reader.
+    SecondOpinionUsed,
+    /// macOS' own keychain reader finds other certificates or keys.
+    SecondOpinionDiffers,
+    /// macOS' own keychain reader was wanted, and there is no answer of its.
+    SecondOpinionMissing,
     /// The plist cannot be read, and the state does not need it.
     PlistUnreadable,
     /// Tables of the keychain cannot be read, and the state does not need them.
@@ -75,11 +85,15 @@ pub enum Code {
     SeveralWorkplaceJoinIdentities,
     /// Only records other than certificates name the Workplace Join issuer.
     IssuerNameOutsideCertificates,
+    /// macOS' own keychain reader finds the same certificates and keys.
+    SecondOpinionAgrees,
+    /// This is not about the person at the console.
+    NotAtTheConsole,
 }
 
 impl Code {
     /// All codes, the most severe first.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 21] = [
         Self::LoginKeychainReset,
         Self::CertificateExpired,
         Self::PlistUnparsable,
@@ -90,11 +104,17 @@ impl Code {
         Self::HaveAnAzureIdFalse,
         Self::HaveAnAzureIdUnexpected,
         Self::CertificateUnparsable,
+        Self::ConsoleContradictory,
+        Self::SecondOpinionUsed,
+        Self::SecondOpinionDiffers,
+        Self::SecondOpinionMissing,
         Self::PlistUnreadable,
         Self::OtherRecordsUnreadable,
         Self::RenamedKeychainUnreadable,
         Self::SeveralWorkplaceJoinIdentities,
         Self::IssuerNameOutsideCertificates,
+        Self::SecondOpinionAgrees,
+        Self::NotAtTheConsole,
     ];
 
     /// The code as the JSON output has it.
@@ -111,11 +131,17 @@ impl Code {
             Self::HaveAnAzureIdFalse => "have-an-azure-id-false",
             Self::HaveAnAzureIdUnexpected => "have-an-azure-id-unexpected",
             Self::CertificateUnparsable => "certificate-unparsable",
+            Self::ConsoleContradictory => "console-contradictory",
+            Self::SecondOpinionUsed => "second-opinion-used",
+            Self::SecondOpinionDiffers => "second-opinion-differs",
+            Self::SecondOpinionMissing => "second-opinion-missing",
             Self::PlistUnreadable => "plist-unreadable",
             Self::OtherRecordsUnreadable => "other-records-unreadable",
             Self::RenamedKeychainUnreadable => "renamed-keychain-unreadable",
             Self::SeveralWorkplaceJoinIdentities => "several-workplace-join-identities",
             Self::IssuerNameOutsideCertificates => "issuer-name-outside-certificates",
+            Self::SecondOpinionAgrees => "second-opinion-agrees",
+            Self::NotAtTheConsole => "not-at-the-console",
         }
     }
 
@@ -131,10 +157,17 @@ impl Code {
             | Self::HaveAnAzureIdFalse
             | Self::HaveAnAzureIdUnexpected
             | Self::CertificateUnparsable
+            | Self::ConsoleContradictory
+            | Self::SecondOpinionUsed
+            | Self::SecondOpinionDiffers
+            | Self::SecondOpinionMissing
             | Self::PlistUnreadable
             | Self::OtherRecordsUnreadable
             | Self::RenamedKeychainUnreadable => Severity::Warning,
-            Self::SeveralWorkplaceJoinIdentities | Self::IssuerNameOutsideCertificates => Severity::Info,
+            Self::SeveralWorkplaceJoinIdentities
+            | Self::IssuerNameOutsideCertificates
+            | Self::SecondOpinionAgrees
+            | Self::NotAtTheConsole => Severity::Info,
         }
     }
 
@@ -152,19 +185,28 @@ impl Code {
             | Self::HaveAnAzureIdUnexpected => "Run Jamf's gatherAADInfo as the logged-in user, never as root.",
             Self::CertificateNotYetValid => "Check the Mac's clock.",
             Self::CertificateUnparsable => "Look at the certificate in Keychain Access.",
-            Self::PlistUnreadable | Self::RenamedKeychainUnreadable => "Run it with sudo.",
+            Self::ConsoleContradictory => "Run it again when the users have finished switching.",
+            Self::SecondOpinionUsed => "Reset the login keychain and register again if items are missing from it.",
+            Self::SecondOpinionDiffers => "Report it, with the numbers.",
+            Self::SecondOpinionMissing => "Run it on a Mac whose disk has room; if that does not help, report it.",
+            Self::PlistUnreadable | Self::RenamedKeychainUnreadable => {
+                "Run it with sudo; if that does not help, look at what stands in its place."
+            }
             Self::OtherRecordsUnreadable => "Restore the login keychain from a backup if passwords are missing.",
             Self::SeveralWorkplaceJoinIdentities => "None needed; old ones may be deleted in Keychain Access.",
             Self::IssuerNameOutsideCertificates => {
                 "None needed; this is what a deleted registration leaves, for example an identity preference."
             }
+            Self::SecondOpinionAgrees => "None needed.",
+            Self::NotAtTheConsole => "None needed; ask about somebody else with --user.",
         }
     }
 }
 
 /// Everything worth telling about the evidence: each code at most once, the most severe first.
 pub(super) fn all(evidence: &Evidence, now: Timestamp) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let mut findings: Vec<Finding> = console(&evidence.user).into_iter().collect();
+    findings.extend(second_opinion(&evidence.second_opinion));
     if let Some(found) = evidence.login_keychain.probe.found() {
         findings.extend(workplace_join(found, now));
         findings.extend(found.details.iter().flat_map(|details| keychain_details(found, details)));
@@ -183,6 +225,45 @@ impl Code {
     const fn says(self, message: String) -> Finding {
         Finding { code: self, message }
     }
+}
+
+fn console(user: &User) -> Option<Finding> {
+    let name = user.name.as_deref().unwrap_or("nobody");
+    let at_console = match user.console {
+        Console::ThisUser | Console::NotAsked => return None,
+        Console::Contradictory => {
+            return Some(Code::ConsoleContradictory.says(format!(
+                "macOS names {name} as the console user, but the session on the console is another user's."
+            )));
+        }
+        Console::Nobody => "Nobody is at the console".to_owned(),
+        Console::Another(uid) => format!("The user with the number {uid} is at the console"),
+    };
+    let about = match user.source {
+        Some(Source::LastConsole) => format!("this is about {name}, who was there last"),
+        Some(Source::MostRecent) => format!("this is about {name}, whose login keychain changed last"),
+        Some(Source::None) => "and there is no user whose login keychain could be looked at".to_owned(),
+        Some(Source::Console | Source::UserOption | Source::HomeOption) | None => format!("this is about {name}"),
+    };
+    Some(Code::NotAtTheConsole.says(format!("{at_console}; {about}.")))
+}
+
+fn second_opinion(opinion: &SecondOpinion) -> Option<Finding> {
+    Some(match opinion {
+        SecondOpinion::NotAsked => return None,
+        SecondOpinion::Missing(words) => {
+            Code::SecondOpinionMissing.says(format!("macOS' own keychain reader does not help: {words}."))
+        }
+        SecondOpinion::Used(error) => Code::SecondOpinionUsed.says(format!(
+            "This tool's reader cannot make sense of the login keychain: {error}. macOS' own reader can, and was believed."
+        )),
+        SecondOpinion::Agrees(found) => {
+            Code::SecondOpinionAgrees.says(format!("macOS' own keychain reader finds the same {found}."))
+        }
+        SecondOpinion::Differs { only_here, only_there } => Code::SecondOpinionDiffers.says(format!(
+            "macOS' own keychain reader misses {only_here} that this tool's finds, and finds other {only_there}."
+        )),
+    })
 }
 
 fn workplace_join(found: &LoginKeychain, now: Timestamp) -> impl Iterator<Item = Finding> {
@@ -235,24 +316,22 @@ fn keychain_details(found: &LoginKeychain, details: &Details) -> impl Iterator<I
     });
     let elsewhere = (*issuer_name_elsewhere && found.workplace_join.is_empty()).then(|| {
         Code::IssuerNameOutsideCertificates
-            .says(format!("{WORKPLACE_JOIN_ISSUER} is named in the keychain, but by no certificate."))
+            .says(format!("{WORKPLACE_JOIN_ISSUER} is named in other records, but no certificate is known to be its."))
     });
     [without_certificate, unparsable, unreadable, elsewhere].into_iter().flatten()
 }
 
-fn renamed_keychains(renamed: &[Witness<LoginKeychain>]) -> impl Iterator<Item = Finding> {
+fn renamed_keychains(renamed: &[(PathBuf, Probe<LoginKeychain>)]) -> impl Iterator<Item = Finding> {
     let has_identity =
         |probe: &Probe<LoginKeychain>| probe.found().is_some_and(|found| found.workplace_join_identity().is_some());
-    let reset = renamed.iter().find(|keychain| has_identity(&keychain.probe)).map(|keychain| {
-        Code::LoginKeychainReset.says(format!(
-            "The login keychain was reset: the Workplace Join identity is only in {}.",
-            file_name(&keychain.path)
-        ))
+    let reset = renamed.iter().find(|(_, probe)| has_identity(probe)).map(|(path, _)| {
+        Code::LoginKeychainReset
+            .says(format!("The login keychain was reset: the Workplace Join identity is only in {}.", file_name(path)))
     });
-    let unreadable = renamed.iter().find_map(|keychain| match &keychain.probe {
-        Probe::Unreadable(cause) => Some(
-            Code::RenamedKeychainUnreadable.says(format!("{} cannot be read: {cause}.", file_name(&keychain.path))),
-        ),
+    let unreadable = renamed.iter().find_map(|(path, probe)| match probe {
+        Probe::Unreadable(cause) => {
+            Some(Code::RenamedKeychainUnreadable.says(format!("{} cannot be read: {cause}.", file_name(path))))
+        }
         Probe::Found(_) | Probe::Absent | Probe::NotAsked => None,
     });
     [reset, unreadable].into_iter().flatten()
@@ -292,3 +371,6 @@ fn counted(count: usize, one: &str, many: &str) -> String {
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -140,6 +140,15 @@ impl Keychain {
         self
     }
 
+    /// Takes the public key hash from the last certificate: its value is there, and empty.
+    pub fn with_empty_public_key_hash(mut self) -> Self {
+        if let Some(Some(record)) = self.certificates.last_mut() {
+            record.values.retain(|(id, _)| *id != code("hpky"));
+            record.values.push((code("hpky"), vec![Value::Bytes(Vec::new())]));
+        }
+        self
+    }
+
     /// Writes a relation's records in the opposite order of their numbers.
     pub fn reversed(mut self, relation: Relation) -> Self {
         self.reversed.insert(relation);

@@ -241,6 +241,13 @@ fn keychain_findings() -> Vec<Situation> {
         Situation::new("other-records-unreadable", REGISTERED)
             .damaged(with_damaged_password(workplace_joined()))
             .acquired(),
+        Situation::new("user-principal-name-behind-damage", REGISTERED)
+            .damaged(with_damaged_password(
+                identity(&joined)
+                    .generic_password(&GenericPassword::user_principal_name("a.vance@contoso.com", "20240101000000Z"))
+                    .generic_password(&GenericPassword::wifi()),
+            ))
+            .acquired(),
         Situation::new("user-principal-name-changed", REGISTERED)
             .keychain(
                 identity(&joined)
@@ -329,7 +336,9 @@ fn layouts() -> Vec<Situation> {
             )
             .acquired(),
         Situation::new("layout-empty-label", NOT_REGISTERED)
-            .keychain(Keychain::new().certificate(&joined).private_key(names, &[Vec::new()]))
+            .keychain(
+                Keychain::new().certificate(&joined).with_empty_public_key_hash().private_key(names, &[Vec::new()]),
+            )
             .acquired(),
         Situation::new("layout-no-label", NOT_REGISTERED)
             .keychain(Keychain::new().certificate(&joined).private_key(names, &[]))
@@ -358,6 +367,9 @@ fn undetermined() -> Vec<Situation> {
     vec![
         new("home-missing").file("nothing-else-here", Vec::new()),
         new("home-is-a-file").file("home", b"a file".to_vec()),
+        new("library-link-to-nothing").link("home/Library", "nothing").file(ANY_FILE, Vec::new()),
+        new("keychains-link-to-nothing").link("home/Library/Keychains", "nothing").acquired(),
+        new("preferences-link-to-nothing").keychain(workplace_joined()).link("home/Library/Preferences", "nothing"),
         new("library-is-a-file").file("home/Library", b"a file".to_vec()),
         new("keychain-empty").damaged(Vec::new()).acquired(),
         new("keychain-cut-short").damaged(cut(whole.clone(), 1)).acquired(),
@@ -374,6 +386,10 @@ fn undetermined() -> Vec<Situation> {
             .damaged(replaced(place_of(&whole, b"Microsoft Workplace Join Key") - 4, &[0, 0, 4, 0]))
             .acquired(),
         new("keychain-unknown-issuer").keychain(unknown_issuer).acquired(),
+        new("keychain-issuer-erased").damaged(erased(&whole, &[joined.der(), joined.issuer.normalised()])).acquired(),
+        new("keychain-cut-short-beside-renamed")
+            .damaged(cut(whole.clone(), 1))
+            .keychain_at(RENAMED_KEYCHAIN, workplace_joined()),
         new("keychain-link")
             .keychain_at("home/Library/Keychains/elsewhere.keychain-db", workplace_joined())
             .link(LOGIN_KEYCHAIN, "elsewhere.keychain-db")
@@ -415,10 +431,21 @@ fn own_identity() -> Keychain {
         .generic_password(&GenericPassword::wifi())
 }
 
-/// Breaks the size of the first generic password's record.
+/// Overwrites values with zeros wherever they stand.
+fn erased(bytes: &[u8], values: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for value in values {
+        while let Some(place) = bytes.windows(value.len()).position(|window| window == value) {
+            bytes[place..place + value.len()].fill(0);
+        }
+    }
+    bytes
+}
+
+/// Breaks the size of the last generic password's record.
 fn with_damaged_password(keychain: Keychain) -> Vec<u8> {
     let mut bytes = keychain.to_bytes();
-    let data = place_of(&bytes, b"ssgp");
+    let data = bytes.windows(4).rposition(|window| window == b"ssgp").expect("it was just written");
     // The record's header and its sixteen attribute offsets stand before the data.
     let record = data - (24 + 4 * 16);
     bytes[record..record + 4].copy_from_slice(&[0; 4]);

@@ -1,0 +1,12 @@
+//! What differs between macOS and other systems: the same few items twice. Nothing else asks which system this is.
+
+#[cfg(target_os = "macos")]
+#[allow(unsafe_code)]
+mod macos;
+#[cfg(target_os = "macos")]
+pub use macos::*;
+
+#[cfg(not(target_os = "macos"))]
+mod other;
+#[cfg(not(target_os = "macos"))]
+pub use other::*;

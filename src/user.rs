@@ -1,0 +1,307 @@
+//! Whose home? The choice among the named, the console, the last and the most recent user, as a function of what a Mac
+//! tells about its users.
+//!
+//! macOS' record of the console (`State:/Users/ConsoleUser`) has a name that may be an alias and need not be an
+//! account's, so that only its UID counts; name and home come from the account's own record. The other sessions of fast
+//! user switching stand in it, too: the one that says to be on the console normally is the same user's.
+
+use std::{
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use plist::{Dictionary, Value};
+
+use crate::{cause::Cause, cli::Subject};
+
+/// macOS gives people's accounts this number or a higher one.
+pub const FIRST_PERSON: u32 = 500;
+
+/// An account's record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The short name.
+    pub name: String,
+    /// The number.
+    pub uid: u32,
+    /// The number of the primary group.
+    pub gid: u32,
+    /// The home directory.
+    pub home: PathBuf,
+}
+
+/// What a Mac tells about its users.
+pub trait Accounts {
+    /// Who is at the console; `None` if there is no record of it.
+    ///
+    /// # Errors
+    /// If that cannot be asked.
+    fn console(&self) -> Result<Option<ConsoleRecord>, Cause>;
+
+    /// The name that the login window remembers.
+    ///
+    /// # Errors
+    /// If that cannot be read.
+    fn last_user(&self) -> Result<Option<String>, Cause>;
+
+    /// The account with this number.
+    ///
+    /// # Errors
+    /// If accounts cannot be asked for.
+    fn by_uid(&self, uid: u32) -> Result<Option<Account>, Cause>;
+
+    /// The account with this name.
+    ///
+    /// # Errors
+    /// If accounts cannot be asked for.
+    fn by_name(&self, name: &str) -> Result<Option<Account>, Cause>;
+
+    /// Who owns the folders in which homes are kept.
+    ///
+    /// # Errors
+    /// If these cannot be listed.
+    fn home_owners(&self) -> Result<Vec<u32>, Cause>;
+
+    /// Whether the account's home is a folder.
+    ///
+    /// # Errors
+    /// If that cannot be told.
+    fn has_home(&self, account: &Account) -> Result<bool, Cause>;
+
+    /// When the account's login keychain was changed last; `None` if it has none.
+    ///
+    /// # Errors
+    /// If that cannot be told.
+    fn keychain_changed(&self, account: &Account) -> Result<Option<SystemTime>, Cause>;
+}
+
+/// macOS' record of the console, as far as it matters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConsoleRecord {
+    name: String,
+    uid: Option<u32>,
+    /// The number of the user whose session says to be on the console.
+    session_uid: Option<u32>,
+}
+
+impl ConsoleRecord {
+    /// Reads the record, a property list.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Cause> {
+        let unusable = |words: &str| Cause::AccountsUnavailable(format!("the console's record {words}"));
+        let record = Value::from_reader(std::io::Cursor::new(bytes)).map_err(|_| unusable("cannot be read"))?;
+        let record = record.as_dictionary().ok_or_else(|| unusable("is no dictionary"))?;
+        let sessions = record.get("SessionInfo").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let on_console = |session: &&Dictionary| {
+            session
+                .get("kCGSSessionOnConsoleKey")
+                .is_some_and(|it| it.as_boolean() == Some(true) || it.as_signed_integer() == Some(1))
+        };
+        let mut on_console = sessions.iter().filter_map(Value::as_dictionary).filter(on_console);
+        Ok(Self {
+            name: record.get("Name").and_then(Value::as_string).unwrap_or_default().to_owned(),
+            uid: number(record, "UID"),
+            session_uid: on_console.next().and_then(|session| number(session, "kCGSSessionUserIDKey")),
+        })
+    }
+
+    /// The number of the person at the console; `None` if it is nobody or no person.
+    fn person(&self) -> Result<Option<u32>, Cause> {
+        if !is_person_s_name(&self.name) {
+            return Ok(None);
+        }
+        let uid = self.uid.ok_or_else(|| Cause::AccountsUnavailable("the console's record has no UID".to_owned()))?;
+        Ok(Some(uid).filter(|&uid| uid >= FIRST_PERSON))
+    }
+}
+
+fn number(dictionary: &Dictionary, key: &str) -> Option<u32> {
+    u32::try_from(dictionary.get(key)?.as_signed_integer()?).ok()
+}
+
+/// macOS' own accounts, which the login window and Setup Assistant use, are no persons'.
+fn is_person_s_name(name: &str) -> bool {
+    !name.is_empty() && name != "loginwindow" && name != "root" && !name.starts_with('_')
+}
+
+/// Whose evidence it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The account's short name, if known.
+    pub name: Option<String>,
+    /// The account's number, if known.
+    pub uid: Option<u32>,
+    /// The home directory; `None` if there is nobody.
+    pub home: Option<PathBuf>,
+    /// Why this user; `None` if the choice could not be made.
+    pub source: Option<Source>,
+    /// Whether this user is at the console.
+    pub console: Console,
+}
+
+impl User {
+    /// Nobody that could be named.
+    pub const UNKNOWN: Self = Self { name: None, uid: None, home: None, source: None, console: Console::NotAsked };
+
+    fn account(account: &Account, source: Source, console: Console) -> Self {
+        Self {
+            name: Some(account.name.clone()),
+            uid: Some(account.uid),
+            home: Some(account.home.clone()),
+            source: Some(source),
+            console,
+        }
+    }
+}
+
+/// Why a user was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The home directory was given.
+    HomeOption,
+    /// The user was given.
+    UserOption,
+    /// The user is at the console.
+    Console,
+    /// Nobody is at the console; this user was there last.
+    LastConsole,
+    /// Nobody is at the console, nor is it known who was; this user's login keychain changed last.
+    MostRecent,
+    /// Nobody has ever used this Mac.
+    None,
+}
+
+impl Source {
+    /// The word that the JSON output uses.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::HomeOption => "home-option",
+            Self::UserOption => "user-option",
+            Self::Console => "console",
+            Self::LastConsole => "last-console",
+            Self::MostRecent => "most-recent",
+            Self::None => "none",
+        }
+    }
+}
+
+/// Whether the chosen user is at the console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Console {
+    /// Yes.
+    ThisUser,
+    /// The console's record says so, but the session that says to be on the console is another user's.
+    Contradictory,
+    /// Nobody is.
+    Nobody,
+    /// Another user is; the number.
+    Another(u32),
+    /// That was not asked, or could not be.
+    NotAsked,
+}
+
+/// A user, and the account to take the rights of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// The user.
+    pub user: User,
+    /// The account; `None` if only a home was given, or if there is nobody.
+    pub account: Option<Account>,
+}
+
+impl Choice {
+    fn of(account: Account, source: Source, console: Console) -> Self {
+        Self { user: User::account(&account, source, console), account: Some(account) }
+    }
+}
+
+/// Chooses whose home to look at.
+///
+/// # Errors
+/// If the one who was asked for has no account, if it cannot be told who is at the console, or if the person there has
+/// no account record. Another user's state would then be a wrong answer.
+pub fn choose(subject: &Subject, accounts: &impl Accounts) -> Result<Choice, Cause> {
+    match subject {
+        Subject::Home(home) => Ok(home_option(home)),
+        Subject::User(name) => named(name, accounts),
+        Subject::Console => at_console(accounts),
+    }
+}
+
+fn home_option(home: &Path) -> Choice {
+    let user = User { home: Some(home.to_owned()), source: Some(Source::HomeOption), ..User::UNKNOWN };
+    Choice { user, account: None }
+}
+
+fn named(name: &str, accounts: &impl Accounts) -> Result<Choice, Cause> {
+    let found = match accounts.by_name(name)? {
+        Some(account) => Some(account),
+        None => name.parse().map_or(Ok(None), |uid| accounts.by_uid(uid))?,
+    };
+    let account = found.ok_or_else(|| Cause::NoSuchAccount(name.to_owned()))?;
+    // This only tells more about an answer that is right without it.
+    let console = match accounts.console() {
+        Err(_) => Console::NotAsked,
+        Ok(record) => match record.unwrap_or_default().person() {
+            Err(_) => Console::NotAsked,
+            Ok(None) => Console::Nobody,
+            Ok(Some(uid)) if uid == account.uid => Console::ThisUser,
+            Ok(Some(uid)) => Console::Another(uid),
+        },
+    };
+    Ok(Choice::of(account, Source::UserOption, console))
+}
+
+fn at_console(accounts: &impl Accounts) -> Result<Choice, Cause> {
+    let record = accounts.console()?.unwrap_or_default();
+    let Some(uid) = record.person()? else { return nobody_at_console(accounts) };
+    let account = accounts.by_uid(uid)?.ok_or_else(|| Cause::NoSuchAccount(uid.to_string()))?;
+    // macOS' own functions take the outer number for the console user, and so does this.
+    let contradicts = record.session_uid.is_some_and(|session| session != uid);
+    let console = if contradicts { Console::Contradictory } else { Console::ThisUser };
+    Ok(Choice::of(account, Source::Console, console))
+}
+
+fn nobody_at_console(accounts: &impl Accounts) -> Result<Choice, Cause> {
+    if let Some(account) = last_user(accounts)? {
+        return Ok(Choice::of(account, Source::LastConsole, Console::Nobody));
+    }
+    if let Some(account) = most_recent(accounts)? {
+        return Ok(Choice::of(account, Source::MostRecent, Console::Nobody));
+    }
+    let user = User { source: Some(Source::None), console: Console::Nobody, ..User::UNKNOWN };
+    Ok(Choice { user, account: None })
+}
+
+/// The login window's memory may be stale, so that it counts only if there still are such a person and home.
+fn last_user(accounts: &impl Accounts) -> Result<Option<Account>, Cause> {
+    let Some(name) = accounts.last_user()?.filter(|name| is_person_s_name(name)) else { return Ok(None) };
+    let Some(account) = accounts.by_name(&name)?.filter(|account| account.uid >= FIRST_PERSON) else {
+        return Ok(None);
+    };
+    Ok(accounts.has_home(&account)?.then_some(account))
+}
+
+/// The person whose login keychain changed last; of several the one with the lowest number.
+fn most_recent(accounts: &impl Accounts) -> Result<Option<Account>, Cause> {
+    let mut owners = accounts.home_owners()?;
+    owners.retain(|&uid| uid >= FIRST_PERSON);
+    owners.sort_unstable();
+    owners.dedup();
+    let mut found: Option<(SystemTime, Account)> = None;
+    for uid in owners {
+        let Some(account) = accounts.by_uid(uid)? else { continue };
+        if let Some(changed) = accounts.keychain_changed(&account)?
+            && found.as_ref().is_none_or(|(latest, _)| *latest < changed)
+        {
+            found = Some((changed, account));
+        }
+    }
+    Ok(found.map(|(_, account)| account))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,359 @@
+use std::{collections::BTreeMap, time::Duration};
+
+use super::*;
+
+const ADELE: u32 = 501;
+const BEN: u32 = 502;
+
+/// A Mac that answers as told.
+#[derive(Default)]
+struct Mac {
+    console: Option<ConsoleRecord>,
+    last_user: Option<&'static str>,
+    accounts: Vec<Account>,
+    aliases: BTreeMap<&'static str, u32>,
+    owners: Vec<u32>,
+    /// Seconds after which each account's keychain was changed; those who have a home.
+    homes: BTreeMap<u32, Option<u64>>,
+    broken: Option<Broken>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Broken {
+    Console,
+    Accounts,
+    LastUser,
+    Homes,
+    Keychains,
+}
+
+fn broken() -> Cause {
+    Cause::AccountsUnavailable("broken".to_owned())
+}
+
+impl Mac {
+    /// Adele and Ben have accounts, homes and keychains; Ben's changed last.
+    fn of_two() -> Self {
+        let account = |name: &str, uid| Account { name: name.to_owned(), uid, gid: 20, home: home_of(name) };
+        Self {
+            accounts: vec![account("adele", ADELE), account("ben", BEN), account("root", 0)],
+            owners: vec![0, BEN, ADELE, ADELE],
+            homes: BTreeMap::from([(ADELE, Some(10)), (BEN, Some(20))]),
+            ..Self::default()
+        }
+    }
+
+    fn console(self, name: &str, uid: u32) -> Self {
+        self.sessions(name, uid, Some(uid))
+    }
+
+    fn sessions(mut self, name: &str, uid: u32, session_uid: Option<u32>) -> Self {
+        self.console = Some(ConsoleRecord { name: name.to_owned(), uid: Some(uid), session_uid });
+        self
+    }
+
+    fn last_user(mut self, name: &'static str) -> Self {
+        self.last_user = Some(name);
+        self
+    }
+
+    fn broken(mut self, what: Broken) -> Self {
+        self.broken = Some(what);
+        self
+    }
+
+    fn check(&self, what: Broken) -> Result<(), Cause> {
+        if self.broken == Some(what) { Err(broken()) } else { Ok(()) }
+    }
+
+    fn without(mut self, uid: u32) -> Self {
+        self.accounts.retain(|account| account.uid != uid);
+        self
+    }
+
+    /// Name, source and console of the choice where nobody is named.
+    fn chosen(&self) -> Result<(Option<String>, Source, Console), Cause> {
+        let choice = choose(&Subject::Console, self)?;
+        assert_eq!(choice.account.as_ref().map(|account| &account.home), choice.user.home.as_ref());
+        Ok((choice.user.name, choice.user.source.unwrap(), choice.user.console))
+    }
+}
+
+fn home_of(name: &str) -> PathBuf {
+    PathBuf::from("/Users").join(name)
+}
+
+fn chosen(name: &str, source: Source, console: Console) -> Result<(Option<String>, Source, Console), Cause> {
+    Ok((Some(name.to_owned()), source, console))
+}
+
+impl Accounts for Mac {
+    fn console(&self) -> Result<Option<ConsoleRecord>, Cause> {
+        self.check(Broken::Console)?;
+        Ok(self.console.clone())
+    }
+
+    fn last_user(&self) -> Result<Option<String>, Cause> {
+        self.check(Broken::LastUser)?;
+        Ok(self.last_user.map(str::to_owned))
+    }
+
+    fn by_uid(&self, uid: u32) -> Result<Option<Account>, Cause> {
+        self.check(Broken::Accounts)?;
+        Ok(self.accounts.iter().find(|account| account.uid == uid).cloned())
+    }
+
+    fn by_name(&self, name: &str) -> Result<Option<Account>, Cause> {
+        self.check(Broken::Accounts)?;
+        let alias = self.aliases.get(name).copied();
+        Ok(self.accounts.iter().find(|account| account.name == name || Some(account.uid) == alias).cloned())
+    }
+
+    fn home_owners(&self) -> Result<Vec<u32>, Cause> {
+        self.check(Broken::Homes)?;
+        Ok(self.owners.clone())
+    }
+
+    fn has_home(&self, account: &Account) -> Result<bool, Cause> {
+        Ok(self.homes.contains_key(&account.uid))
+    }
+
+    fn keychain_changed(&self, account: &Account) -> Result<Option<SystemTime>, Cause> {
+        self.check(Broken::Keychains)?;
+        let changed = self.homes.get(&account.uid).copied().flatten();
+        Ok(changed.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)))
+    }
+}
+
+#[test]
+fn the_console_user_is_found_by_number() {
+    let mac = Mac::of_two().console("adele", ADELE);
+    assert_eq!(mac.chosen(), chosen("adele", Source::Console, Console::ThisUser));
+}
+
+#[test]
+fn an_alias_as_console_name_does_not_mislead() {
+    let mac = Mac::of_two().console("ben@contoso.com", ADELE);
+    assert_eq!(mac.chosen(), chosen("adele", Source::Console, Console::ThisUser));
+    // Even if the name is another account's.
+    let mac = Mac::of_two().console("ben", ADELE);
+    assert_eq!(mac.chosen(), chosen("adele", Source::Console, Console::ThisUser));
+}
+
+#[test]
+fn a_home_is_wherever_the_account_has_it() {
+    for home in ["/Volumes/Data/adele", "/Users/Adele Vance", "/Users/adèle 李", "/"] {
+        let mut mac = Mac::of_two().console("adele", ADELE);
+        mac.accounts[0].home = home.into();
+        let choice = choose(&Subject::Console, &mac).unwrap();
+        assert_eq!(choice.user.home, Some(home.into()));
+        assert_eq!(choice.account.unwrap().home, PathBuf::from(home));
+    }
+}
+
+#[test]
+fn after_fast_user_switching_the_front_user_counts() {
+    let mac = Mac::of_two().sessions("ben", BEN, Some(BEN)).last_user("adele");
+    assert_eq!(mac.chosen(), chosen("ben", Source::Console, Console::ThisUser));
+}
+
+#[test]
+fn if_the_session_on_the_console_is_another_user_s_the_outer_number_counts_and_that_is_told() {
+    let mac = Mac::of_two().sessions("ben", BEN, Some(ADELE));
+    assert_eq!(mac.chosen(), chosen("ben", Source::Console, Console::Contradictory));
+    let mac = Mac::of_two().sessions("ben", BEN, None);
+    assert_eq!(mac.chosen(), chosen("ben", Source::Console, Console::ThisUser));
+}
+
+#[test]
+fn a_locked_screen_changes_nothing() {
+    // macOS keeps the record as it is; only the session has a key more.
+    let record = record(
+        "<key>Name</key><string>adele</string><key>UID</key><integer>501</integer><key>GID</key><integer>20</integer>\
+         <key>SessionInfo</key><array><dict><key>kCGSSessionUserIDKey</key><integer>501</integer>\
+         <key>kCGSSessionOnConsoleKey</key><true/><key>CGSSessionScreenIsLocked</key><true/></dict></array>",
+    );
+    let mac = Mac { console: Some(record), ..Mac::of_two() };
+    assert_eq!(mac.chosen(), chosen("adele", Source::Console, Console::ThisUser));
+}
+
+#[test]
+fn where_nobody_is_at_the_console_the_last_user_counts() {
+    let nobody = [
+        ("", 0),
+        ("", ADELE),
+        ("loginwindow", 0),
+        ("loginwindow", ADELE),
+        ("root", 0),
+        ("root", ADELE),
+        ("_mbsetupuser", 248),
+        ("_mbsetupuser", ADELE),
+        ("_windowserver", 88),
+        ("daemon", 1),
+        ("adele", 499),
+    ];
+    for (name, uid) in nobody {
+        let mac = Mac::of_two().console(name, uid).last_user("adele");
+        assert_eq!(mac.chosen(), chosen("adele", Source::LastConsole, Console::Nobody), "{name} {uid}");
+    }
+    let absent = Mac::of_two().last_user("adele");
+    assert_eq!(absent.chosen(), chosen("adele", Source::LastConsole, Console::Nobody));
+}
+
+#[test]
+fn the_first_person_s_number_is_500() {
+    let mut mac = Mac::of_two().console("adele", 500);
+    mac.accounts[0].uid = 500;
+    assert_eq!(mac.chosen(), chosen("adele", Source::Console, Console::ThisUser));
+}
+
+#[test]
+fn the_last_user_may_be_an_alias() {
+    let mut mac = Mac::of_two().last_user("adele@contoso.com");
+    mac.aliases.insert("adele@contoso.com", ADELE);
+    assert_eq!(mac.chosen(), chosen("adele", Source::LastConsole, Console::Nobody));
+}
+
+#[test]
+fn a_last_user_who_is_no_longer_one_gives_way_to_whose_keychain_changed_last() {
+    let mut without_home = Mac::of_two().last_user("adele");
+    without_home.homes.remove(&ADELE);
+    let stale = [
+        Mac::of_two(),
+        Mac::of_two().last_user(""),
+        Mac::of_two().last_user("nobody-here"),
+        Mac::of_two().last_user("root"),
+        Mac::of_two().last_user("_mbsetupuser"),
+        Mac::of_two().last_user("adele").without(ADELE),
+        without_home,
+    ];
+    for mac in stale {
+        assert_eq!(mac.chosen(), chosen("ben", Source::MostRecent, Console::Nobody));
+    }
+}
+
+#[test]
+fn of_the_owners_of_homes_only_persons_with_an_account_and_a_keychain_count() {
+    let mac = Mac::of_two().without(BEN);
+    assert_eq!(mac.chosen(), chosen("adele", Source::MostRecent, Console::Nobody));
+    let mut mac = Mac::of_two();
+    mac.homes.insert(BEN, None);
+    mac.homes.insert(0, Some(1000));
+    assert_eq!(mac.chosen(), chosen("adele", Source::MostRecent, Console::Nobody));
+    let mut mac = Mac::of_two();
+    mac.owners = vec![ADELE];
+    assert_eq!(mac.chosen(), chosen("adele", Source::MostRecent, Console::Nobody));
+}
+
+#[test]
+fn of_two_keychains_that_changed_at_once_the_first_account_s_counts() {
+    let mut mac = Mac::of_two();
+    mac.homes.insert(ADELE, Some(20));
+    assert_eq!(mac.chosen(), chosen("adele", Source::MostRecent, Console::Nobody));
+}
+
+#[test]
+fn where_nobody_has_ever_been_there_is_nobody() {
+    let mac = Mac { console: Some(ConsoleRecord::default()), ..Mac::default() };
+    for mac in [mac, Mac::default()] {
+        let choice = choose(&Subject::Console, &mac).unwrap();
+        let nobody = User { source: Some(Source::None), console: Console::Nobody, ..User::UNKNOWN };
+        assert_eq!(choice, Choice { user: nobody, account: None });
+    }
+}
+
+#[test]
+fn a_person_at_the_console_without_an_account_is_not_replaced_by_another() {
+    let mac = Mac::of_two().console("adele", ADELE).last_user("ben").without(ADELE);
+    assert_eq!(mac.chosen(), Err(Cause::NoSuchAccount("501".to_owned())));
+}
+
+#[test]
+fn a_console_record_without_a_number_is_no_answer() {
+    let mac = Mac { console: Some(record("<key>Name</key><string>adele</string>")), ..Mac::of_two() };
+    assert_eq!(mac.chosen(), Err(Cause::AccountsUnavailable("the console's record has no UID".to_owned())));
+}
+
+#[test]
+fn what_cannot_be_asked_is_no_answer() {
+    for what in [Broken::Console, Broken::Accounts] {
+        assert_eq!(Mac::of_two().console("adele", ADELE).broken(what).chosen(), Err(broken()));
+    }
+    for what in [Broken::LastUser, Broken::Homes, Broken::Keychains, Broken::Accounts] {
+        assert_eq!(Mac::of_two().broken(what).chosen(), Err(broken()));
+    }
+}
+
+#[test]
+fn a_user_may_be_named_or_numbered() {
+    let mac = Mac::of_two().console("adele", ADELE);
+    let named = |name: &str| {
+        let choice = choose(&Subject::User(name.to_owned()), &mac)?;
+        Ok((choice.user.name, choice.user.source.unwrap(), choice.user.console))
+    };
+    assert_eq!(named("ben"), chosen("ben", Source::UserOption, Console::Another(ADELE)));
+    assert_eq!(named("502"), chosen("ben", Source::UserOption, Console::Another(ADELE)));
+    assert_eq!(named("adele"), chosen("adele", Source::UserOption, Console::ThisUser));
+    assert_eq!(named("root"), chosen("root", Source::UserOption, Console::Another(ADELE)));
+    for nobody in ["clara", "503", "-1", "4294967296", ""] {
+        assert_eq!(named(nobody), Err(Cause::NoSuchAccount(nobody.to_owned())));
+    }
+}
+
+#[test]
+fn a_user_who_is_named_needs_no_console() {
+    let console = |mac: &Mac| choose(&Subject::User("ben".to_owned()), mac).unwrap().user.console;
+    assert_eq!(console(&Mac::of_two().console("loginwindow", 0)), Console::Nobody);
+    assert_eq!(console(&Mac::of_two().broken(Broken::Console)), Console::NotAsked);
+    let without_number = Mac { console: Some(record("<key>Name</key><string>adele</string>")), ..Mac::of_two() };
+    assert_eq!(console(&without_number), Console::NotAsked);
+}
+
+#[test]
+fn a_home_that_is_given_is_taken_as_it_is() {
+    let choice = choose(&Subject::Home("/a home".into()), &Mac::of_two().broken(Broken::Accounts)).unwrap();
+    let user = User { home: Some("/a home".into()), source: Some(Source::HomeOption), ..User::UNKNOWN };
+    assert_eq!(choice, Choice { user, account: None });
+}
+
+fn record(entries: &str) -> ConsoleRecord {
+    ConsoleRecord::parse(format!("<plist version=\"1.0\"><dict>{entries}</dict></plist>").as_bytes()).unwrap()
+}
+
+#[test]
+fn the_console_record_has_name_number_and_the_session_on_the_console() {
+    let session = |uid: u32, on_console: &str| {
+        format!(
+            "<dict><key>kCGSSessionUserIDKey</key><integer>{uid}</integer>\
+             <key>kCGSSessionUserNameKey</key><string>x</string>{on_console}</dict>"
+        )
+    };
+    let on_console =
+        ["<key>kCGSSessionOnConsoleKey</key><true/>", "<key>kCGSSessionOnConsoleKey</key><integer>1</integer>"];
+    for on_console in on_console {
+        let sessions = session(ADELE, "<key>kCGSSessionOnConsoleKey</key><false/>") + &session(BEN, on_console);
+        let entries = format!(
+            "<key>Name</key><string>ben@contoso.com</string><key>UID</key><integer>502</integer>\
+             <key>GID</key><integer>20</integer><key>SessionInfo</key><array>{sessions}</array>"
+        );
+        let expected = ConsoleRecord { name: "ben@contoso.com".to_owned(), uid: Some(BEN), session_uid: Some(BEN) };
+        assert_eq!(record(&entries), expected);
+    }
+}
+
+#[test]
+fn what_the_console_record_lacks_or_has_in_another_type_is_unknown() {
+    let strange = "<key>Name</key><integer>1</integer><key>UID</key><string>501</string>\
+        <key>SessionInfo</key><array><string>x</string><dict/></array>";
+    assert_eq!(record(strange), ConsoleRecord::default());
+    assert_eq!(record("<key>UID</key><integer>-2</integer>"), ConsoleRecord::default());
+    assert_eq!(record(""), ConsoleRecord::default());
+}
+
+#[test]
+fn a_console_record_that_is_no_dictionary_is_no_answer() {
+    let refused = |bytes: &[u8]| ConsoleRecord::parse(bytes).unwrap_err().to_string();
+    let unusable = "it cannot be told whose Mac this is: the console's record";
+    assert_eq!(refused(b"?"), format!("{unusable} cannot be read"));
+    assert_eq!(refused(b"<plist version=\"1.0\"><array/></plist>"), format!("{unusable} is no dictionary"));
+}
