@@ -1,10 +1,12 @@
 //! Tells how far a Mac's Microsoft Entra registration through Jamf got, from a home directory's files.
 //!
 //! One question, and one of four answers, or none at all if the evidence cannot be read:
-//! [`inspect`](inspect::inspect) reads files and decides nothing, [`assess`](state::assess) decides and reads nothing,
-//! and [`report`] draws the assessment.
+//! [`inspect`](inspect::inspect) reads files and asks the Mac, and decides nothing; [`assess`](state::assess) decides and
+//! reads nothing; [`report`] draws the assessment.
 //!
-//! The crate never writes, never unlocks or decrypts anything, never asks the user, and starts no other program.
+//! The crate never opens the login keychain through Security.framework, never unlocks or decrypts anything, never asks
+//! the user, and starts no other program. It writes nothing but a private copy of a keychain that it cannot understand,
+//! for macOS' own reader, and removes it.
 
 // Apple's libraries cannot be called without it; all that does so stands in `platform/macos.rs`.
 #![cfg_attr(not(target_os = "macos"), forbid(unsafe_code))]

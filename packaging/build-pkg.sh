@@ -1,0 +1,42 @@
+#!/bin/sh
+# Builds the installer package on a Mac: build-pkg.sh BINARY FOLDER
+#
+# BINARY is the universal binary; the package is put into FOLDER, as wpj-state.pkg if INSTALLER_IDENTITY names the
+# certificate to sign it with, else as wpj-state-unsigned.pkg. Its version is what the binary says.
+#
+# Only /usr/local/wpj-state is in the package. The links in /usr/local/bin and among the manual pages are made after the
+# installation: a package that contains /usr/local/bin would take it from its owner, who may be Homebrew's user.
+set -eu
+
+binary=$1
+folder=$2
+here=$(cd "$(dirname "$0")" && pwd)
+
+for architecture in arm64 x86_64; do
+    if ! lipo "$binary" -verify_arch "$architecture"; then
+        echo "$binary: it lacks the slice for $architecture" >&2
+        exit 1
+    fi
+done
+version=$("$binary" --version)
+version=${version#wpj-state }
+
+staged=$(mktemp -d)
+trap 'rm -rf "$staged"' EXIT
+mkdir -p "$staged/payload" "$staged/scripts" "$folder"
+install -m 0755 "$binary" "$staged/payload/wpj-state"
+install -m 0755 "$here/uninstall.sh" "$staged/payload/uninstall.sh"
+install -m 0644 "$here/wpj-state.1" "$staged/payload/wpj-state.1"
+install -m 0755 "$here/postinstall" "$staged/scripts/postinstall"
+
+if [ -n "${INSTALLER_IDENTITY:-}" ]; then
+    package=$folder/wpj-state.pkg
+    set -- --sign "$INSTALLER_IDENTITY" --timestamp
+else
+    package=$folder/wpj-state-unsigned.pkg
+    set --
+fi
+# "recommended" makes root:wheel of whoever builds this.
+pkgbuild --root "$staged/payload" --scripts "$staged/scripts" --identifier wpj-state --version "$version" \
+    --install-location /usr/local/wpj-state --ownership recommended "$@" "$package"
+echo "$package"

@@ -1,0 +1,16 @@
+#!/bin/sh
+# Builds the tool for both kinds of Mac and joins them: build-universal.sh BINARY
+set -eu
+
+binary=$1
+MACOSX_DEPLOYMENT_TARGET='11.0'
+export MACOSX_DEPLOYMENT_TARGET
+
+set --
+for target in aarch64-apple-darwin x86_64-apple-darwin; do
+    rustup target add "$target"
+    cargo build --release --locked --target "$target"
+    set -- "$@" "target/$target/release/wpj-state"
+done
+mkdir -p "$(dirname "$binary")"
+lipo -create -output "$binary" "$@"

@@ -1,0 +1,12 @@
+#!/bin/sh
+# Runs the tests against a binary that is already built, rather than the one that cargo builds: test-binary.sh BINARY
+set -eu
+
+binary=$(cd "$(dirname "$1")" && pwd)/${1##*/}
+tests=$(cargo test --locked --no-run --message-format json |
+    jq -r 'select(.reason == "compiler-artifact" and .profile.test and .target.kind == ["test"]).executable')
+[ -n "$tests" ]
+for test in $tests; do
+    # What cargo would set to its own binary.
+    env "CARGO_BIN_EXE_wpj-state=$binary" "$test"
+done
