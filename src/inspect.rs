@@ -1,7 +1,7 @@
 //! Reads a user's files; decides nothing.
 //!
 //! The home belongs to its user and this may run as root, so nothing in it is trusted: what lies below it is opened with
-//! the user's rights, and only as [`file`] allows.
+//! the user's rights, and only as [`file::open`] allows.
 
 use std::{
     fs::{self, File},
