@@ -23,7 +23,9 @@ version=${version#wpj-state }
 
 staged=$(mktemp -d)
 trap 'rm -rf "$staged"' EXIT
-mkdir -p "$staged/payload" "$staged/scripts" "$folder"
+# Whatever the umask is: this becomes the mode of the folder on the Mac, too.
+install -d -m 0755 "$staged/payload" "$staged/scripts"
+mkdir -p "$folder"
 install -m 0755 "$binary" "$staged/payload/wpj-state"
 install -m 0755 "$here/uninstall.sh" "$staged/payload/uninstall.sh"
 install -m 0644 "$here/wpj-state.1" "$staged/payload/wpj-state.1"

@@ -3,7 +3,8 @@
 set -eu
 
 binary=$(cd "$(dirname "$1")" && pwd)/${1##*/}
-tests=$(cargo test --locked --no-run --message-format json |
+built=$(cargo test --locked --no-run --message-format json)
+tests=$(printf '%s\n' "$built" |
     jq -r 'select(.reason == "compiler-artifact" and .profile.test and .target.kind == ["test"]).executable')
 [ -n "$tests" ]
 for test in $tests; do

@@ -61,6 +61,21 @@ pub enum Cause {
     NotRead,
 }
 
+/// What is in the way, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obstacle {
+    /// The file or folder, if it is one.
+    pub path: Option<PathBuf>,
+    /// What is wrong.
+    pub cause: Cause,
+}
+
+impl From<Cause> for Obstacle {
+    fn from(cause: Cause) -> Self {
+        Self { path: None, cause }
+    }
+}
+
 impl Cause {
     /// What to do about it.
     #[must_use]

@@ -6,6 +6,9 @@ use clap::{CommandFactory, Parser, ValueEnum, error::ErrorKind};
 
 use crate::platform;
 
+/// Makes this process the worker; the path of its private folder follows. Not for people.
+pub const WORKER: &str = "--worker";
+
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
@@ -21,6 +24,8 @@ pub struct Request {
     pub deadline: Duration,
     /// What to print.
     pub output: Output,
+    /// If this process is the worker, where it may make its private folder.
+    pub worker: Option<PathBuf>,
 }
 
 /// Whose home to look at.
@@ -95,6 +100,8 @@ struct Options {
     /// Print everything that was found, as JSON
     #[arg(long)]
     json: bool,
+    #[arg(long, hide = true)]
+    worker: Option<PathBuf>,
 }
 
 /// Understands the command line, the program's name first.
@@ -120,5 +127,6 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, c
         second_opinion: options.second_opinion,
         deadline: Duration::from_secs(options.deadline),
         output: if options.json { Output::Json } else { Output::Result },
+        worker: options.worker,
     })
 }

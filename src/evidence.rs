@@ -3,7 +3,11 @@
 use std::path::PathBuf;
 
 use crate::{
-    cause::Cause, jamf_aad::JamfAad, login_keychain::LoginKeychain, second_opinion::SecondOpinion, user::User,
+    cause::{Cause, Obstacle},
+    jamf_aad::JamfAad,
+    login_keychain::LoginKeychain,
+    second_opinion::SecondOpinion,
+    user::User,
 };
 
 /// Everything that was found.
@@ -37,15 +41,6 @@ impl Evidence {
             jamf_aad: Witness::not_asked(None),
         }
     }
-}
-
-/// What kept the files from being asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Obstacle {
-    /// The file or folder, if it is one.
-    pub path: Option<PathBuf>,
-    /// What is wrong.
-    pub cause: Cause,
 }
 
 /// A file that was asked, and what it said.

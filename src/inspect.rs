@@ -7,19 +7,20 @@ use std::{
     fs::{self, File},
     io,
     os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
     time::Duration,
 };
 
 use crate::{
-    cause::Cause,
+    cause::{Cause, Obstacle},
     cli::{AskMacos, Output, Request},
-    deadline::Progress,
-    evidence::{Evidence, Obstacle, Probe, Witness},
+    evidence::{Evidence, Probe, Witness},
     file,
     jamf_aad::{self, JamfAad},
     keychain::{self, ErrorKind},
     login_keychain::{self, Depth, LoginKeychain},
+    platform,
+    progress::Progress,
     rights::{Identity, Rights},
     second_opinion::{self, Records, SecondOpinion},
     system::System,
@@ -49,16 +50,15 @@ const CREATION: Duration = Duration::from_millis(200);
 pub fn inspect(request: &Request, system: &impl System, progress: &Progress) -> Evidence {
     let choice = match user::choose(&request.subject, system) {
         Ok(choice) => choice,
-        Err(cause) => return Evidence::none(User::UNKNOWN, Obstacle { path: None, cause }),
+        Err(obstacle) => return Evidence::none(User::UNKNOWN, obstacle),
     };
-    let rights = match rights_of(&choice, progress) {
-        Ok(rights) => rights,
-        Err(cause) => {
-            let path = choice.user.home.clone();
+    let home = match Home::of(&choice, system, progress) {
+        Ok(home) => home,
+        Err(obstacle) => {
             return Evidence {
                 login_keychain: Witness::not_asked(request.keychain.clone().or(login_keychain_of(&choice.user))),
                 jamf_aad: Witness::not_asked(request.plist.clone().or(plist_of(&choice.user))),
-                ..Evidence::none(choice.user, Obstacle { path, cause })
+                ..Evidence::none(choice.user, obstacle)
             };
         }
     };
@@ -66,7 +66,7 @@ pub fn inspect(request: &Request, system: &impl System, progress: &Progress) -> 
         Output::Result => Depth::State,
         Output::Json => Depth::Details,
     };
-    Inspection { request, system, progress, user: &choice.user, rights, depth }.evidence()
+    Inspection { request, system, progress, user: &choice.user, home, depth }.evidence()
 }
 
 /// Both names of an account's login keychain, the one that macOS prefers first.
@@ -83,21 +83,55 @@ fn plist_of(user: &User) -> Option<PathBuf> {
     user.home.as_ref().map(|home| home.join(PLIST))
 }
 
-/// With whose rights to look below the home: its account's, or, if only a home was given, its owner's.
-fn rights_of(choice: &Choice, progress: &Progress) -> Result<Rights, Cause> {
-    let Some(home) = &choice.user.home else { return Ok(Rights::Own) };
-    progress.asks(home);
-    match &choice.account {
-        Some(account) => {
-            let rights = Rights::of(account.into());
-            rights.with(|| file::check_home(home))??;
-            Ok(rights)
-        }
-        None => {
-            let found = file::check_home(home)?;
-            Ok(Rights::of(Identity { name: None, uid: found.uid(), gid: found.gid() }))
-        }
+/// The home directory, if there is one, and with whose rights to look below it.
+struct Home {
+    /// What tells it from any other folder, whatever path leads there.
+    identity: Option<(u64, u64)>,
+    rights: Rights,
+}
+
+impl Home {
+    fn of(choice: &Choice, system: &impl System, progress: &Progress) -> Result<Self, Obstacle> {
+        let Some(path) = choice.user.home.clone() else {
+            return Ok(Self { identity: None, rights: Rights::Own });
+        };
+        progress.asks(&path);
+        let check = |rights: &Rights| {
+            let found = rights.with(|| file::check_home(&path));
+            found.map_err(|cause| Obstacle { path: Some(path.clone()), cause })
+        };
+        let rights = match &choice.account {
+            Some(account) => Rights::of(account.into()),
+            // Only a home was given: it is its owner's.
+            None => Rights::of(identity_of(check(&Rights::Own)?.uid(), system)?),
+        };
+        let found = check(&rights)?;
+        let identity = Some((found.dev(), found.ino()));
+        Ok(Self { identity, rights })
     }
+
+    /// With whose rights to open what is at `path`: whatever way leads there, what lies below the home is its user's.
+    fn rights_at(&self, path: &Path) -> &Rights {
+        if self.rights == Rights::Own {
+            return &Rights::Own;
+        }
+        let is_home = |folder: &Path| {
+            let found = fs::metadata(folder).ok().map(|found| (found.dev(), found.ino()));
+            found.is_some() && found == self.identity
+        };
+        let Ok(path) = path::absolute(path) else { return &self.rights };
+        let through_links = || path.parent().and_then(|folder| fs::canonicalize(folder).ok());
+        let leads_home = path.ancestors().skip(1).any(is_home)
+            || through_links().is_some_and(|folder| folder.ancestors().any(is_home));
+        if leads_home { &self.rights } else { &Rights::Own }
+    }
+}
+
+/// The rights of an account, or of a number that is none's: such a one is in no group that counts.
+fn identity_of(uid: u32, system: &impl System) -> Result<Identity, Obstacle> {
+    let account = system.by_uid(uid)?;
+    let nobody = Identity { name: None, uid, gid: platform::NOBODY_GROUP };
+    Ok(account.as_ref().map_or(nobody, Identity::from))
 }
 
 /// One look at one user's files.
@@ -106,7 +140,7 @@ struct Inspection<'a, S> {
     system: &'a S,
     progress: &'a Progress,
     user: &'a User,
-    rights: Rights,
+    home: Home,
     depth: Depth,
 }
 
@@ -147,19 +181,10 @@ impl<S: System> Inspection<'_, S> {
         }
     }
 
-    /// Opens or reads something at `path`: with the user's rights if it is below the home, else with one's own.
+    /// Opens or reads something at `path`, with the user's rights if it is below the home.
     fn at<T>(&self, path: &Path, work: impl FnOnce() -> Result<T, Cause>) -> Result<T, Cause> {
         self.progress.asks(path);
-        let rights = self.rights_at(path);
-        match rights.with(work)? {
-            Err(Cause::PermissionDenied) if *rights != Rights::Own => Err(Cause::DeniedToUser),
-            outcome => outcome,
-        }
-    }
-
-    fn rights_at(&self, path: &Path) -> &Rights {
-        let is_below_home = self.user.home.as_ref().is_some_and(|home| path.starts_with(home));
-        if is_below_home { &self.rights } else { &Rights::Own }
+        self.home.rights_at(path).with(work)
     }
 
     fn login_keychain(&self) -> Opened {
@@ -230,7 +255,7 @@ impl<S: System> Inspection<'_, S> {
     }
 
     fn second_opinion(&self, path: &Path, file: &File) -> Result<Records, String> {
-        second_opinion::ask(file, self.rights_at(path), self.progress, |copy| self.system.read_keychain(copy))
+        second_opinion::ask(file, self.home.rights_at(path), self.progress, |copy| self.system.read_keychain(copy))
     }
 
     /// Reads the keychains that macOS puts aside when it makes a new login keychain: `login_renamed_N.keychain-db`.

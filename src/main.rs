@@ -5,20 +5,22 @@
 
 use std::{
     env,
+    ffi::OsString,
     io::{self, Write},
     process::ExitCode,
     sync::Arc,
+    thread,
 };
 
 use anyhow::Context;
 use wpj_state::{
-    cause::Cause,
     cli::{self, Output, Request},
-    deadline::{self, Progress, Stopped},
-    evidence::{Evidence, Obstacle},
+    evidence::Evidence,
     inspect::inspect,
+    progress::Progress,
     report,
     state::assess,
+    supervise::{Answer, supervise},
     system::ThisSystem,
     timestamp::Timestamp,
     user::User,
@@ -29,8 +31,12 @@ const UNDETERMINED: u8 = 1;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let outcome = match cli::parse(env::args_os()) {
-        Ok(request) => run(&request),
+    let arguments: Vec<OsString> = env::args_os().collect();
+    let outcome = match cli::parse(arguments.iter().cloned()) {
+        Ok(request) => match &request.worker {
+            Some(private_folder) => work(&request, Progress::of_worker(private_folder)),
+            None => supervise_worker(&request, &arguments),
+        },
         Err(answer) => refuse_or_help(&answer),
     };
     outcome.unwrap_or_else(|error| {
@@ -39,41 +45,41 @@ fn main() -> ExitCode {
     })
 }
 
-fn run(request: &Request) -> anyhow::Result<ExitCode> {
-    let evidence = gather(request);
-    let assessment = assess(&evidence, Timestamp::now());
-    if let Err(undetermined) = &assessment.state {
-        complain(&report::reason(undetermined));
+/// Has the worker answer, and answers in its place if it does not.
+fn supervise_worker(request: &Request, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
+    let answer = match supervise(arguments, request.deadline) {
+        Ok(answer) => answer,
+        Err(obstacle) => answer(request.output, &Evidence::none(User::UNKNOWN, obstacle))?,
+    };
+    if let Some(reason) = &answer.reason {
+        complain(reason);
     }
-    let text = match request.output {
+    print(&answer.stdout)?;
+    Ok(ExitCode::from(answer.status))
+}
+
+/// Gathers the evidence, and answers to the supervisor.
+fn work(request: &Request, progress: Progress) -> anyhow::Result<ExitCode> {
+    let progress = Arc::new(progress);
+    let watching = Arc::clone(&progress);
+    thread::Builder::new().spawn(move || watching.end_with_supervisor()).context("starting a thread")?;
+    let answer = answer(request.output, &inspect(request, &ThisSystem::new("/"), &progress))?;
+    if let Some(reason) = &answer.reason {
+        progress.reason(reason);
+    }
+    print(&answer.stdout)?;
+    Ok(ExitCode::from(answer.status))
+}
+
+fn answer(output: Output, evidence: &Evidence) -> anyhow::Result<Answer> {
+    let assessment = assess(evidence, Timestamp::now());
+    let text = match output {
         Output::Result => report::result_line(&assessment),
         Output::Json => report::json(&assessment).context("writing JSON")?,
     };
-    print(&format!("{text}\n"))?;
-    Ok(ExitCode::from(if assessment.state.is_ok() { STATE_PRINTED } else { UNDETERMINED }))
-}
-
-/// Gathers the evidence; there is none if that takes too long.
-fn gather(request: &Request) -> Evidence {
-    let progress = Arc::new(Progress::default());
-    let work = {
-        let (request, progress) = (request.clone(), Arc::clone(&progress));
-        move || inspect(&request, &ThisSystem::new("/"), &progress)
-    };
-    let stopped = match deadline::within(request.deadline, work) {
-        Ok(evidence) => return evidence,
-        Err(stopped) => stopped,
-    };
-    progress.clean_up();
-    let cause = match stopped {
-        Stopped::TooLate => Cause::DeadlinePassed(request.deadline.as_secs()),
-        Stopped::Failed(words) => Cause::Crashed(words),
-        Stopped::Signal(signal) => {
-            deadline::die_of(signal);
-            Cause::Crashed(format!("it was told to end by {signal}"))
-        }
-    };
-    Evidence::none(User::UNKNOWN, Obstacle { path: progress.asked(), cause })
+    let reason = assessment.state.as_ref().err().map(report::reason);
+    let status = if reason.is_none() { STATE_PRINTED } else { UNDETERMINED };
+    Ok(Answer { stdout: format!("{text}\n").into_bytes(), reason, status })
 }
 
 /// Help and version are answers; everything else that the command line gives instead of a request is wrong usage.
@@ -84,14 +90,14 @@ fn refuse_or_help(answer: &clap::Error) -> anyhow::Result<ExitCode> {
         let _ = io::stderr().write_all(text.as_bytes());
         return Ok(ExitCode::from(USAGE));
     }
-    print(&text)?;
+    print(text.as_bytes())?;
     Ok(ExitCode::from(STATE_PRINTED))
 }
 
 /// Writes to standard output. A reader that has seen enough closes the pipe; that is no error.
-fn print(text: &str) -> anyhow::Result<()> {
+fn print(text: &[u8]) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(error).context("writing the answer to standard output; run it again where there is room")
         }

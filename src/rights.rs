@@ -46,13 +46,16 @@ impl Rights {
     /// Does `work` with these rights, and gives them back afterwards.
     ///
     /// # Errors
-    /// If the rights cannot be taken, in which case `work` is not done, or not be given back.
-    pub fn with<T>(&self, work: impl FnOnce() -> T) -> Result<T, Cause> {
-        let Self::Of(identity) = self else { return Ok(work()) };
+    /// If the work fails; if the rights cannot be taken, in which case it is not done; or if they cannot be given back.
+    pub fn with<T>(&self, work: impl FnOnce() -> Result<T, Cause>) -> Result<T, Cause> {
+        let Self::Of(identity) = self else { return work() };
         let taken = Taken::take(identity)?;
         let done = work();
         taken.give_back()?;
-        Ok(done)
+        match done {
+            Err(Cause::PermissionDenied) => Err(Cause::DeniedToUser),
+            done => done,
+        }
     }
 }
 

@@ -7,18 +7,17 @@
 use std::{
     collections::BTreeSet,
     fmt,
-    fs::{File, OpenOptions, Permissions},
-    io::{self, Read, Seek, SeekFrom},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    fs::{File, OpenOptions},
+    io::{self, Read, Seek, SeekFrom, Write},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
-use tempfile::TempDir;
-
 use crate::{
-    deadline::Progress,
+    cause::Cause,
+    file,
     keychain::{Error, Keychain, ReadAt},
-    platform,
+    progress::Progress,
     rights::Rights,
 };
 
@@ -108,57 +107,51 @@ pub fn ask(
     progress: &Progress,
     reader: impl FnOnce(&Path) -> Result<Records, String>,
 ) -> Result<Records, String> {
-    let size = keychain.metadata().map_err(|error| error.to_string())?.len();
-    if size > MAX_COPY {
-        return Err(format!("the file has {size} bytes, and no more than {MAX_COPY} are copied"));
-    }
+    // While there is a private folder, this process' rights are its own: whoever ends it has to be able to remove it.
+    let content = rights.with(|| content_of(keychain)).map_err(|cause| cause.to_string())?;
     let folder = PrivateFolder::new(progress).map_err(|error| format!("no private folder could be made: {error}"))?;
-    let copy = folder.path().join("copy.keychain-db");
+    let copy = folder.path.join("copy.keychain-db");
     let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&copy);
-    // The place is this process' own; the user's rights are for the user's file.
-    let written = written.map(|mut copy| rights.with(|| write_copy(keychain, &mut copy)));
-    match written {
-        Ok(Ok(Ok(()))) => reader(&copy),
-        Ok(Err(cause)) => Err(cause.to_string()),
-        Ok(Ok(Err(error))) | Err(error) => Err(format!("the file could not be copied: {error}")),
+    written
+        .and_then(|mut copy| copy.write_all(&content))
+        .map_err(|error| format!("the copy could not be written: {error}"))?;
+    reader(&copy)
+}
+
+fn content_of(mut keychain: &File) -> Result<Vec<u8>, Cause> {
+    let failed = |error: io::Error| file::cause_of(&error);
+    let size = keychain.metadata().map_err(failed)?.len();
+    if size > MAX_COPY {
+        return Err(Cause::TooLarge { size, limit: MAX_COPY });
     }
-}
-
-fn write_copy(mut keychain: &File, copy: &mut File) -> io::Result<()> {
-    keychain.seek(SeekFrom::Start(0))?;
+    keychain.seek(SeekFrom::Start(0)).map_err(failed)?;
+    let mut content = Vec::new();
     // The file may grow after it was measured.
-    io::copy(&mut keychain.take(MAX_COPY), copy)?;
-    Ok(())
+    keychain.take(MAX_COPY).read_to_end(&mut content).map_err(failed)?;
+    Ok(content)
 }
 
-/// A folder that its owner alone can enter; removed when dropped, and known to who ends this process before that.
+/// The worker's private folder; removed when dropped.
 struct PrivateFolder<'a> {
-    folder: TempDir,
+    path: &'a Path,
     progress: &'a Progress,
 }
 
 impl<'a> PrivateFolder<'a> {
     fn new(progress: &'a Progress) -> io::Result<Self> {
-        let mode = Permissions::from_mode(0o700);
-        let folder = tempfile::Builder::new().prefix("wpj-state.").permissions(mode).tempdir_in(platform::TEMPORARY)?;
-        progress.keeps(Some(folder.path()));
-        Ok(Self { folder, progress })
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
+        Ok(Self { path: progress.make_private_folder()?, progress })
     }
 }
 
 impl Drop for PrivateFolder<'_> {
     fn drop(&mut self) {
-        self.progress.clean_up();
+        self.progress.remove_private_folder();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::RefCell, fs, io::Write, os::unix::fs::MetadataExt, path::PathBuf};
+    use std::{fs, os::unix::fs::MetadataExt};
 
     use super::*;
 
@@ -173,15 +166,31 @@ mod tests {
         Records { certificates: set(certificates), key_labels: set(labels) }
     }
 
-    /// Asks about a file, notes where the copy lay, and checks that nothing stays there.
+    /// A folder in which a private folder can be made.
+    struct Place(tempfile::TempDir);
+
+    impl Place {
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
+        }
+
+        fn progress(&self) -> Progress {
+            Progress::silent(&self.0.path().join("private"))
+        }
+
+        fn is_empty(&self) -> bool {
+            fs::read_dir(self.0.path()).unwrap().next().is_none()
+        }
+    }
+
+    /// Asks about a file, and checks that nothing stays where the copy lay.
     fn ask_about(content: &[u8], reader: impl FnOnce(&Path) -> Result<Records, String>) -> Result<Records, String> {
-        let place = RefCell::new(PathBuf::new());
-        let progress = Progress::default();
-        let answer = ask(&file(content), &Rights::Own, &progress, |copy| {
-            *place.borrow_mut() = copy.to_owned();
+        let place = Place::new();
+        let answer = ask(&file(content), &Rights::Own, &place.progress(), |copy| {
+            assert!(copy.starts_with(place.0.path()));
             reader(copy)
         });
-        assert!(!place.borrow().parent().unwrap().exists());
+        assert!(place.is_empty());
         answer
     }
 
@@ -202,25 +211,21 @@ mod tests {
     }
 
     #[test]
-    fn the_copy_is_gone_when_the_reader_panics() {
-        let place = RefCell::new(PathBuf::new());
-        let progress = Progress::default();
-        let asking = std::panic::AssertUnwindSafe(|| {
-            ask(&file(b"x"), &Rights::Own, &progress, |copy| {
-                *place.borrow_mut() = copy.to_owned();
-                panic!("as a bug would")
-            })
-        });
-        assert!(std::panic::catch_unwind(asking).is_err());
-        assert!(!place.borrow().parent().unwrap().exists());
+    fn a_place_that_is_taken_is_left_alone() {
+        let place = Place::new();
+        fs::create_dir(place.0.path().join("private")).unwrap();
+        let answer = ask(&file(b"x"), &Rights::Own, &place.progress(), |_| panic!("it was copied"));
+        assert_eq!(answer, Err("no private folder could be made: File exists (os error 17)".to_owned()));
+        assert!(!place.is_empty());
     }
 
     #[test]
     fn a_file_that_is_too_large_is_not_copied() {
         let large = tempfile::tempfile().unwrap();
         large.set_len(MAX_COPY + 1).unwrap();
-        let answer = ask(&large, &Rights::Own, &Progress::default(), |_| panic!("it was copied"));
-        assert_eq!(answer, Err("the file has 134217729 bytes, and no more than 134217728 are copied".to_owned()));
+        let answer = ask(&large, &Rights::Own, &Place::new().progress(), |_| panic!("it was copied"));
+        let words = "the file has 134217729 bytes, and no more than 134217728 are read";
+        assert_eq!(answer, Err(words.to_owned()));
     }
 
     #[test]

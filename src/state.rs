@@ -7,8 +7,8 @@ use std::path::Path;
 pub use finding::{Code, Finding, Severity};
 
 use crate::{
-    cause::Cause,
-    evidence::{Evidence, Obstacle, Probe},
+    cause::{Cause, Obstacle},
+    evidence::{Evidence, Probe},
     jamf_aad::{HaveAnAzureId, JamfAad},
     timestamp::Timestamp,
 };

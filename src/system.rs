@@ -11,7 +11,7 @@ use std::{
 use nix::unistd::{Uid, User};
 
 use crate::{
-    cause::Cause,
+    cause::{Cause, Obstacle},
     file,
     inspect::{MAX_PLIST_SIZE, login_keychains},
     platform,
@@ -25,9 +25,6 @@ const LOGIN_WINDOW: &str = "Library/Preferences/com.apple.loginwindow.plist";
 
 /// Where homes normally are.
 const HOMES: &str = "Users";
-
-/// Bounds the work that a folder of very many homes can make.
-const MAX_HOMES: usize = 1_000;
 
 /// A Mac that can be asked for more than files in a home.
 pub trait System: Accounts {
@@ -73,64 +70,70 @@ impl System for ThisSystem {
 }
 
 impl Accounts for ThisSystem {
-    fn console(&self) -> Result<Option<ConsoleRecord>, Cause> {
+    fn console(&self) -> Result<Option<ConsoleRecord>, Obstacle> {
         let record = platform::console_record().map_err(Cause::AccountsUnavailable)?;
-        record.map(|bytes| ConsoleRecord::parse(&bytes)).transpose()
+        Ok(record.map(|bytes| ConsoleRecord::parse(&bytes)).transpose()?)
     }
 
-    fn last_user(&self) -> Result<Option<String>, Cause> {
+    fn last_user(&self) -> Result<Option<String>, Obstacle> {
         let path = self.root.join(LOGIN_WINDOW);
-        let unreadable = |cause: Cause| Cause::AccountsUnavailable(format!("{}: {cause}", path.display()));
-        let bytes = file::read(&path, MAX_PLIST_SIZE).map_err(unreadable)?;
+        let bytes = file::read(&path, MAX_PLIST_SIZE).map_err(at(&path))?;
         // Something that is no property list remembers nobody.
         let remembered = bytes.and_then(|bytes| plist::from_bytes::<plist::Value>(&bytes).ok());
         let name = remembered.as_ref().and_then(|it| it.as_dictionary()?.get("lastUserName")?.as_string());
         Ok(name.map(str::to_owned))
     }
 
-    fn by_uid(&self, uid: u32) -> Result<Option<Account>, Cause> {
+    fn by_uid(&self, uid: u32) -> Result<Option<Account>, Obstacle> {
         account(User::from_uid(Uid::from_raw(uid)))
     }
 
-    fn by_name(&self, name: &str) -> Result<Option<Account>, Cause> {
+    fn by_name(&self, name: &str) -> Result<Option<Account>, Obstacle> {
         account(User::from_name(name))
     }
 
-    fn home_owners(&self) -> Result<Vec<u32>, Cause> {
+    fn home_owners(&self) -> Result<Vec<u32>, Obstacle> {
         let folder = self.root.join(HOMES);
-        let unreadable = |error: &io::Error| Cause::AccountsUnavailable(format!("{}: {error}", folder.display()));
+        let unreadable = |error: io::Error| at(&folder)(file::cause_of(&error));
         let entries = match fs::read_dir(&folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(|error| unreadable(&error))?,
+            entries => entries.map_err(unreadable)?,
         };
         let mut owners = Vec::new();
-        for entry in entries.take(MAX_HOMES) {
+        for entry in entries {
             // This does not follow links: only what is itself a folder is somebody's home.
-            let metadata = entry.and_then(|entry| entry.metadata()).map_err(|error| unreadable(&error))?;
+            let metadata = entry.and_then(|entry| entry.metadata()).map_err(unreadable)?;
             owners.extend(metadata.is_dir().then_some(metadata.uid()));
         }
         Ok(owners)
     }
 
-    fn has_home(&self, account: &Account) -> Result<bool, Cause> {
-        Rights::of(account.into()).with(|| match file::check_home(&account.home) {
+    fn has_home(&self, account: &Account) -> Result<bool, Obstacle> {
+        let rights = Rights::of(account.into());
+        match rights.with(|| file::check_home(&account.home)) {
             Ok(_) => Ok(true),
             Err(Cause::HomeMissing | Cause::HomeNotADirectory) => Ok(false),
-            Err(cause) => Err(Cause::AccountsUnavailable(format!("{}: {cause}", account.home.display()))),
-        })?
+            Err(cause) => Err(at(&account.home)(cause)),
+        }
     }
 
-    fn keychain_changed(&self, account: &Account) -> Result<Option<SystemTime>, Cause> {
-        let changed = |path: PathBuf| {
-            file::changed(&path).map_err(|cause| Cause::AccountsUnavailable(format!("{}: {cause}", path.display())))
-        };
-        let [preferred, old] = login_keychains(&account.home);
-        let found = Rights::of(account.into()).with(|| Ok::<_, Cause>([changed(preferred)?, changed(old)?]))??;
-        Ok(found.into_iter().flatten().max())
+    fn keychain_changed(&self, account: &Account) -> Result<Option<SystemTime>, Obstacle> {
+        let rights = Rights::of(account.into());
+        let mut latest = None;
+        for path in login_keychains(&account.home) {
+            let changed = rights.with(|| file::changed(&path)).map_err(at(&path))?;
+            latest = latest.max(changed);
+        }
+        Ok(latest)
     }
 }
 
-fn account(found: nix::Result<Option<User>>) -> Result<Option<Account>, Cause> {
+/// Says where it was that something was in the way.
+fn at(path: &Path) -> impl Fn(Cause) -> Obstacle {
+    |cause| Obstacle { path: Some(path.to_owned()), cause }
+}
+
+fn account(found: nix::Result<Option<User>>) -> Result<Option<Account>, Obstacle> {
     let found = found.map_err(|errno| Cause::AccountsUnavailable(format!("the account records: {}", errno.desc())))?;
     Ok(found.map(|user| Account { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw(), home: user.dir }))
 }

@@ -12,7 +12,10 @@ use std::{
 
 use plist::{Dictionary, Value};
 
-use crate::{cause::Cause, cli::Subject};
+use crate::{
+    cause::{Cause, Obstacle},
+    cli::Subject,
+};
 
 /// macOS gives people's accounts this number or a higher one.
 pub const FIRST_PERSON: u32 = 500;
@@ -36,43 +39,43 @@ pub trait Accounts {
     ///
     /// # Errors
     /// If that cannot be asked.
-    fn console(&self) -> Result<Option<ConsoleRecord>, Cause>;
+    fn console(&self) -> Result<Option<ConsoleRecord>, Obstacle>;
 
     /// The name that the login window remembers.
     ///
     /// # Errors
     /// If that cannot be read.
-    fn last_user(&self) -> Result<Option<String>, Cause>;
+    fn last_user(&self) -> Result<Option<String>, Obstacle>;
 
     /// The account with this number.
     ///
     /// # Errors
     /// If accounts cannot be asked for.
-    fn by_uid(&self, uid: u32) -> Result<Option<Account>, Cause>;
+    fn by_uid(&self, uid: u32) -> Result<Option<Account>, Obstacle>;
 
     /// The account with this name.
     ///
     /// # Errors
     /// If accounts cannot be asked for.
-    fn by_name(&self, name: &str) -> Result<Option<Account>, Cause>;
+    fn by_name(&self, name: &str) -> Result<Option<Account>, Obstacle>;
 
     /// Who owns the folders in which homes are kept.
     ///
     /// # Errors
     /// If these cannot be listed.
-    fn home_owners(&self) -> Result<Vec<u32>, Cause>;
+    fn home_owners(&self) -> Result<Vec<u32>, Obstacle>;
 
     /// Whether the account's home is a folder.
     ///
     /// # Errors
     /// If that cannot be told.
-    fn has_home(&self, account: &Account) -> Result<bool, Cause>;
+    fn has_home(&self, account: &Account) -> Result<bool, Obstacle>;
 
     /// When the account's login keychain was changed last; `None` if it has none.
     ///
     /// # Errors
     /// If that cannot be told.
-    fn keychain_changed(&self, account: &Account) -> Result<Option<SystemTime>, Cause>;
+    fn keychain_changed(&self, account: &Account) -> Result<Option<SystemTime>, Obstacle>;
 }
 
 /// macOS' record of the console, as far as it matters.
@@ -223,7 +226,7 @@ impl Choice {
 /// # Errors
 /// If the one who was asked for has no account, if it cannot be told who is at the console, or if the person there has
 /// no account record. Another user's state would then be a wrong answer.
-pub fn choose(subject: &Subject, accounts: &impl Accounts) -> Result<Choice, Cause> {
+pub fn choose(subject: &Subject, accounts: &impl Accounts) -> Result<Choice, Obstacle> {
     match subject {
         Subject::Home(home) => Ok(home_option(home)),
         Subject::User(name) => named(name, accounts),
@@ -236,7 +239,7 @@ fn home_option(home: &Path) -> Choice {
     Choice { user, account: None }
 }
 
-fn named(name: &str, accounts: &impl Accounts) -> Result<Choice, Cause> {
+fn named(name: &str, accounts: &impl Accounts) -> Result<Choice, Obstacle> {
     let found = match accounts.by_name(name)? {
         Some(account) => Some(account),
         None => name.parse().map_or(Ok(None), |uid| accounts.by_uid(uid))?,
@@ -255,7 +258,7 @@ fn named(name: &str, accounts: &impl Accounts) -> Result<Choice, Cause> {
     Ok(Choice::of(account, Source::UserOption, console))
 }
 
-fn at_console(accounts: &impl Accounts) -> Result<Choice, Cause> {
+fn at_console(accounts: &impl Accounts) -> Result<Choice, Obstacle> {
     let record = accounts.console()?.unwrap_or_default();
     let Some(uid) = record.person()? else { return nobody_at_console(accounts) };
     let account = accounts.by_uid(uid)?.ok_or_else(|| Cause::NoSuchAccount(uid.to_string()))?;
@@ -265,7 +268,7 @@ fn at_console(accounts: &impl Accounts) -> Result<Choice, Cause> {
     Ok(Choice::of(account, Source::Console, console))
 }
 
-fn nobody_at_console(accounts: &impl Accounts) -> Result<Choice, Cause> {
+fn nobody_at_console(accounts: &impl Accounts) -> Result<Choice, Obstacle> {
     if let Some(account) = last_user(accounts)? {
         return Ok(Choice::of(account, Source::LastConsole, Console::Nobody));
     }
@@ -277,7 +280,7 @@ fn nobody_at_console(accounts: &impl Accounts) -> Result<Choice, Cause> {
 }
 
 /// The login window's memory may be stale, so that it counts only if there still are such a person and home.
-fn last_user(accounts: &impl Accounts) -> Result<Option<Account>, Cause> {
+fn last_user(accounts: &impl Accounts) -> Result<Option<Account>, Obstacle> {
     let Some(name) = accounts.last_user()?.filter(|name| is_person_s_name(name)) else { return Ok(None) };
     let Some(account) = accounts.by_name(&name)?.filter(|account| account.uid >= FIRST_PERSON) else {
         return Ok(None);
@@ -286,7 +289,7 @@ fn last_user(accounts: &impl Accounts) -> Result<Option<Account>, Cause> {
 }
 
 /// The person whose login keychain changed last; of several the one with the lowest number.
-fn most_recent(accounts: &impl Accounts) -> Result<Option<Account>, Cause> {
+fn most_recent(accounts: &impl Accounts) -> Result<Option<Account>, Obstacle> {
     let mut owners = accounts.home_owners()?;
     owners.retain(|&uid| uid >= FIRST_PERSON);
     owners.sort_unstable();

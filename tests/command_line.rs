@@ -72,6 +72,7 @@ impl Home {
 }
 
 #[test]
+#[cfg(not(target_os = "macos"))]
 fn without_a_home_the_tool_says_what_to_give() {
     let stderr = "error: which user? Give a home directory with --home DIR, or an account with --user NAME\n\n\
         Usage: wpj-state [OPTIONS]\n\nFor more information, try '--help'.\n";

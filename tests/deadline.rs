@@ -1,13 +1,15 @@
-//! A file that never opens, as behind a dead file server or a security agent that does not answer, does not hold up the
-//! tool. Linux lets root hold up each opening of a file; elsewhere and without root these tests are ignored.
+//! A file that never opens does not hold up the tool: one that a security agent does not let through, and one in a file
+//! system that never answers, where a process cannot even be killed. Linux lets root make both; elsewhere and without
+//! root these tests are ignored.
 
 use libtest_mimic::{Arguments, Trial};
 
 #[cfg(target_os = "linux")]
 mod held_up {
     use std::{
-        fs,
-        os::unix::process::ExitStatusExt,
+        fs::{self, File},
+        io::{Read, Write},
+        os::{fd::AsRawFd, unix::process::ExitStatusExt},
         path::{Path, PathBuf},
         process::{Command, Stdio},
         time::Duration,
@@ -16,6 +18,7 @@ mod held_up {
     use assert_cmd::cargo::cargo_bin;
     use libtest_mimic::Failed;
     use nix::{
+        mount::{MntFlags, MsFlags, mount, umount2},
         sys::{
             fanotify::{EventFFlags, Fanotify, InitFlags, MarkFlags, MaskFlags},
             signal::{Signal, kill},
@@ -28,7 +31,10 @@ mod held_up {
 
     pub type Test = fn() -> Result<(), Failed>;
 
-    pub const TESTS: [(&str, Test); 3] = [
+    pub const TESTS: [(&str, Test); 6] = [
+        ("a file system that never answers does not hold up the answer", a_dead_file_system_is_not_waited_for),
+        ("a worker without its supervisor ends", a_worker_ends_with_its_supervisor),
+        ("a hostile folder name is nobody's", a_worker_makes_no_folder_where_one_is),
         ("the result is blank when the time is over", the_result_is_blank),
         ("the JSON says why there is no state when the time is over", the_json_says_why),
         ("a tool that is held up ends when it is told to", it_ends_when_told_to),
@@ -105,15 +111,121 @@ mod held_up {
     }
 
     fn it_ends_when_told_to() -> Result<(), Failed> {
+        for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+            let held_up = HeldUp::new()?;
+            let mut tool = Command::new(cargo_bin("wpj-state"));
+            tool.args(["--deadline", "3600", "--home"]).arg(held_up.home.path()).stdout(Stdio::piped());
+            let mut child = tool.spawn()?;
+            // Comes when the worker is at the file.
+            let events = held_up.holder.read_events()?;
+            equal(&events.len(), &1)?;
+            let worker = events[0].pid();
+            kill(Pid::from_raw(i32::try_from(child.id())?), signal)?;
+            equal(&child.wait()?.signal(), &Some(signal as i32))?;
+            // The worker has noticed, and is gone, too.
+            is_gone(worker)?;
+        }
+        Ok(())
+    }
+
+    fn is_gone(pid: i32) -> Result<(), Failed> {
+        for _ in 0..60_000 {
+            let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            if state.is_empty() || state.contains(") Z ") {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Err(format!("process {pid} is still there").into())
+    }
+
+    fn a_worker_ends_with_its_supervisor() -> Result<(), Failed> {
+        let folder = tempfile::tempdir()?;
+        let mut worker = Command::new(cargo_bin("wpj-state"));
         let held_up = HeldUp::new()?;
-        let mut tool = Command::new(cargo_bin("wpj-state"));
-        tool.args(["--deadline", "120", "--home"]).arg(held_up.home.path()).stdout(Stdio::piped());
-        let mut child = tool.spawn()?;
-        // Comes when the tool is at the file.
-        let events = held_up.holder.read_events()?;
-        equal(&events.len(), &1)?;
-        kill(Pid::from_raw(i32::try_from(child.id())?), Signal::SIGTERM)?;
-        equal(&child.wait()?.signal(), &Some(Signal::SIGTERM as i32))
+        worker.arg("--worker").arg(folder.path().join("private")).arg("--home").arg(held_up.home.path());
+        let mut child = worker.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        equal(&held_up.holder.read_events()?.len(), &1)?;
+        // What a second opinion would have made until now.
+        fs::create_dir(folder.path().join("private"))?;
+        drop(child.stdin.take());
+        equal(&child.wait()?.signal(), &Some(Signal::SIGKILL as i32))?;
+        equal(&folder.path().join("private").exists(), &false)
+    }
+
+    fn a_worker_makes_no_folder_where_one_is() -> Result<(), Failed> {
+        let folder = tempfile::tempdir()?;
+        let progress = wpj_state::progress::Progress::silent(folder.path());
+        equal(&progress.make_private_folder().is_err(), &true)
+    }
+
+    /// A file system that answers the first question, whether anybody is there, and then no other.
+    struct Dead {
+        folder: TempDir,
+        device: File,
+    }
+
+    const INIT: u32 = 26;
+
+    impl Dead {
+        fn mount() -> Result<Self, Failed> {
+            let folder = tempfile::tempdir()?;
+            let device = File::options().read(true).write(true).open("/dev/fuse")?;
+            let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", device.as_raw_fd());
+            mount(Some("dead"), folder.path(), Some("fuse"), MsFlags::empty(), Some(options.as_str()))?;
+            Ok(Self { folder, device })
+        }
+
+        /// Takes the next question: its kind and its number.
+        fn next(&mut self) -> Result<(u32, [u8; 8]), Failed> {
+            let mut question = vec![0; 1 << 17];
+            let length = self.device.read(&mut question)?;
+            let header = question.get(..length).and_then(|it| it.first_chunk::<16>()).ok_or("a whole header")?;
+            let [_, _, _, _, a, b, c, d, number @ ..] = *header;
+            Ok((u32::from_ne_bytes([a, b, c, d]), number))
+        }
+
+        /// Says that it is there: version 7.31, and nothing special.
+        fn begin(&mut self) -> Result<(), Failed> {
+            let (kind, number) = self.next()?;
+            equal(&kind, &INIT)?;
+            let mut answer = Vec::new();
+            answer.extend(80u32.to_ne_bytes());
+            answer.extend(0i32.to_ne_bytes());
+            answer.extend(number);
+            answer.extend(7u32.to_ne_bytes());
+            answer.extend(31u32.to_ne_bytes());
+            answer.resize(80, 0);
+            self.device.write_all(&answer)?;
+            Ok(())
+        }
+    }
+
+    impl Drop for Dead {
+        fn drop(&mut self) {
+            let _ = umount2(self.folder.path(), MntFlags::MNT_DETACH);
+        }
+    }
+
+    fn a_dead_file_system_is_not_waited_for() -> Result<(), Failed> {
+        let mut dead = Dead::mount()?;
+        dead.begin()?;
+        let path = dead.folder.path().to_owned();
+        let asking = {
+            let home = path.clone();
+            std::thread::spawn(move || {
+                let mut tool = assert_cmd::Command::cargo_bin("wpj-state").ok()?;
+                tool.timeout(Duration::from_secs(120)).args(["--deadline", "1", "--home"]).arg(home).output().ok()
+            })
+        };
+        // From now on whoever asked cannot be killed: the question was taken.
+        let (kind, _) = dead.next()?;
+        equal(&(kind == INIT), &false)?;
+        let output = asking.join().map_err(|_| "the tool was not run")?.ok_or("the tool was not run")?;
+        let reason = "no answer within 1 s; find out what holds it up, or give it more time with --deadline";
+        equal(&String::from_utf8(output.stdout)?, &"<result></result>\n".to_owned())?;
+        equal(&String::from_utf8(output.stderr)?, &format!("wpj-state: {}: {reason}\n", path.display()))?;
+        equal(&output.status.code(), &Some(1))
     }
 
     fn equal<T: PartialEq + std::fmt::Debug>(left: &T, right: &T) -> Result<(), Failed> {

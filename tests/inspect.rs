@@ -11,11 +11,11 @@ use std::{
 use fixture_generator::{Certificate, Keychain};
 use tempfile::TempDir;
 use wpj_state::{
-    cause::Cause,
+    cause::Obstacle,
     cli::{AskMacos, Output, Request, Subject},
-    deadline::Progress,
     evidence::Evidence,
     inspect::inspect,
+    progress::Progress,
     report,
     second_opinion::Records,
     state::{Code, assess},
@@ -30,6 +30,8 @@ const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
 /// A Mac with one home and nobody at the console.
 struct Mac {
     folder: TempDir,
+    /// Where private folders are made.
+    private: TempDir,
     /// What macOS' own reader finds.
     opinion: Result<Records, String>,
     /// What macOS' own reader was given.
@@ -43,6 +45,7 @@ impl Mac {
     fn new(keychain: &[u8]) -> Self {
         let mac = Self {
             folder: tempfile::tempdir().unwrap(),
+            private: tempfile::tempdir().unwrap(),
             opinion: Err("nobody asked".to_owned()),
             asked_about: RefCell::default(),
             meanwhile: None,
@@ -63,6 +66,10 @@ impl Mac {
         self.folder.path().join(file)
     }
 
+    fn progress(&self) -> Progress {
+        Progress::silent(&self.private.path().join("private"))
+    }
+
     fn gather(&self, second_opinion: AskMacos, output: Output) -> Evidence {
         let request = Request {
             subject: Subject::Home(self.folder.path().to_owned()),
@@ -71,8 +78,9 @@ impl Mac {
             second_opinion,
             deadline: Duration::MAX,
             output,
+            worker: None,
         };
-        inspect(&request, self, &Progress::default())
+        inspect(&request, self, &self.progress())
     }
 
     /// The state and the codes of the findings; the state alone has to be the same.
@@ -89,31 +97,31 @@ impl Mac {
 }
 
 impl Accounts for Mac {
-    fn console(&self) -> Result<Option<ConsoleRecord>, Cause> {
+    fn console(&self) -> Result<Option<ConsoleRecord>, Obstacle> {
         Ok(None)
     }
 
-    fn last_user(&self) -> Result<Option<String>, Cause> {
+    fn last_user(&self) -> Result<Option<String>, Obstacle> {
         Ok(None)
     }
 
-    fn by_uid(&self, _: u32) -> Result<Option<Account>, Cause> {
+    fn by_uid(&self, _: u32) -> Result<Option<Account>, Obstacle> {
         Ok(None)
     }
 
-    fn by_name(&self, _: &str) -> Result<Option<Account>, Cause> {
+    fn by_name(&self, _: &str) -> Result<Option<Account>, Obstacle> {
         Ok(None)
     }
 
-    fn home_owners(&self) -> Result<Vec<u32>, Cause> {
+    fn home_owners(&self) -> Result<Vec<u32>, Obstacle> {
         Ok(Vec::new())
     }
 
-    fn has_home(&self, _: &Account) -> Result<bool, Cause> {
+    fn has_home(&self, _: &Account) -> Result<bool, Obstacle> {
         Ok(false)
     }
 
-    fn keychain_changed(&self, _: &Account) -> Result<Option<SystemTime>, Cause> {
+    fn keychain_changed(&self, _: &Account) -> Result<Option<SystemTime>, Obstacle> {
         Ok(None)
     }
 }
@@ -192,14 +200,13 @@ fn a_damaged_keychain_is_judged_by_what_macos_finds() {
     let with_key = Mac { opinion: Ok(records(&both(), &both())), ..Mac::new(&damaged()) };
     assert_eq!(with_key.assess(AskMacos::IfDamaged), (Ok("Registered"), vec![Code::SecondOpinionUsed]));
     assert_eq!(*with_key.asked_about.borrow(), [damaged(), damaged()]);
-    let without_key = Mac { opinion: Ok(records(&both(), &[Certificate::contoso()])), ..Mac::new(&damaged()) };
-    let findings = vec![Code::CertificateWithoutPrivateKey, Code::SecondOpinionUsed];
-    assert_eq!(without_key.assess(AskMacos::IfDamaged), (Ok("Not Registered"), findings));
+    assert_eq!(fs::read_dir(with_key.private.path()).unwrap().count(), 0);
 }
 
 #[test]
 fn where_macos_does_not_help_a_damaged_keychain_stays_without_an_answer() {
-    for opinion in [Err("it fails".to_owned()), Ok(Records::default()), Ok(records(&both(), &[]))] {
+    let without_key = records(&both(), &[Certificate::contoso()]);
+    for opinion in [Err("it fails".to_owned()), Ok(Records::default()), Ok(without_key)] {
         let mac = Mac { opinion, ..Mac::new(&damaged()) };
         let (state, findings) = mac.assess(AskMacos::IfDamaged);
         let reason = format!(
@@ -255,8 +262,9 @@ fn on_a_mac_that_nobody_has_used_nobody_is_registered() {
         second_opinion: AskMacos::IfDamaged,
         deadline: Duration::MAX,
         output: Output::Json,
+        worker: None,
     };
-    let evidence = inspect(&request, &mac, &Progress::default());
+    let evidence = inspect(&request, &mac, &mac.progress());
     let json: serde_json::Value =
         serde_json::from_str(&report::json(&assess(&evidence, Timestamp::now())).unwrap()).unwrap();
     let expected = serde_json::json!({
@@ -277,7 +285,7 @@ fn on_a_mac_that_nobody_has_used_nobody_is_registered() {
         "findings": [{
             "code": "not-at-the-console",
             "severity": "info",
-            "message": "Nobody is at the console; and there is no user whose login keychain could be looked at.",
+            "message": "Nobody is at the console, and there is no user whose login keychain could be looked at.",
             "remedy": "None needed; ask about somebody else with --user.",
         }],
     });

@@ -222,7 +222,8 @@ fn the_installation_makes_links_and_the_removal_takes_them_away() {
 fn the_installation_replaces_a_link_that_leads_to_a_folder() {
     let volume = Volume::new();
     fs::create_dir_all(volume.path("usr/local/bin")).unwrap();
-    symlink(volume.path("usr/local"), volume.path(LINKS[0].0)).unwrap();
+    fs::create_dir_all(volume.path("usr/local/wpj-state/old")).unwrap();
+    symlink("/usr/local/wpj-state/old", volume.path(LINKS[0].0)).unwrap();
     assert_output(&volume.install(), "", "", 0);
     volume.assert_links();
 }
@@ -233,14 +234,15 @@ fn neither_installation_nor_removal_touches_a_file_of_somebody_else_s() {
     let place = volume.path(LINKS[0].0);
     fs::create_dir_all(place.parent().unwrap()).unwrap();
     fs::write(&place, "somebody else's").unwrap();
-    let stdout = format!("{}: left as it is, because it is not a link\n", place.display());
+    let stdout = format!("{}: left as it is, because it is somebody else's\n", place.display());
     assert_output(&volume.install(), &stdout, "", 0);
     assert_output(&volume.uninstall(), "", "", 0);
     assert_eq!(fs::read_to_string(&place).unwrap(), "somebody else's");
     fs::remove_file(&place).unwrap();
     symlink("/opt/wpj-state", &place).unwrap();
+    assert_output(&volume.install(), &stdout, "", 0);
     assert_output(&volume.uninstall(), "", "", 0);
-    assert!(place.is_symlink());
+    assert_eq!(fs::read_link(&place).unwrap(), Path::new("/opt/wpj-state"));
 }
 
 #[test]

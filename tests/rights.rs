@@ -9,6 +9,7 @@ use std::{
     panic,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use assert_cmd::cargo::cargo_bin;
@@ -16,7 +17,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use nix::unistd::{getegid, geteuid};
 use tempfile::TempDir;
 use wpj_state::{
-    cause::Cause,
+    cause::{Cause, Obstacle},
     platform,
     rights::{Identity, Rights},
     system::ThisSystem,
@@ -33,7 +34,7 @@ const GROUP: u32 = 61_235;
 
 type Test = fn() -> Result<(), Failed>;
 
-const TESTS: [(&str, Test); 13] = [
+const TESTS: [(&str, Test); 18] = [
     ("a home is read with its owner's rights", a_home_is_read),
     ("a link to a file that only root can read is refused", a_link_is_refused),
     ("a link to a folder that only root can enter leads nowhere", a_linked_folder_is_closed),
@@ -45,7 +46,12 @@ const TESTS: [(&str, Test); 13] = [
     ("a keychain that root names elsewhere is read with root's rights", a_named_keychain_is_root_s),
     ("rights are taken for the work and given back", rights_are_taken_and_given_back),
     ("rights are given back after a panic", rights_are_given_back_after_a_panic),
-    ("an account's groups are taken with it", groups_are_taken),
+    ("a home is known by any path", a_home_is_known_by_any_path),
+    ("a home's group is not its owner's", a_home_s_group_is_not_its_owner_s),
+    ("a plist is read with the user's rights", a_plist_is_read_with_the_user_s_rights),
+    ("renamed keychains are listed with the user's rights", renamed_keychains_are_listed_with_the_user_s_rights),
+    ("the owners of homes are found", owners_of_homes_are_found),
+    ("the login window's last user is found", the_last_user_is_found),
     ("when a keychain changed is found with its user's rights", changes_are_found_with_the_user_s_rights),
 ];
 
@@ -56,10 +62,13 @@ fn main() {
         Trial::test(name, test).with_ignored_flag(reason.is_some())
     };
     let needs_root = (!is_root).then_some("it needs root");
-    let needs_linux = (!cfg!(target_os = "linux")).then_some("only Linux has a root that cannot do this");
+    let needs_linux = (!cfg!(target_os = "linux")).then_some("it needs Linux");
     let mut trials: Vec<Trial> = TESTS.map(|(name, test)| trial(name, test, needs_root)).into();
-    let name = "where rights cannot be taken nothing is read";
-    trials.push(trial(name, rights_that_cannot_be_taken, needs_root.or(needs_linux)));
+    let of_linux: [(&str, Test); 2] = [
+        ("where rights cannot be taken nothing is read", rights_that_cannot_be_taken),
+        ("a user's other groups count", a_user_s_other_groups_count),
+    ];
+    trials.extend(of_linux.map(|(name, test)| trial(name, test, needs_root.or(needs_linux))));
     let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
     libtest_mimic::run(&arguments, trials).exit();
 }
@@ -71,7 +80,7 @@ struct Place {
 
 impl Place {
     fn new() -> Result<Self, Failed> {
-        let place = Self { folder: tempfile::tempdir()? };
+        let place = Self { folder: tempfile::tempdir_in(platform::TEMPORARY)? };
         fs::set_permissions(place.folder.path(), Permissions::from_mode(0o755))?;
         for file in [KEYCHAIN, PLIST] {
             let copy = place.home(file);
@@ -194,7 +203,7 @@ fn rights_that_cannot_be_taken() -> Result<(), Failed> {
         tool.args(["--bounding-set", lacking]).arg(cargo_bin("wpj-state")).arg("--home").arg(place.home(""));
         let output = tool.output()?;
         let reason = "the rights of the user with the number 61234 cannot be taken";
-        let start = format!("wpj-state: {}: {reason}: ", place.home(KEYCHAIN).display());
+        let start = format!("wpj-state: {}: {reason}: ", place.home("").display());
         let stderr = String::from_utf8(output.stderr)?;
         equal(&stderr.starts_with(&start), &true)?;
         equal(&stderr.ends_with("; run it as root or as this user\n"), &true)?;
@@ -217,41 +226,162 @@ fn own_rights() -> Result<(u32, u32, Vec<u32>), Failed> {
 fn rights_are_taken_and_given_back() -> Result<(), Failed> {
     platform::set_groups(&[0, 7, 8])?;
     let before = own_rights()?;
-    let during = Rights::of(identity()).with(own_rights)??;
+    let during = Rights::of(identity()).with(|| Ok(own_rights()))??;
     equal(&during, &(USER, GROUP, vec![GROUP]))?;
     equal(&own_rights()?, &before)?;
     // Work that fails changes nothing about it.
-    let failed = Rights::of(identity()).with(|| File::open("/no/such/file").map(drop).map_err(|error| error.kind()))?;
-    equal(&failed, &Err(std::io::ErrorKind::NotFound))?;
+    let failed = Rights::of(identity()).with(|| Err::<(), _>(Cause::FileMissing));
+    equal(&failed, &Err(Cause::FileMissing))?;
     equal(&own_rights()?, &before)
 }
 
 fn rights_are_given_back_after_a_panic() -> Result<(), Failed> {
     let before = own_rights()?;
-    let outcome = panic::catch_unwind(|| Rights::of(identity()).with(|| panic!("as a bug would")));
+    let outcome =
+        panic::catch_unwind(|| Rights::of(identity()).with(|| -> Result<(), Cause> { panic!("as a bug would") }));
     equal(&outcome.is_err(), &true)?;
     equal(&own_rights()?, &before)
 }
 
-fn groups_are_taken() -> Result<(), Failed> {
-    // An account that every system has; a group of its own in addition to those of its record.
-    let account = ThisSystem::new("/").by_name("daemon")?.ok_or("there is an account named daemon")?;
-    let during = Rights::of(Identity { gid: GROUP, ..Identity::from(&account) }).with(own_rights)??;
-    equal(&(during.0, during.1), &(account.uid, GROUP))?;
-    equal(&during.2.contains(&GROUP), &true)?;
-    equal(&during.2.contains(&0), &false)
-}
-
 fn changes_are_found_with_the_user_s_rights() -> Result<(), Failed> {
     let place = Place::new()?;
-    let account = Account { name: "nobody-of-this-name".to_owned(), uid: USER, gid: GROUP, home: place.home("") };
+    let daemon = ThisSystem::new("/").by_name("daemon").map_err(|obstacle| format!("{obstacle:?}"))?;
+    let account = Account { home: place.home(""), ..daemon.ok_or("there is an account named daemon")? };
     let system = ThisSystem::new(place.folder.path());
+    let denied = |path: PathBuf| Obstacle { path: Some(path), cause: Cause::DeniedToUser };
+    equal(&system.keychain_changed(&account), &Err(denied(place.home(KEYCHAIN))))?;
+    chown(place.home(KEYCHAINS), Some(account.uid), None)?;
     let changed = fs::metadata(place.home(KEYCHAIN))?.modified()?;
     equal(&system.keychain_changed(&account), &Ok(Some(changed)))?;
+    // Both names count, and of the two the later change.
+    let old = place.home("Library/Keychains/login.keychain");
+    File::create(&old)?.set_modified(changed + Duration::from_secs(5))?;
+    equal(&system.keychain_changed(&account), &Ok(Some(changed + Duration::from_secs(5))))?;
+    equal(&system.has_home(&account), &Ok(true))?;
+    fs::set_permissions(place.folder.path(), Permissions::from_mode(0o700))?;
+    equal(&system.has_home(&account), &Err(denied(place.home(""))))
+}
+
+fn the_last_user_is_found() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let system = ThisSystem::new(folder.path());
+    equal(&system.last_user(), &Ok(None))?;
+    let preferences = folder.path().join("Library/Preferences");
+    fs::create_dir_all(&preferences)?;
+    let path = preferences.join("com.apple.loginwindow.plist");
+    for (content, expected) in [
+        (
+            "<dict><key>lastUser</key><string>x</string><key>lastUserName</key><string>adele</string></dict>",
+            Some("adele"),
+        ),
+        ("<dict><key>lastUserName</key><integer>1</integer></dict>", None),
+        ("<array/>", None),
+    ] {
+        fs::write(&path, format!("<plist version=\"1.0\">{content}</plist>"))?;
+        equal(&system.last_user(), &Ok(expected.map(str::to_owned)))?;
+    }
+    fs::write(&path, "no property list")?;
+    equal(&system.last_user(), &Ok(None))?;
+    fs::remove_file(&path)?;
+    fs::create_dir(&path)?;
+    let cause = Cause::NotAFile("a directory");
+    equal(&system.last_user(), &Err(Obstacle { path: Some(path), cause }))
+}
+
+fn owners_of_homes_are_found() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let system = ThisSystem::new(folder.path());
+    equal(&system.home_owners(), &Ok(Vec::new()))?;
+    let users = folder.path().join("Users");
+    fs::create_dir_all(users.join("adele"))?;
+    chown(users.join("adele"), Some(USER), Some(GROUP))?;
+    symlink(users.join("adele"), users.join("a link"))?;
+    fs::write(users.join("a file"), "")?;
+    equal(&system.home_owners(), &Ok(vec![USER]))
+}
+
+fn a_home_is_known_by_any_path() -> Result<(), Failed> {
+    let place = Place::new()?;
+    let secret = place.secret()?;
+    fs::remove_dir(place.home(KEYCHAINS))?;
+    symlink(secret.parent().ok_or("a file has a folder")?, place.home(KEYCHAINS))?;
+    symlink(place.home(""), place.folder.path().join("link"))?;
+    let link = place.folder.path().join("link");
+    for (home, keychain) in [
+        (place.home(""), PathBuf::from(KEYCHAIN)),
+        (place.home(""), link.join(KEYCHAIN)),
+        (place.home(""), place.home("Library/../Library").join("Keychains/login.keychain-db")),
+        (link.clone(), place.home(KEYCHAIN)),
+        (link, PathBuf::from(KEYCHAIN)),
+    ] {
+        let mut tool = Command::new(cargo_bin("wpj-state"));
+        tool.current_dir(place.home("")).arg("--home").arg(home).arg("--keychain").arg(&keychain);
+        let output = tool.output()?;
+        let stderr = format!("wpj-state: {}: {DENIED}\n", keychain.display());
+        equal(&String::from_utf8(output.stderr)?, &stderr)?;
+        equal(&(output.stdout, output.status.code()), &(b"<result></result>\n".to_vec(), Some(1)))?;
+    }
+    Ok(())
+}
+
+fn a_home_s_group_is_not_its_owner_s() -> Result<(), Failed> {
+    let place = Place::new()?;
+    let secret = place.secret()?;
+    let folder = secret.parent().ok_or("a file has a folder")?;
+    fs::set_permissions(folder, Permissions::from_mode(0o750))?;
+    fs::set_permissions(&secret, Permissions::from_mode(0o640))?;
+    fs::remove_dir(place.home(KEYCHAINS))?;
+    symlink(folder, place.home(KEYCHAINS))?;
+    // Root's group owns the home, and may enter the folder; its user is not in it.
+    chown(place.home(""), Some(USER), Some(0))?;
+    place.is_undetermined(KEYCHAIN, DENIED)
+}
+
+fn a_plist_is_read_with_the_user_s_rights() -> Result<(), Failed> {
+    let place = Place::new()?;
+    let preferences = place.home("Library/Preferences");
+    fs::set_permissions(&preferences, Permissions::from_mode(0o700))?;
+    chown(&preferences, Some(0), Some(0))?;
+    place.is_undetermined(PLIST, DENIED)
+}
+
+fn renamed_keychains_are_listed_with_the_user_s_rights() -> Result<(), Failed> {
+    let place = Place::new()?;
+    fs::remove_file(place.home(KEYCHAIN))?;
+    // Its user may enter the folder, but not list it.
     chown(place.home(KEYCHAINS), Some(0), Some(0))?;
-    let words = format!("{}: permission denied", place.home(KEYCHAIN).display());
-    equal(&system.keychain_changed(&account), &Err(Cause::AccountsUnavailable(words)))?;
-    equal(&system.has_home(&account), &Ok(true))
+    fs::set_permissions(place.home(KEYCHAINS), Permissions::from_mode(0o711))?;
+    let (json, _, _) = place.run(&["--json"])?;
+    let json: serde_json::Value = serde_json::from_str(&json)?;
+    let message = "Keychains cannot be read: permission denied, even to its user.";
+    equal(&json["findings"][0]["message"], &serde_json::json!(message))
+}
+
+/// In a mount namespace of its own, the tool sees accounts that this test makes up.
+fn a_user_s_other_groups_count() -> Result<(), Failed> {
+    let place = Place::new()?;
+    let secret = place.secret()?;
+    let folder = secret.parent().ok_or("a file has a folder")?;
+    fs::set_permissions(folder, Permissions::from_mode(0o750))?;
+    fs::set_permissions(&secret, Permissions::from_mode(0o640))?;
+    for path in [folder, &secret] {
+        chown(path, Some(0), Some(GROUP + 1))?;
+    }
+    fs::remove_dir(place.home(KEYCHAINS))?;
+    symlink(folder, place.home(KEYCHAINS))?;
+    let accounts = place.folder.path().join("accounts");
+    fs::create_dir(&accounts)?;
+    fs::write(accounts.join("passwd"), format!("root:x:0:0::/root:/bin/sh\nadele:x:{USER}:{GROUP}::/:/bin/sh\n"))?;
+    let run = |members: &str| -> Result<String, Failed> {
+        fs::write(accounts.join("group"), format!("root:x:0:\nadele:x:{GROUP}:\nshared:x:{}:{members}\n", GROUP + 1))?;
+        let script = "mount --bind \"$1/passwd\" /etc/passwd && mount --bind \"$1/group\" /etc/group && exec \"$2\" --home \"$3\"";
+        let mut tool = Command::new("unshare");
+        tool.args(["-m", "/bin/sh", "-c", script, "sh"]).arg(&accounts);
+        tool.arg(cargo_bin("wpj-state")).arg(place.home(""));
+        Ok(String::from_utf8(tool.output()?.stdout)?)
+    };
+    equal(&run("")?, &"<result></result>\n".to_owned())?;
+    equal(&run("adele")?, &"<result>Registered</result>\n".to_owned())
 }
 
 fn equal<T: PartialEq + std::fmt::Debug>(left: &T, right: &T) -> Result<(), Failed> {

@@ -4,7 +4,7 @@
 //! certificates and for attributes of keys: nothing of that needs a keychain to be unlocked, and with user interaction
 //! disabled nothing can prompt.
 
-use std::{ffi::CString, io, path::Path, ptr};
+use std::{ffi::CString, io, mem::MaybeUninit, path::Path, ptr};
 
 use core_foundation::{
     base::{CFType, TCFType, ToVoid},
@@ -13,7 +13,7 @@ use core_foundation::{
     propertylist::{self, kCFPropertyListBinaryFormat_v1_0},
     string::CFString,
 };
-use nix::libc;
+use nix::{libc, unistd::Pid};
 use security_framework::{
     base::Result as SecResult,
     item::{ItemClass, ItemSearchOptions, KeyClass, Limit, Reference, SearchResult},
@@ -25,6 +25,9 @@ use crate::{rights::Identity, second_opinion::Records};
 
 /// Whether this system can tell who is at the console, and has a keychain reader of its own.
 pub const IS_MACOS: bool = true;
+
+/// The group of whoever is in none that counts: -2.
+pub const NOBODY_GROUP: u32 = 0xFFFF_FFFE;
 
 /// Where private folders are made: not what `TMPDIR` names, which may be anybody's.
 pub const TEMPORARY: &str = "/private/tmp";
@@ -64,17 +67,29 @@ pub fn console_record() -> Result<Option<Vec<u8>>, String> {
 /// What macOS' own reader finds in a keychain.
 ///
 /// # Errors
-/// If it fails. A file that it cannot read, or a part of it, it may also take for one that holds nothing.
+/// If it fails. It passes over records and tables that it cannot read without a word.
 pub fn read_keychain(copy: &Path) -> Result<Records, String> {
-    // Held to the end: while it lives, nothing that this process asks of a keychain can show a dialog.
-    let _no_dialog = SecKeychain::disable_user_interaction().map_err(|error| error.to_string())?;
+    without_dialogs(|| search(copy))?
+}
+
+/// Does something while nothing that this process asks of a keychain can show a dialog.
+///
+/// # Errors
+/// If dialogs cannot be forbidden.
+pub fn without_dialogs<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    // Bound to a name, or it would end here.
+    let _no_dialogs = SecKeychain::disable_user_interaction().map_err(|error| error.to_string())?;
+    Ok(work())
+}
+
+fn search(copy: &Path) -> Result<Records, String> {
     let keychain = SecKeychain::open(copy).map_err(|error| error.to_string())?;
-    let search = |options: &mut ItemSearchOptions| {
+    let all = |options: &mut ItemSearchOptions| {
         found(options.keychains(std::slice::from_ref(&keychain)).limit(Limit::All).search())
     };
-    let certificates = search(ItemSearchOptions::new().class(ItemClass::certificate()).load_refs(true))?;
+    let certificates = all(ItemSearchOptions::new().class(ItemClass::certificate()).load_refs(true))?;
     // Attributes only: asking a key itself for its attributes would export it, which unlocks and prompts.
-    let keys = search(ItemSearchOptions::new().key_class(KeyClass::private()).load_attributes(true))?;
+    let keys = all(ItemSearchOptions::new().key_class(KeyClass::private()).load_attributes(true))?;
     Ok(Records {
         certificates: certificates.iter().map(der).collect::<Result<_, _>>()?,
         key_labels: keys.iter().filter_map(label).collect(),
@@ -150,6 +165,17 @@ pub fn set_groups(groups: &[u32]) -> io::Result<()> {
     let count = libc::c_int::try_from(groups.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
     // SAFETY: there are `count` numbers.
     checked(unsafe { libc::setgroups(count, groups.as_ptr()) }).map(drop)
+}
+
+/// Whether a child of this process has ended; it can still be waited for.
+#[must_use]
+pub fn has_ended(child: Pid) -> bool {
+    let mut ended = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: there is room for what is written.
+    let result = unsafe { libc::waitid(libc::P_PID, child.as_raw().cast_unsigned(), ended.as_mut_ptr(), flags) };
+    // SAFETY: zeros are valid there, and nothing else was written if the child still runs.
+    result != 0 || unsafe { ended.assume_init() }.si_pid != 0
 }
 
 fn checked(result: libc::c_int) -> io::Result<libc::c_int> {

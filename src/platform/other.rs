@@ -2,12 +2,18 @@
 
 use std::{ffi::CString, io, path::Path};
 
-use nix::unistd::{Gid, getgroups, initgroups, setgroups};
+use nix::{
+    sys::wait::{Id, WaitPidFlag, WaitStatus, waitid},
+    unistd::{Gid, Pid, getgroups, initgroups, setgroups},
+};
 
 use crate::{rights::Identity, second_opinion::Records};
 
 /// Whether this system can tell who is at the console, and has a keychain reader of its own.
 pub const IS_MACOS: bool = false;
+
+/// The group of whoever is in none that counts.
+pub const NOBODY_GROUP: u32 = 65534;
 
 /// Where private folders are made.
 pub const TEMPORARY: &str = "/tmp";
@@ -54,4 +60,11 @@ pub fn join_groups_of(identity: &Identity) -> io::Result<()> {
 pub fn set_groups(groups: &[u32]) -> io::Result<()> {
     let groups: Vec<Gid> = groups.iter().copied().map(Gid::from_raw).collect();
     Ok(setgroups(&groups)?)
+}
+
+/// Whether a child of this process has ended; it can still be waited for.
+#[must_use]
+pub fn has_ended(child: Pid) -> bool {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    !matches!(waitid(Id::Pid(child), flags), Ok(WaitStatus::StillAlive))
 }

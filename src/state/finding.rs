@@ -240,12 +240,12 @@ fn console(user: &User) -> Option<Finding> {
         Console::Another(uid) => format!("The user with the number {uid} is at the console"),
     };
     let about = match user.source {
-        Some(Source::LastConsole) => format!("this is about {name}, who was there last"),
-        Some(Source::MostRecent) => format!("this is about {name}, whose login keychain changed last"),
-        Some(Source::None) => "and there is no user whose login keychain could be looked at".to_owned(),
-        Some(Source::Console | Source::UserOption | Source::HomeOption) | None => format!("this is about {name}"),
+        Some(Source::LastConsole) => format!("; this is about {name}, who was there last"),
+        Some(Source::MostRecent) => format!("; this is about {name}, whose login keychain changed last"),
+        Some(Source::None) => ", and there is no user whose login keychain could be looked at".to_owned(),
+        Some(Source::Console | Source::UserOption | Source::HomeOption) | None => format!("; this is about {name}"),
     };
-    Some(Code::NotAtTheConsole.says(format!("{at_console}; {about}.")))
+    Some(Code::NotAtTheConsole.says(format!("{at_console}{about}.")))
 }
 
 fn second_opinion(opinion: &SecondOpinion) -> Option<Finding> {

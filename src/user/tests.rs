@@ -27,8 +27,8 @@ enum Broken {
     Keychains,
 }
 
-fn broken() -> Cause {
-    Cause::AccountsUnavailable("broken".to_owned())
+fn broken() -> Obstacle {
+    Cause::AccountsUnavailable("broken".to_owned()).into()
 }
 
 impl Mac {
@@ -62,7 +62,7 @@ impl Mac {
         self
     }
 
-    fn check(&self, what: Broken) -> Result<(), Cause> {
+    fn check(&self, what: Broken) -> Result<(), Obstacle> {
         if self.broken == Some(what) { Err(broken()) } else { Ok(()) }
     }
 
@@ -72,7 +72,7 @@ impl Mac {
     }
 
     /// Name, source and console of the choice where nobody is named.
-    fn chosen(&self) -> Result<(Option<String>, Source, Console), Cause> {
+    fn chosen(&self) -> Result<(Option<String>, Source, Console), Obstacle> {
         let choice = choose(&Subject::Console, self)?;
         assert_eq!(choice.account.as_ref().map(|account| &account.home), choice.user.home.as_ref());
         Ok((choice.user.name, choice.user.source.unwrap(), choice.user.console))
@@ -83,42 +83,42 @@ fn home_of(name: &str) -> PathBuf {
     PathBuf::from("/Users").join(name)
 }
 
-fn chosen(name: &str, source: Source, console: Console) -> Result<(Option<String>, Source, Console), Cause> {
+fn chosen(name: &str, source: Source, console: Console) -> Result<(Option<String>, Source, Console), Obstacle> {
     Ok((Some(name.to_owned()), source, console))
 }
 
 impl Accounts for Mac {
-    fn console(&self) -> Result<Option<ConsoleRecord>, Cause> {
+    fn console(&self) -> Result<Option<ConsoleRecord>, Obstacle> {
         self.check(Broken::Console)?;
         Ok(self.console.clone())
     }
 
-    fn last_user(&self) -> Result<Option<String>, Cause> {
+    fn last_user(&self) -> Result<Option<String>, Obstacle> {
         self.check(Broken::LastUser)?;
         Ok(self.last_user.map(str::to_owned))
     }
 
-    fn by_uid(&self, uid: u32) -> Result<Option<Account>, Cause> {
+    fn by_uid(&self, uid: u32) -> Result<Option<Account>, Obstacle> {
         self.check(Broken::Accounts)?;
         Ok(self.accounts.iter().find(|account| account.uid == uid).cloned())
     }
 
-    fn by_name(&self, name: &str) -> Result<Option<Account>, Cause> {
+    fn by_name(&self, name: &str) -> Result<Option<Account>, Obstacle> {
         self.check(Broken::Accounts)?;
         let alias = self.aliases.get(name).copied();
         Ok(self.accounts.iter().find(|account| account.name == name || Some(account.uid) == alias).cloned())
     }
 
-    fn home_owners(&self) -> Result<Vec<u32>, Cause> {
+    fn home_owners(&self) -> Result<Vec<u32>, Obstacle> {
         self.check(Broken::Homes)?;
         Ok(self.owners.clone())
     }
 
-    fn has_home(&self, account: &Account) -> Result<bool, Cause> {
+    fn has_home(&self, account: &Account) -> Result<bool, Obstacle> {
         Ok(self.homes.contains_key(&account.uid))
     }
 
-    fn keychain_changed(&self, account: &Account) -> Result<Option<SystemTime>, Cause> {
+    fn keychain_changed(&self, account: &Account) -> Result<Option<SystemTime>, Obstacle> {
         self.check(Broken::Keychains)?;
         let changed = self.homes.get(&account.uid).copied().flatten();
         Ok(changed.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)))
@@ -265,13 +265,13 @@ fn where_nobody_has_ever_been_there_is_nobody() {
 #[test]
 fn a_person_at_the_console_without_an_account_is_not_replaced_by_another() {
     let mac = Mac::of_two().console("adele", ADELE).last_user("ben").without(ADELE);
-    assert_eq!(mac.chosen(), Err(Cause::NoSuchAccount("501".to_owned())));
+    assert_eq!(mac.chosen(), Err(Cause::NoSuchAccount("501".to_owned()).into()));
 }
 
 #[test]
 fn a_console_record_without_a_number_is_no_answer() {
     let mac = Mac { console: Some(record("<key>Name</key><string>adele</string>")), ..Mac::of_two() };
-    assert_eq!(mac.chosen(), Err(Cause::AccountsUnavailable("the console's record has no UID".to_owned())));
+    assert_eq!(mac.chosen(), Err(Cause::AccountsUnavailable("the console's record has no UID".to_owned()).into()));
 }
 
 #[test]
@@ -296,7 +296,7 @@ fn a_user_may_be_named_or_numbered() {
     assert_eq!(named("adele"), chosen("adele", Source::UserOption, Console::ThisUser));
     assert_eq!(named("root"), chosen("root", Source::UserOption, Console::Another(ADELE)));
     for nobody in ["clara", "503", "-1", "4294967296", ""] {
-        assert_eq!(named(nobody), Err(Cause::NoSuchAccount(nobody.to_owned())));
+        assert_eq!(named(nobody), Err(Cause::NoSuchAccount(nobody.to_owned()).into()));
     }
 }
 

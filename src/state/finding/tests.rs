@@ -51,7 +51,7 @@ fn it_is_told_when_the_answer_is_not_about_the_person_at_the_console() {
     );
     assert_eq!(
         told(None, Source::None, Console::Nobody),
-        not_at_console("Nobody is at the console; and there is no user whose login keychain could be looked at.")
+        not_at_console("Nobody is at the console, and there is no user whose login keychain could be looked at.")
     );
     assert_eq!(
         told(adele, Source::UserOption, Console::Nobody),

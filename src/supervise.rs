@@ -1,0 +1,154 @@
+//! The end of a run, whatever happens: a file system, a security agent or a system service may hold up a call without
+//! end, and Jamf waits for every script of an inventory.
+//!
+//! So the work is done in a process of its own: this same program once more, the *worker*. It gets a deadline, and if it
+//! crashes or does not come to its end, its supervisor ends it, removes what it has left behind, and answers in its
+//! place. A worker that cannot even be killed, because it hangs in a dead file system, holds nothing that anybody waits
+//! for: its outputs are pipes to the supervisor. The other way round, a worker whose supervisor is gone reads the end of
+//! its input, cleans up and ends.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    hash::{BuildHasher, RandomState},
+    os::unix::{ffi::OsStringExt, fs::MetadataExt, process::ExitStatusExt},
+    path::{Path, PathBuf},
+    process::{self, Command, ExitStatus, Stdio},
+    time::Duration,
+};
+
+use nix::unistd::geteuid;
+
+use crate::{
+    cause::{Cause, Obstacle},
+    cli,
+    command::{self, Failure},
+    platform,
+    progress::Message,
+};
+
+/// The answer of a keychain with very many Workplace Join certificates has some megabytes.
+const MAX_OUTPUT: usize = 64 * 1024 * 1024;
+
+/// What the worker answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// What belongs on standard output.
+    pub stdout: Vec<u8>,
+    /// Why the state cannot be told, if it cannot.
+    pub reason: Option<String>,
+    /// The exit status.
+    pub status: u8,
+}
+
+/// Has the worker do what `arguments`, the program's own name first, ask for.
+///
+/// # Errors
+/// If it does not come to its end, or ends otherwise than it should.
+pub fn supervise(arguments: &[OsString], limit: Duration) -> Result<Answer, Obstacle> {
+    let crashed = |words: String| Obstacle { path: None, cause: Cause::Crashed(words) };
+    let program = env::current_exe().map_err(|error| crashed(format!("it does not know where it lies: {error}")))?;
+    let private_folder = PrivateFolder::new();
+    let mut worker = Command::new(program);
+    worker.arg(cli::WORKER).arg(&private_folder.0).args(arguments.get(1..).unwrap_or_default());
+    // Nobody writes to it. That it ends is what tells the worker that this process is gone.
+    worker.stdin(Stdio::piped());
+    let finished = command::run(&mut worker, limit, MAX_OUTPUT);
+    let messages: Vec<Message> = finished.stderr.split(|&byte| byte == 0).filter_map(Message::parse).collect();
+    match finished.outcome {
+        Ok(status) => answer(status, finished.stdout, messages).map_err(crashed),
+        Err(Failure::TimedOut) => {
+            let asked = messages.into_iter().rev().find_map(|message| match message {
+                Message::Asks(path) => Some(PathBuf::from(OsString::from_vec(path))),
+                Message::Reason(_) => None,
+            });
+            Err(Obstacle { path: asked, cause: Cause::DeadlinePassed(limit.as_secs()) })
+        }
+        Err(Failure::TooMuch) => Err(crashed("it has more to say than it should".to_owned())),
+        Err(Failure::Missing) => Err(crashed("it has been removed".to_owned())),
+        Err(Failure::Failed(words)) => Err(crashed(words)),
+    }
+}
+
+/// Only a worker that ended by itself, with one of its two exit statuses, has said what it had to say.
+fn answer(status: ExitStatus, stdout: Vec<u8>, messages: Vec<Message>) -> Result<Answer, String> {
+    let reason = messages.into_iter().find_map(|message| match message {
+        Message::Reason(words) => Some(String::from_utf8_lossy(&words).into_owned()),
+        Message::Asks(_) => None,
+    });
+    match (status.code(), &reason) {
+        (Some(0), None) => Ok(Answer { stdout, reason, status: 0 }),
+        (Some(1), Some(_)) => Ok(Answer { stdout, reason, status: 1 }),
+        (Some(code), _) => Err(format!("it ended with exit status {code}")),
+        (None, _) => Err(format!("it was ended by signal {}", status.signal().unwrap_or_default())),
+    }
+}
+
+/// Where the worker may make its one folder; removed when dropped. Nobody can know the name beforehand.
+struct PrivateFolder(PathBuf);
+
+impl PrivateFolder {
+    fn new() -> Self {
+        let random = RandomState::new().hash_one(process::id());
+        Self(Path::new(platform::TEMPORARY).join(format!("wpj-state.{:x}.{random:016x}", process::id())))
+    }
+}
+
+impl Drop for PrivateFolder {
+    fn drop(&mut self) {
+        // Not what somebody else may have put in its place.
+        let is_own =
+            fs::symlink_metadata(&self.0).is_ok_and(|found| found.is_dir() && found.uid() == geteuid().as_raw());
+        if is_own {
+            // Nobody is left to be told if that fails; the folder is its owner's alone.
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    fn ended(raw: i32, reason: Option<&[u8]>) -> Result<Answer, String> {
+        let messages = reason.map(|words| Message::Reason(words.to_vec())).into_iter().collect();
+        answer(ExitStatus::from_raw(raw), b"output".to_vec(), messages)
+    }
+
+    #[test]
+    fn an_answer_is_one_only_with_the_right_exit_status() {
+        let answer = |reason: Option<&str>, status| {
+            Ok(Answer { stdout: b"output".to_vec(), reason: reason.map(str::to_owned), status })
+        };
+        assert_eq!(ended(0, None), answer(None, 0));
+        assert_eq!(ended(1 << 8, Some(b"because")), answer(Some("because"), 1));
+        assert_eq!(ended(0, Some(b"because")), Err("it ended with exit status 0".to_owned()));
+        assert_eq!(ended(1 << 8, None), Err("it ended with exit status 1".to_owned()));
+        assert_eq!(ended(2 << 8, None), Err("it ended with exit status 2".to_owned()));
+        assert_eq!(ended(6, None), Err("it was ended by signal 6".to_owned()));
+    }
+
+    #[test]
+    fn a_private_folder_is_removed_with_all_that_it_holds() {
+        let folder = PrivateFolder::new();
+        let path = folder.0.clone();
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("a file"), b"").unwrap();
+        drop(folder);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_stands_in_place_of_a_private_folder_is_left_alone() {
+        let folder = PrivateFolder::new();
+        let (path, elsewhere) = (folder.0.clone(), tempfile::tempdir().unwrap());
+        fs::write(elsewhere.path().join("a file"), b"").unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), &path).unwrap();
+        drop(folder);
+        assert!(elsewhere.path().join("a file").exists());
+        fs::remove_file(path).unwrap();
+    }
+}
