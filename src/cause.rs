@@ -2,7 +2,10 @@
 
 use std::{fmt, path::PathBuf};
 
-use crate::keychain::{self, ErrorKind};
+use crate::{
+    keychain::{self, ErrorKind},
+    platform_sso::Unclear,
+};
 
 /// Why a file could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +54,10 @@ pub enum Cause {
         /// The largest size that is read.
         limit: u64,
     },
+    /// A command's output tells nothing.
+    Unclear(Unclear),
+    /// It sets up single sign-on, which cannot be asked about because the user has no session.
+    NoSession,
     /// The operating system's words.
     Failed(String),
     /// It is no keychain, or a damaged one.
@@ -98,6 +105,8 @@ impl Cause {
             Self::NotAFolder => "put the folder back in its place",
             Self::SymbolicLink | Self::NotAFile(_) => "put the file itself in this place",
             Self::TooLarge { .. } => "find out what wrote it and move it away",
+            Self::Unclear(_) => "run it again; if that does not help, report the output",
+            Self::NoSession => "run it again while the user is logged in",
             Self::Failed(_) => "run it again, and check the disk if that does not help",
             Self::Keychain(error) => match error.kind {
                 ErrorKind::Empty => "run it again when the user has logged in",
@@ -148,6 +157,10 @@ impl fmt::Display for Cause {
             Self::NotAFolder => f.write_str("something on the way to it is not a folder"),
             Self::NotAFile(what) => write!(f, "this is {what}, not a regular file"),
             Self::TooLarge { size, limit } => write!(f, "the file has {size} bytes, and no more than {limit} are read"),
+            Self::Unclear(unclear) => unclear.fmt(f),
+            Self::NoSession => f.write_str(
+                "this sets up single sign-on, whose keys only show in a session of the user's, and there is none",
+            ),
             Self::Failed(words) => f.write_str(words),
             Self::Keychain(error) => error.fmt(f),
             Self::UnknownIssuer(offset) => write!(

@@ -18,6 +18,10 @@ pub struct Request {
     pub keychain: Option<PathBuf>,
     /// A plist to read in place of JamfAAD's.
     pub plist: Option<PathBuf>,
+    /// A saved output of `app-sso platform -s`, to read in place of running it.
+    pub app_sso_state: Option<PathBuf>,
+    /// A saved output of Jamf's `getPSSOStatus`, to read in place of running it.
+    pub psso_status: Option<PathBuf>,
     /// When to ask macOS' own keychain reader.
     pub second_opinion: AskMacos,
     /// How long the answer may take.
@@ -82,6 +86,12 @@ struct Options {
     /// Read this file in place of JamfAAD's plist
     #[arg(long, value_name = "FILE")]
     plist: Option<PathBuf>,
+    /// Read this saved output of `app-sso platform -s` in place of running it
+    #[arg(long, value_name = "FILE")]
+    app_sso_state: Option<PathBuf>,
+    /// Read this saved output of Jamf's getPSSOStatus in place of running it
+    #[arg(long, value_name = "FILE")]
+    psso_status: Option<PathBuf>,
     /// Ask macOS' own reader about a copy of the keychain: always (as with no WHEN), if-damaged, or never
     #[arg(
         long,
@@ -124,6 +134,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, c
         subject,
         keychain: options.keychain,
         plist: options.plist,
+        app_sso_state: options.app_sso_state,
+        psso_status: options.psso_status,
         second_opinion: options.second_opinion,
         deadline: Duration::from_secs(options.deadline),
         output: if options.json { Output::Json } else { Output::Result },

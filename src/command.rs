@@ -55,10 +55,11 @@ impl From<io::Error> for Failure {
 
 /// Runs a program for at most `limit`, and lets it print at most `most` bytes to each of its outputs.
 ///
-/// It does not wait for what cannot be ended, such as a process that hangs in a dead file system.
-pub fn run(command: &mut Command, limit: Duration, most: usize) -> Finished {
+/// It does not wait for what cannot be ended, such as a process that hangs in a dead file system. `note` is told the
+/// program's process group once it runs, and that there is none before its number may be another's.
+pub fn run(command: &mut Command, limit: Duration, most: usize, note: &dyn Fn(Option<Pid>)) -> Finished {
     let mut finished = Finished { outcome: Err(Failure::TimedOut), stdout: Vec::new(), stderr: Vec::new() };
-    finished.outcome = start(command).and_then(|(group, chunks)| {
+    finished.outcome = start(command, note).and_then(|(group, chunks)| {
         let outputs = [&mut finished.stdout, &mut finished.stderr];
         group.collect(&chunks, outputs, limit, most)?;
         group.into_status()
@@ -69,11 +70,14 @@ pub fn run(command: &mut Command, limit: Duration, most: usize) -> Finished {
 /// Which output, and a piece of it.
 type Chunk = (usize, Vec<u8>);
 
-fn start(command: &mut Command) -> Result<(Group, mpsc::Receiver<Chunk>), Failure> {
+fn start<'a>(
+    command: &mut Command,
+    note: &'a dyn Fn(Option<Pid>),
+) -> Result<(Group<'a>, mpsc::Receiver<Chunk>), Failure> {
     command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
     let outputs = (child.stdout.take(), child.stderr.take());
-    let group = Group::new(child);
+    let group = Group::new(child, note);
     let (chunks, received) = mpsc::channel();
     if let (Some(stdout), Some(stderr)) = outputs {
         read(0, stdout, chunks.clone())?;
@@ -97,17 +101,19 @@ fn read(which: usize, mut output: impl Read + Send + 'static, chunks: mpsc::Send
 }
 
 /// A program and all that it has started; ended when dropped.
-struct Group {
+struct Group<'a> {
     child: Child,
     pid: Pid,
     was_waited_for: bool,
+    note: &'a dyn Fn(Option<Pid>),
 }
 
-impl Group {
-    fn new(child: Child) -> Self {
+impl<'a> Group<'a> {
+    fn new(child: Child, note: &'a dyn Fn(Option<Pid>)) -> Self {
         // The operating system's own numbers are signed.
         let pid = Pid::from_raw(child.id().cast_signed());
-        Self { child, pid, was_waited_for: false }
+        note(Some(pid));
+        Self { child, pid, was_waited_for: false, note }
     }
 
     /// Collects the outputs until they end, or until the program does while something else keeps them open.
@@ -147,6 +153,7 @@ impl Group {
     fn into_status(mut self) -> Result<ExitStatus, Failure> {
         // Before it is waited for: until then its number, which is the group's, is not given to anybody else.
         let _ = killpg(self.pid, Signal::SIGKILL);
+        (self.note)(None);
         self.was_waited_for = true;
         Ok(self.child.wait()?)
     }
@@ -163,7 +170,7 @@ impl Group {
     }
 }
 
-impl Drop for Group {
+impl Drop for Group<'_> {
     fn drop(&mut self) {
         if self.was_waited_for {
             return;
@@ -173,6 +180,7 @@ impl Drop for Group {
         let _ = self.ends_within(GRACE);
         let _ = killpg(self.pid, Signal::SIGKILL);
         if self.ends_within(GRACE) {
+            (self.note)(None);
             let _ = self.child.wait();
         }
     }

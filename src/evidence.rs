@@ -6,6 +6,7 @@ use crate::{
     cause::{Cause, Obstacle},
     jamf_aad::JamfAad,
     login_keychain::LoginKeychain,
+    platform_sso::{app_sso::PlatformSso, sso_status::SsoStatus},
     second_opinion::SecondOpinion,
     user::User,
 };
@@ -24,6 +25,12 @@ pub struct Evidence {
     /// Keychains that macOS put aside when a password was reset; looked for only in detail, and only if the login
     /// keychain has no Workplace Join key.
     pub renamed_keychains: Vec<(PathBuf, Probe<LoginKeychain>)>,
+    /// Platform SSO; not asked if the login keychain has the key, or if it cannot be.
+    pub platform_sso: Witness<PlatformSso>,
+    /// Microsoft's SSO extension, by Jamf's tool; not asked if anything else has shown the key, or if it cannot be.
+    pub sso_extension: Witness<SsoStatus>,
+    /// What sets up single sign-on, if neither source could be asked because the user has no session.
+    pub unasked_sso: Option<PathBuf>,
     /// The plist of JamfAAD; without detail not asked if there is no Workplace Join key.
     pub jamf_aad: Witness<JamfAad>,
 }
@@ -38,15 +45,18 @@ impl Evidence {
             login_keychain: Witness::not_asked(None),
             second_opinion: SecondOpinion::NotAsked,
             renamed_keychains: Vec::new(),
+            platform_sso: Witness::not_asked(None),
+            sso_extension: Witness::not_asked(None),
+            unasked_sso: None,
             jamf_aad: Witness::not_asked(None),
         }
     }
 }
 
-/// A file that was asked, and what it said.
+/// A file or program that was asked, and what it said.
 #[derive(Debug, Clone)]
 pub struct Witness<T> {
-    /// The file; `None` if there is no user whose file it could be.
+    /// The file or program; `None` if there is none to ask.
     pub path: Option<PathBuf>,
     /// What it said.
     pub probe: Probe<T>,

@@ -27,6 +27,10 @@ use crate::{
     user::{self, Choice, User},
 };
 
+mod sso;
+
+use sso::Sso;
+
 const KEYCHAINS: &str = "Library/Keychains";
 const LOGIN_KEYCHAIN: &str = "login.keychain-db";
 /// A Mac upgraded from long ago may have only this one.
@@ -101,9 +105,9 @@ impl Home {
             found.map_err(|cause| Obstacle { path: Some(path.clone()), cause })
         };
         let rights = match &choice.account {
-            Some(account) => Rights::of(account.into()),
+            Some(account) => system.rights_of(account.into()),
             // Only a home was given: it is its owner's.
-            None => Rights::of(identity_of(check(&Rights::Own)?.uid(), system)?),
+            None => system.rights_of(identity_of(check(&Rights::Own)?.uid(), system)?),
         };
         let found = check(&rights)?;
         let identity = Some((found.dev(), found.ino()));
@@ -156,6 +160,12 @@ impl<S: System> Inspection<'_, S> {
         let (login_keychain, second_opinion) = self.ask_macos(self.login_keychain());
         let has_key = login_keychain.probe.found().is_some_and(|found| found.workplace_join_identity().is_some());
         let in_detail = self.depth == Depth::Details;
+        let sso = match (has_key, in_detail) {
+            (false, _) => self.sso(),
+            // No command is run, and only details can still depend on saved outputs.
+            (true, true) => self.saved_sso(),
+            (true, false) => Sso::not_asked(),
+        };
         let has_no_key = match &login_keychain.probe {
             Probe::Found(found) => !has_key && found.unknown_issuer.is_none(),
             Probe::Absent => true,
@@ -167,6 +177,7 @@ impl<S: System> Inspection<'_, S> {
             }
             _ => Vec::new(),
         };
+        let has_key = has_key || sso.shows_key();
         let jamf_aad = Witness {
             path: self.request.plist.clone().or_else(|| plist_of(self.user)),
             probe: if in_detail || has_key { self.jamf_aad() } else { Probe::NotAsked },
@@ -177,6 +188,9 @@ impl<S: System> Inspection<'_, S> {
             login_keychain,
             second_opinion,
             renamed_keychains,
+            platform_sso: sso.platform_sso,
+            sso_extension: sso.sso_extension,
+            unasked_sso: sso.unasked,
             jamf_aad,
         }
     }

@@ -28,6 +28,7 @@ pub mod jamf_aad;
 pub mod keychain;
 pub mod login_keychain;
 pub mod platform;
+pub mod platform_sso;
 pub mod progress;
 pub mod report;
 pub mod rights;

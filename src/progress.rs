@@ -8,15 +8,17 @@ use std::{
     os::unix::{ffi::OsStrExt, fs::DirBuilderExt},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use nix::{
-    sys::signal::{Signal, kill},
+    sys::signal::{Signal, kill, killpg},
     unistd::Pid,
 };
 
 const ASKS: &[u8] = b"asks ";
 const REASON: &[u8] = b"reason ";
+const RUNS: &[u8] = b"runs ";
 
 /// A message to the supervisor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,14 +27,22 @@ pub enum Message {
     Asks(Vec<u8>),
     /// Why the state cannot be told.
     Reason(Vec<u8>),
+    /// The process group of a command that runs from now on; none if it has ended.
+    Runs(Option<i32>),
 }
 
 impl Message {
     /// Reads a message, without its NUL; `None` if it is none, but what something else has printed.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        let asks = bytes.strip_prefix(ASKS).map(|path| Self::Asks(path.to_vec()));
-        asks.or_else(|| bytes.strip_prefix(REASON).map(|words| Self::Reason(words.to_vec())))
+        if let Some(path) = bytes.strip_prefix(ASKS) {
+            return Some(Self::Asks(path.to_vec()));
+        }
+        if let Some(words) = bytes.strip_prefix(REASON) {
+            return Some(Self::Reason(words.to_vec()));
+        }
+        let number = str::from_utf8(bytes.strip_prefix(RUNS)?).ok()?.parse().ok()?;
+        Some(Self::Runs(Some(number).filter(|&number: &i32| number > 1)))
     }
 }
 
@@ -41,8 +51,11 @@ impl Message {
 pub struct Progress {
     tells: bool,
     private_folder: PathBuf,
+    begun: Instant,
     /// Whether the folder may not be made any more, because the end has come.
     has_ended: Mutex<bool>,
+    /// The process group of the command that runs.
+    group: Mutex<Option<Pid>>,
 }
 
 impl Progress {
@@ -55,7 +68,13 @@ impl Progress {
     /// Of work without a supervisor.
     #[must_use]
     pub fn silent(private_folder: &Path) -> Self {
-        Self { tells: false, private_folder: private_folder.to_owned(), has_ended: Mutex::new(false) }
+        Self {
+            tells: false,
+            private_folder: private_folder.to_owned(),
+            begun: Instant::now(),
+            has_ended: Mutex::default(),
+            group: Mutex::default(),
+        }
     }
 
     /// Tells which file is asked from now on.
@@ -66,6 +85,18 @@ impl Progress {
     /// Tells why the state cannot be told.
     pub fn reason(&self, words: &str) {
         self.tell(REASON, words.as_bytes());
+    }
+
+    /// Tells which process group is to be ended with this process, if any.
+    pub fn runs(&self, group: Option<Pid>) {
+        *self.group.lock().unwrap_or_else(PoisonError::into_inner) = group;
+        self.tell(RUNS, group.map_or(0, Pid::as_raw).to_string().as_bytes());
+    }
+
+    /// What is left of the time that the whole run may take.
+    #[must_use]
+    pub fn left(&self, limit: Duration) -> Duration {
+        limit.saturating_sub(self.begun.elapsed())
     }
 
     fn tell(&self, word: &[u8], content: &[u8]) {
@@ -101,6 +132,9 @@ impl Progress {
         while matches!(input.read(&mut [0; 64]), Ok(1..)) {}
         *self.has_ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.remove_private_folder();
+        if let Some(group) = *self.group.lock().unwrap_or_else(PoisonError::into_inner) {
+            let _ = killpg(group, Signal::SIGKILL);
+        }
         // Not `exit`, which would have the other thread's libraries clean up under its feet.
         let _ = kill(Pid::this(), Signal::SIGKILL);
     }
@@ -114,6 +148,11 @@ mod tests {
     fn messages_are_told_from_what_others_print() {
         assert_eq!(Message::parse(b"asks /a b"), Some(Message::Asks(b"/a b".to_vec())));
         assert_eq!(Message::parse(b"reason because"), Some(Message::Reason(b"because".to_vec())));
+        assert_eq!(Message::parse(b"runs 123"), Some(Message::Runs(Some(123))));
+        for nothing in [&b"runs 0"[..], b"runs 1", b"runs -5"] {
+            assert_eq!(Message::parse(nothing), Some(Message::Runs(None)));
+        }
+        assert_eq!(Message::parse(b"runs away"), None);
         assert_eq!(Message::parse(b""), None);
         assert_eq!(Message::parse(b"thread 'main' panicked at src/main.rs"), None);
     }

@@ -10,6 +10,7 @@ use crate::{
     cause::{Cause, Obstacle},
     evidence::{Evidence, Probe},
     jamf_aad::{HaveAnAzureId, JamfAad},
+    platform_sso::Key,
     timestamp::Timestamp,
 };
 
@@ -68,21 +69,70 @@ pub fn assess(evidence: &Evidence, now: Timestamp) -> Assessment<'_> {
     Assessment { state: registration_state(evidence), findings: finding::all(evidence, now), evidence }
 }
 
+/// Where the Workplace Join key is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Storage {
+    /// The user's login keychain.
+    LoginKeychain,
+    /// The Mac's Secure Enclave.
+    SecureEnclave,
+}
+
+impl Storage {
+    /// The word that the JSON output uses.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::LoginKeychain => "login-keychain",
+            Self::SecureEnclave => "secure-enclave",
+        }
+    }
+
+    /// Where the evidence shows the key, if anywhere.
+    #[must_use]
+    pub fn shown_by(evidence: &Evidence) -> Option<Self> {
+        let keychain = evidence.login_keychain.probe.found();
+        if keychain.is_some_and(|found| found.workplace_join_identity().is_some()) {
+            return Some(Self::LoginKeychain);
+        }
+        let platform_sso = evidence.platform_sso.probe.found().map(|found| found.key);
+        let sso_extension = evidence.sso_extension.probe.found().map(|found| found.key);
+        [platform_sso, sso_extension].into_iter().flatten().any(Key::is_there).then_some(Self::SecureEnclave)
+    }
+}
+
 fn registration_state(evidence: &Evidence) -> Result<RegistrationState, Undetermined<'_>> {
     if let Some(Obstacle { path, cause }) = &evidence.obstacle {
         return Err(Undetermined { path: path.as_deref(), cause });
     }
+    if Storage::shown_by(evidence).is_some() {
+        return with_workplace_join_key(evidence);
+    }
     let keychain = &evidence.login_keychain;
-    let undetermined = |cause| Err(Undetermined { path: keychain.path.as_deref(), cause });
+    let in_keychain = |cause| Err(Undetermined { path: keychain.path.as_deref(), cause });
     match &keychain.probe {
-        Probe::Found(found) if found.workplace_join_identity().is_some() => with_workplace_join_key(evidence),
         Probe::Found(found) => match &found.unknown_issuer {
-            Some(cause) => undetermined(cause),
+            Some(cause) => in_keychain(cause),
+            None => without_key_in_keychain(evidence),
+        },
+        Probe::Absent => without_key_in_keychain(evidence),
+        Probe::Unreadable(cause) => in_keychain(cause),
+        Probe::NotAsked => in_keychain(&Cause::NotRead),
+    }
+}
+
+/// The key may still be in the Secure Enclave, if a source that was asked does not tell, or none could be asked.
+fn without_key_in_keychain(evidence: &Evidence) -> Result<RegistrationState, Undetermined<'_>> {
+    let Evidence { platform_sso, sso_extension, unasked_sso, .. } = evidence;
+    // Jamf's tool knows of Platform SSO, too, so that what it says settles the matter.
+    match (&sso_extension.probe, &platform_sso.probe) {
+        (Probe::Found(_), _) => Ok(RegistrationState::NotRegistered),
+        (Probe::Unreadable(cause), _) => Err(Undetermined { path: sso_extension.path.as_deref(), cause }),
+        (_, Probe::Unreadable(cause)) => Err(Undetermined { path: platform_sso.path.as_deref(), cause }),
+        _ => match unasked_sso {
+            Some(path) => Err(Undetermined { path: Some(path), cause: &Cause::NoSession }),
             None => Ok(RegistrationState::NotRegistered),
         },
-        Probe::Absent => Ok(RegistrationState::NotRegistered),
-        Probe::Unreadable(cause) => undetermined(cause),
-        Probe::NotAsked => undetermined(&Cause::NotRead),
     }
 }
 

@@ -18,7 +18,10 @@ use std::{
     time::Duration,
 };
 
-use nix::unistd::geteuid;
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::{Pid, geteuid},
+};
 
 use crate::{
     cause::{Cause, Obstacle},
@@ -54,14 +57,15 @@ pub fn supervise(arguments: &[OsString], limit: Duration) -> Result<Answer, Obst
     worker.arg(cli::WORKER).arg(&private_folder.0).args(arguments.get(1..).unwrap_or_default());
     // Nobody writes to it. That it ends is what tells the worker that this process is gone.
     worker.stdin(Stdio::piped());
-    let finished = command::run(&mut worker, limit, MAX_OUTPUT);
+    let finished = command::run(&mut worker, limit, MAX_OUTPUT, &|_| ());
     let messages: Vec<Message> = finished.stderr.split(|&byte| byte == 0).filter_map(Message::parse).collect();
+    end_what_it_ran(&messages);
     match finished.outcome {
         Ok(status) => answer(status, finished.stdout, messages).map_err(crashed),
         Err(Failure::TimedOut) => {
             let asked = messages.into_iter().rev().find_map(|message| match message {
                 Message::Asks(path) => Some(PathBuf::from(OsString::from_vec(path))),
-                Message::Reason(_) => None,
+                Message::Reason(_) | Message::Runs(_) => None,
             });
             Err(Obstacle { path: asked, cause: Cause::DeadlinePassed(limit.as_secs()) })
         }
@@ -71,11 +75,23 @@ pub fn supervise(arguments: &[OsString], limit: Duration) -> Result<Answer, Obst
     }
 }
 
+/// A worker that was ended, or has crashed, may have left a command running, which is a process group of its own.
+fn end_what_it_ran(messages: &[Message]) {
+    let last = messages.iter().rev().find_map(|message| match message {
+        Message::Runs(group) => Some(*group),
+        Message::Asks(_) | Message::Reason(_) => None,
+    });
+    if let Some(group) = last.flatten() {
+        // It may just have ended by itself.
+        let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+    }
+}
+
 /// Only a worker that ended by itself, with one of its two exit statuses, has said what it had to say.
 fn answer(status: ExitStatus, stdout: Vec<u8>, messages: Vec<Message>) -> Result<Answer, String> {
     let reason = messages.into_iter().find_map(|message| match message {
         Message::Reason(words) => Some(String::from_utf8_lossy(&words).into_owned()),
-        Message::Asks(_) => None,
+        Message::Asks(_) | Message::Runs(_) => None,
     });
     match (status.code(), &reason) {
         (Some(0), None) => Ok(Answer { stdout, reason, status: 0 }),
@@ -109,7 +125,7 @@ impl Drop for PrivateFolder {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::process::ExitStatusExt;
+    use std::os::unix::process::{CommandExt, ExitStatusExt};
 
     use super::*;
 
@@ -129,6 +145,17 @@ mod tests {
         assert_eq!(ended(1 << 8, None), Err("it ended with exit status 1".to_owned()));
         assert_eq!(ended(2 << 8, None), Err("it ended with exit status 2".to_owned()));
         assert_eq!(ended(6, None), Err("it was ended by signal 6".to_owned()));
+    }
+
+    #[test]
+    fn a_command_that_the_worker_left_behind_is_ended() {
+        let mut command = Command::new("/bin/sleep");
+        let mut left = command.arg("1000").process_group(0).spawn().unwrap();
+        let group = Some(left.id().cast_signed());
+        end_what_it_ran(&[Message::Runs(group), Message::Runs(None)]);
+        assert_eq!(left.try_wait().unwrap(), None);
+        end_what_it_ran(&[Message::Runs(None), Message::Runs(group), Message::Asks(b"/x".to_vec())]);
+        assert_eq!(left.wait().unwrap().signal(), Some(Signal::SIGKILL as i32));
     }
 
     #[test]

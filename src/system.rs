@@ -4,18 +4,21 @@ use std::{
     fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
     thread,
     time::{Duration, SystemTime},
 };
 
-use nix::unistd::{Uid, User};
+use nix::unistd::{Uid, User, geteuid};
 
 use crate::{
     cause::{Cause, Obstacle},
+    command::{self, Failure},
     file,
     inspect::{MAX_PLIST_SIZE, login_keychains},
     platform,
-    rights::Rights,
+    progress::Progress,
+    rights::{Identity, Rights},
     second_opinion::Records,
     user::{Account, Accounts, ConsoleRecord},
 };
@@ -23,11 +26,35 @@ use crate::{
 /// Where the login window remembers the last user.
 const LOGIN_WINDOW: &str = "Library/Preferences/com.apple.loginwindow.plist";
 
+/// What a command may print, in bytes.
+const MAX_OUTPUT: usize = 1024 * 1024;
+
+/// Where a command finds others.
+const PATH: &str = "/usr/bin:/bin:/usr/sbin:/sbin";
+
 /// Where homes normally are.
 const HOMES: &str = "Users";
 
 /// A Mac that can be asked for more than files in a home.
 pub trait System: Accounts {
+    /// The rights with which to look at what is this user's.
+    fn rights_of(&self, identity: Identity) -> Rights;
+
+    /// The folder below which the system's own files lie.
+    fn root(&self) -> &Path;
+
+    /// Whether a program is installed.
+    fn is_installed(&self, program: &Path) -> bool;
+
+    /// What to put in front of a command that is to run as a user in the user's session; `None` if it cannot.
+    fn command_as(&self, uid: u32) -> Option<Vec<String>>;
+
+    /// Runs a command, and gives what it prints to both of its outputs, whatever its exit status.
+    ///
+    /// # Errors
+    /// If it does not come to its end within `limit`.
+    fn run(&self, command: &[String], limit: Duration, progress: &Progress) -> Result<Vec<u8>, Failure>;
+
     /// Waits.
     fn pause(&self, time: Duration);
 
@@ -56,6 +83,37 @@ impl ThisSystem {
 }
 
 impl System for ThisSystem {
+    fn rights_of(&self, identity: Identity) -> Rights {
+        Rights::of(identity)
+    }
+
+    fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn is_installed(&self, program: &Path) -> bool {
+        program.is_file()
+    }
+
+    fn command_as(&self, uid: u32) -> Option<Vec<String>> {
+        let own = geteuid();
+        if own.as_raw() == uid {
+            return Some(Vec::new());
+        }
+        // `asuser` changes the session only, and `-n` keeps sudo from ever asking for a password.
+        let (number, user) = (uid.to_string(), format!("#{uid}"));
+        let words = ["/bin/launchctl", "asuser", &number, "/usr/bin/sudo", "-n", "-u", &user];
+        own.is_root().then(|| words.map(str::to_owned).into())
+    }
+
+    fn run(&self, command: &[String], limit: Duration, progress: &Progress) -> Result<Vec<u8>, Failure> {
+        let (program, arguments) = command.split_first().ok_or(Failure::Missing)?;
+        let mut command = Command::new(program);
+        command.args(arguments).env_clear().env("PATH", PATH).current_dir("/").stdin(Stdio::null());
+        let finished = command::run(&mut command, limit, MAX_OUTPUT, &|group| progress.runs(group));
+        finished.outcome.map(|_| [finished.stdout, finished.stderr].concat())
+    }
+
     fn pause(&self, time: Duration) {
         thread::sleep(time);
     }
@@ -136,4 +194,34 @@ fn at(path: &Path) -> impl Fn(Cause) -> Obstacle {
 fn account(found: nix::Result<Option<User>>) -> Result<Option<Account>, Obstacle> {
     let found = found.map_err(|errno| Cause::AccountsUnavailable(format!("the account records: {}", errno.desc())))?;
     Ok(found.map(|user| Account { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw(), home: user.dir }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(words: &[&str]) -> Result<String, Failure> {
+        let command: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+        let progress = Progress::silent(Path::new("/nowhere"));
+        let output = ThisSystem::new("/").run(&command, Duration::from_secs(120), &progress);
+        output.map(|output| String::from_utf8_lossy(&output).into_owned())
+    }
+
+    #[test]
+    fn a_command_gets_no_input_no_shell_and_no_environment_but_a_path() {
+        assert_eq!(run(&["/usr/bin/env"]), Ok("PATH=/usr/bin:/bin:/usr/sbin:/sbin\n".to_owned()));
+        assert_eq!(run(&["/bin/sh", "-c", "cat; pwd; echo x >&2; exit 3"]), Ok("/\nx\n".to_owned()));
+        assert_eq!(run(&["/bin/echo", "$HOME; `id`", "#501", ""]), Ok("$HOME; `id` #501 \n".to_owned()));
+        assert_eq!(run(&["/no/such/program"]), Err(Failure::Missing));
+        assert_eq!(run(&["/bin/sh", "-c", "head -c 1048577 /dev/zero"]), Err(Failure::TooMuch));
+    }
+
+    #[test]
+    fn a_command_is_run_as_its_user_in_the_user_s_session() {
+        let system = ThisSystem::new("/");
+        assert_eq!(system.command_as(geteuid().as_raw()), Some(Vec::new()));
+        let prefix = "/bin/launchctl asuser 61234 /usr/bin/sudo -n -u #61234";
+        let expected = geteuid().is_root().then(|| prefix.to_owned());
+        assert_eq!(system.command_as(61_234).map(|words| words.join(" ")), expected);
+    }
 }

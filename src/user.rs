@@ -85,6 +85,8 @@ pub struct ConsoleRecord {
     uid: Option<u32>,
     /// The number of the user whose session says to be on the console.
     session_uid: Option<u32>,
+    /// The numbers of all users who have a session.
+    sessions: Vec<u32>,
 }
 
 impl ConsoleRecord {
@@ -102,12 +104,18 @@ impl ConsoleRecord {
                 .get("kCGSSessionOnConsoleKey")
                 .is_some_and(|it| it.as_boolean() == Some(true) || it.as_signed_integer() == Some(1))
         };
-        let mut on_console = sessions.iter().filter_map(Value::as_dictionary).filter(on_console);
+        let sessions = || sessions.iter().filter_map(Value::as_dictionary);
         Ok(Self {
             name: record.get("Name").and_then(Value::as_string).unwrap_or_default().to_owned(),
             uid: number(record, "UID"),
-            session_uid: on_console.next().and_then(|session| number(session, "kCGSSessionUserIDKey")),
+            session_uid: sessions().find(on_console).and_then(|session| number(session, SESSION_UID)),
+            sessions: sessions().filter_map(|session| number(session, SESSION_UID)).collect(),
         })
+    }
+
+    /// Whether a user has a session, at the console or behind it.
+    fn has_session(&self, uid: u32) -> bool {
+        self.sessions.contains(&uid) || self.person() == Ok(Some(uid))
     }
 
     /// The number of the person at the console; `None` if it is nobody or no person.
@@ -119,6 +127,8 @@ impl ConsoleRecord {
         Ok(Some(uid).filter(|&uid| uid >= FIRST_PERSON))
     }
 }
+
+const SESSION_UID: &str = "kCGSSessionUserIDKey";
 
 fn number(dictionary: &Dictionary, key: &str) -> Option<u32> {
     u32::try_from(dictionary.get(key)?.as_signed_integer()?).ok()
@@ -142,19 +152,23 @@ pub struct User {
     pub source: Option<Source>,
     /// Whether this user is at the console.
     pub console: Console,
+    /// Whether this user is known to have a session on this Mac.
+    pub has_session: bool,
 }
 
 impl User {
     /// Nobody that could be named.
-    pub const UNKNOWN: Self = Self { name: None, uid: None, home: None, source: None, console: Console::NotAsked };
+    pub const UNKNOWN: Self =
+        Self { name: None, uid: None, home: None, source: None, console: Console::NotAsked, has_session: false };
 
-    fn account(account: &Account, source: Source, console: Console) -> Self {
+    fn account(account: &Account, source: Source, console: Console, has_session: bool) -> Self {
         Self {
             name: Some(account.name.clone()),
             uid: Some(account.uid),
             home: Some(account.home.clone()),
             source: Some(source),
             console,
+            has_session,
         }
     }
 }
@@ -216,8 +230,8 @@ pub struct Choice {
 }
 
 impl Choice {
-    fn of(account: Account, source: Source, console: Console) -> Self {
-        Self { user: User::account(&account, source, console), account: Some(account) }
+    fn of(account: Account, source: Source, console: Console, has_session: bool) -> Self {
+        Self { user: User::account(&account, source, console, has_session), account: Some(account) }
     }
 }
 
@@ -246,34 +260,38 @@ fn named(name: &str, accounts: &impl Accounts) -> Result<Choice, Obstacle> {
     };
     let account = found.ok_or_else(|| Cause::NoSuchAccount(name.to_owned()))?;
     // This only tells more about an answer that is right without it.
-    let console = match accounts.console() {
-        Err(_) => Console::NotAsked,
-        Ok(record) => match record.unwrap_or_default().person() {
-            Err(_) => Console::NotAsked,
-            Ok(None) => Console::Nobody,
-            Ok(Some(uid)) if uid == account.uid => Console::ThisUser,
-            Ok(Some(uid)) => Console::Another(uid),
-        },
+    let record = accounts.console().ok().map(Option::unwrap_or_default);
+    let console = match record.as_ref().map(ConsoleRecord::person) {
+        None | Some(Err(_)) => Console::NotAsked,
+        Some(Ok(None)) => Console::Nobody,
+        Some(Ok(Some(uid))) if uid == account.uid => Console::ThisUser,
+        Some(Ok(Some(uid))) => Console::Another(uid),
     };
-    Ok(Choice::of(account, Source::UserOption, console))
+    let has_session = record.is_some_and(|record| record.has_session(account.uid));
+    Ok(Choice::of(account, Source::UserOption, console, has_session))
 }
 
 fn at_console(accounts: &impl Accounts) -> Result<Choice, Obstacle> {
     let record = accounts.console()?.unwrap_or_default();
-    let Some(uid) = record.person()? else { return nobody_at_console(accounts) };
+    let Some(uid) = record.person()? else { return nobody_at_console(&record, accounts) };
     let account = accounts.by_uid(uid)?.ok_or_else(|| Cause::NoSuchAccount(uid.to_string()))?;
     // macOS' own functions take the outer number for the console user, and so does this.
     let contradicts = record.session_uid.is_some_and(|session| session != uid);
     let console = if contradicts { Console::Contradictory } else { Console::ThisUser };
-    Ok(Choice::of(account, Source::Console, console))
+    Ok(Choice::of(account, Source::Console, console, true))
 }
 
-fn nobody_at_console(accounts: &impl Accounts) -> Result<Choice, Obstacle> {
+fn nobody_at_console(record: &ConsoleRecord, accounts: &impl Accounts) -> Result<Choice, Obstacle> {
+    // At the login window of fast user switching, sessions go on behind it.
+    let choice = |account: Account, source| {
+        let has_session = record.has_session(account.uid);
+        Choice::of(account, source, Console::Nobody, has_session)
+    };
     if let Some(account) = last_user(accounts)? {
-        return Ok(Choice::of(account, Source::LastConsole, Console::Nobody));
+        return Ok(choice(account, Source::LastConsole));
     }
     if let Some(account) = most_recent(accounts)? {
-        return Ok(Choice::of(account, Source::MostRecent, Console::Nobody));
+        return Ok(choice(account, Source::MostRecent));
     }
     let user = User { source: Some(Source::None), console: Console::Nobody, ..User::UNKNOWN };
     Ok(Choice { user, account: None })

@@ -179,6 +179,12 @@ Options:
       --plist <FILE>
           Read this file in place of JamfAAD's plist
 
+      --app-sso-state <FILE>
+          Read this saved output of `app-sso platform -s` in place of running it
+
+      --psso-status <FILE>
+          Read this saved output of Jamf's getPSSOStatus in place of running it
+
       --second-opinion[=<WHEN>]
           Ask macOS' own reader about a copy of the keychain: always (as with no WHEN), if-damaged, or never
 @

@@ -103,6 +103,23 @@ mod held_up {
                 "identities": null,
                 "workplace_join_certificates": null,
             },
+            "platform_sso": {
+                "asked": false,
+                "status": "not-asked",
+                "registration_completed": null,
+                "user_state": null,
+                "extension": null,
+                "device_id": null,
+                "tenant_id": null,
+                "user_principal_name": null,
+            },
+            "sso_extension": {
+                "asked": false,
+                "status": "not-asked",
+                "device_id": null,
+                "tenant_id": null,
+                "user_principal_name": null,
+            },
             "jamf_aad": { "path": null, "status": "not-asked", "have_an_azure_id": null, "last_token": null },
             "findings": [],
         });

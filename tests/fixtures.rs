@@ -10,7 +10,10 @@ use std::{
 };
 
 use assert_cmd::Command;
-use fixture_generator::{Entry, Situation, situations};
+use fixture_generator::{
+    Entry, Situation, situations,
+    situations::{APP_SSO, PSSO_STATUS},
+};
 use keychain::{KeychainFile, RecordType, Value};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -113,6 +116,11 @@ fn run(situation: &Situation, options: &[&str]) -> Result<Output, Failed> {
     // A relative path, so that what is printed is the same wherever the project lies.
     let home = path(situation, "home");
     let mut tool = Command::cargo_bin("wpj-state")?;
+    for (option, file) in [("--app-sso-state", APP_SSO), ("--psso-status", PSSO_STATUS)] {
+        if situation.entries.iter().any(|(name, _)| *name == file) {
+            tool.arg(option).arg(path(situation, file));
+        }
+    }
     // On a Mac its own reader may make sense of a keychain that was damaged on purpose.
     tool.arg("--home").arg(home).arg("--second-opinion=never").args(options);
     Ok(tool.output()?)

@@ -1,4 +1,4 @@
-//! Keychains and certificates that macOS and Microsoft made; the environment variable `WPJ_STATE_GENUINE` names their
+//! Keychains, certificates and outputs that macOS and Microsoft made; the environment variable `WPJ_STATE_GENUINE` names their
 //! folder. Without it these tests are ignored: the files belong to other projects.
 
 use std::{
@@ -13,13 +13,16 @@ use serde_json::Value;
 use wpj_state::{
     certificate::{self, Issuer},
     keychain::Keychain,
+    platform_sso::{Absence, Key, app_sso},
 };
 
 const VARIABLE: &str = "WPJ_STATE_GENUINE";
 
 fn main() {
     let trials = match env::var_os(VARIABLE).map(PathBuf::from) {
-        Some(folder) => keychains(&folder).into_iter().chain(certificates(&folder)).collect(),
+        Some(folder) => {
+            keychains(&folder).into_iter().chain(certificates(&folder)).chain(app_sso_outputs(&folder)).collect()
+        }
         None => vec![
             Trial::test(format!("genuine keychains and certificates (ignored: {VARIABLE} names no folder)"), || Ok(()))
                 .with_ignored_flag(true),
@@ -134,6 +137,30 @@ fn certificates(folder: &Path) -> Vec<Trial> {
         })
     })
     .into()
+}
+
+fn app_sso_outputs(folder: &Path) -> Vec<Trial> {
+    let rows = [
+        (
+            "registered.txt",
+            Key::Present,
+            Some("34b1ba9a-3b2d-4c6c-ab4b-615f4b143eab"),
+            Some("foobar@contoso.onmicrosoft.com"),
+        ),
+        ("configured-not-registered.txt", Key::Absent(Absence::DeviceNotRegistered), None, None),
+        ("nothing-configured.txt", Key::Absent(Absence::NotConfigured), None, None),
+    ];
+    let trial = |(name, key, device_id, user_principal_name): (&'static str, Key, Option<&str>, Option<&str>)| {
+        let path = folder.join("app-sso").join(name);
+        let (device_id, user_principal_name) = (device_id.map(str::to_owned), user_principal_name.map(str::to_owned));
+        Trial::test(format!("{name}: it is understood"), move || {
+            let found = app_sso::parse(&fs::read_to_string(&path)?)?;
+            equal(&found.key, &key)?;
+            equal(&found.certificate.and_then(|certificate| certificate.device_id), &device_id)?;
+            equal(&found.user_principal_name, &user_principal_name)
+        })
+    };
+    rows.map(trial).into()
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

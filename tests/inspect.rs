@@ -8,15 +8,20 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use fixture_generator::{Certificate, Keychain};
+use fixture_generator::{
+    Certificate, Keychain,
+    sso::{PlatformSso, not_configured, sso_status},
+};
 use tempfile::TempDir;
 use wpj_state::{
     cause::Obstacle,
     cli::{AskMacos, Output, Request, Subject},
+    command::Failure,
     evidence::Evidence,
     inspect::inspect,
     progress::Progress,
     report,
+    rights::{Identity, Rights},
     second_opinion::Records,
     state::{Code, assess},
     system::System,
@@ -39,7 +44,22 @@ struct Mac {
     /// What happens to the keychain while the tool waits.
     meanwhile: Option<Vec<u8>>,
     pauses: RefCell<Vec<Duration>>,
+    /// The console's record, as a property list.
+    console: Option<String>,
+    /// What each program that is installed prints.
+    programs: Vec<(&'static str, Result<Vec<u8>, Failure>)>,
+    /// Which commands were run.
+    commands: RefCell<Vec<String>>,
+    /// How long each of them could have taken.
+    limits: RefCell<Vec<Duration>>,
+    /// Whether commands can be run as a user.
+    may_run: bool,
 }
+
+const ADELE: u32 = 501;
+const APP_SSO: &str = "/usr/bin/app-sso";
+const JAMF: &str = "/Library/Application Support/JAMF/Jamf.app/Contents/MacOS/Jamf Conditional Access.app/Contents/MacOS/Jamf Conditional Access";
+const OLD_JAMF: &str = "/Library/Application Support/JAMF/Jamf.app/Contents/MacOS/JamfAAD.app/Contents/MacOS/JamfAAD";
 
 impl Mac {
     fn new(keychain: &[u8]) -> Self {
@@ -50,6 +70,11 @@ impl Mac {
             asked_about: RefCell::default(),
             meanwhile: None,
             pauses: RefCell::default(),
+            console: None,
+            programs: Vec::new(),
+            commands: RefCell::default(),
+            limits: RefCell::default(),
+            may_run: true,
         };
         mac.write(KEYCHAIN, keychain);
         mac.write(PLIST, &fs::read(Path::new("fixtures/registered/home").join(PLIST)).unwrap());
@@ -70,17 +95,22 @@ impl Mac {
         Progress::silent(&self.private.path().join("private"))
     }
 
-    fn gather(&self, second_opinion: AskMacos, output: Output) -> Evidence {
-        let request = Request {
+    fn request(&self, second_opinion: AskMacos, output: Output) -> Request {
+        Request {
             subject: Subject::Home(self.folder.path().to_owned()),
             keychain: None,
             plist: None,
+            app_sso_state: None,
+            psso_status: None,
             second_opinion,
             deadline: Duration::MAX,
             output,
             worker: None,
-        };
-        inspect(&request, self, &self.progress())
+        }
+    }
+
+    fn gather(&self, second_opinion: AskMacos, output: Output) -> Evidence {
+        inspect(&self.request(second_opinion, output), self, &self.progress())
     }
 
     /// The state and the codes of the findings; the state alone has to be the same.
@@ -98,19 +128,20 @@ impl Mac {
 
 impl Accounts for Mac {
     fn console(&self) -> Result<Option<ConsoleRecord>, Obstacle> {
-        Ok(None)
+        Ok(self.console.as_ref().map(|record| ConsoleRecord::parse(record.as_bytes())).transpose()?)
     }
 
     fn last_user(&self) -> Result<Option<String>, Obstacle> {
-        Ok(None)
+        Ok(self.console.as_ref().map(|_| "adele".to_owned()))
     }
 
-    fn by_uid(&self, _: u32) -> Result<Option<Account>, Obstacle> {
-        Ok(None)
+    fn by_uid(&self, uid: u32) -> Result<Option<Account>, Obstacle> {
+        let home = self.folder.path().to_owned();
+        Ok((uid == ADELE).then(|| Account { name: "adele".to_owned(), uid, gid: 20, home }))
     }
 
-    fn by_name(&self, _: &str) -> Result<Option<Account>, Obstacle> {
-        Ok(None)
+    fn by_name(&self, name: &str) -> Result<Option<Account>, Obstacle> {
+        if name == "adele" { self.by_uid(ADELE) } else { Ok(None) }
     }
 
     fn home_owners(&self) -> Result<Vec<u32>, Obstacle> {
@@ -118,7 +149,7 @@ impl Accounts for Mac {
     }
 
     fn has_home(&self, _: &Account) -> Result<bool, Obstacle> {
-        Ok(false)
+        Ok(true)
     }
 
     fn keychain_changed(&self, _: &Account) -> Result<Option<SystemTime>, Obstacle> {
@@ -127,6 +158,30 @@ impl Accounts for Mac {
 }
 
 impl System for Mac {
+    /// To take a user's would change the whole process, and these tests run side by side.
+    fn rights_of(&self, _: Identity) -> Rights {
+        Rights::Own
+    }
+
+    fn root(&self) -> &Path {
+        self.private.path()
+    }
+
+    fn is_installed(&self, program: &Path) -> bool {
+        self.programs.iter().any(|(name, _)| Path::new(name) == program)
+    }
+
+    fn command_as(&self, uid: u32) -> Option<Vec<String>> {
+        self.may_run.then(|| vec![format!("as {uid}")])
+    }
+
+    fn run(&self, command: &[String], limit: Duration, _: &Progress) -> Result<Vec<u8>, Failure> {
+        self.limits.borrow_mut().push(limit);
+        self.commands.borrow_mut().push(command.join("|"));
+        let (_, answer) = self.programs.iter().find(|(name, _)| *name == command[1]).unwrap();
+        answer.clone()
+    }
+
     fn pause(&self, time: Duration) {
         self.pauses.borrow_mut().push(time);
         if let Some(content) = &self.meanwhile {
@@ -255,15 +310,7 @@ fn a_second_opinion_on_a_keychain_that_is_not_there_is_missing() {
 #[test]
 fn on_a_mac_that_nobody_has_used_nobody_is_registered() {
     let mac = Mac::new(&registered());
-    let request = Request {
-        subject: Subject::Console,
-        keychain: None,
-        plist: None,
-        second_opinion: AskMacos::IfDamaged,
-        deadline: Duration::MAX,
-        output: Output::Json,
-        worker: None,
-    };
+    let request = Request { subject: Subject::Console, ..mac.request(AskMacos::IfDamaged, Output::Json) };
     let evidence = inspect(&request, &mac, &mac.progress());
     let json: serde_json::Value =
         serde_json::from_str(&report::json(&assess(&evidence, Timestamp::now())).unwrap()).unwrap();
@@ -280,6 +327,23 @@ fn on_a_mac_that_nobody_has_used_nobody_is_registered() {
             "private_keys": null,
             "identities": null,
             "workplace_join_certificates": null,
+        },
+        "platform_sso": {
+            "asked": false,
+            "status": "not-asked",
+            "registration_completed": null,
+            "user_state": null,
+            "extension": null,
+            "device_id": null,
+            "tenant_id": null,
+            "user_principal_name": null,
+        },
+        "sso_extension": {
+            "asked": false,
+            "status": "not-asked",
+            "device_id": null,
+            "tenant_id": null,
+            "user_principal_name": null,
         },
         "jamf_aad": { "path": null, "status": "absent", "have_an_azure_id": null, "last_token": null },
         "findings": [{
@@ -303,4 +367,182 @@ fn the_latest_renamed_keychains_are_looked_at_and_not_more_than_sixteen() {
     assert_eq!(mac.assess(AskMacos::Never), (Ok("Not Registered"), vec![]));
     mac.write(&renamed(2), &registered());
     assert_eq!(mac.assess(AskMacos::Never), (Ok("Not Registered"), vec![Code::LoginKeychainReset]));
+}
+
+/// A Mac whose user is at the console and has no key in the login keychain.
+fn with_session() -> Mac {
+    let own = Certificate::contoso();
+    let keychain = Keychain::new().certificate(&own).private_key(["Contoso", "\0"], &[own.public_key_hash()]);
+    Mac { console: Some(console("adele", ADELE, ADELE)), ..Mac::new(&keychain.to_bytes()) }
+}
+
+/// The console's record where one user has a session.
+fn console(name: &str, uid: u32, session: u32) -> String {
+    format!(
+        "<plist version=\"1.0\"><dict><key>Name</key><string>{name}</string><key>UID</key><integer>{uid}</integer>\
+         <key>SessionInfo</key><array><dict><key>kCGSSessionUserIDKey</key><integer>{session}</integer></dict></array>\
+         </dict></plist>"
+    )
+}
+
+const ASKED_APP_SSO: &str = "as 501|/usr/bin/app-sso|platform|-s";
+
+fn asked_jamf(tool: &str) -> String {
+    format!("as 501|{tool}|getPSSOStatus")
+}
+
+/// State or file that keeps it from being told, and the commands that were run; both depths have to agree.
+fn ask(mac: &Mac, change: impl Fn(Request) -> Request) -> (Result<&'static str, String>, Vec<String>) {
+    let [plain, detailed] = [Output::Result, Output::Json].map(|output| {
+        mac.commands.borrow_mut().clear();
+        let request = Request { subject: Subject::Console, ..mac.request(AskMacos::Never, output) };
+        let evidence = inspect(&change(request), mac, &mac.progress());
+        let assessment = assess(&evidence, Timestamp::now());
+        let state = assessment.state.as_ref().map(|state| state.as_str()).map_err(|undetermined| {
+            let path = undetermined.path.map(|path| path.display().to_string()).unwrap_or_default();
+            format!("{path}: {}", undetermined.cause)
+        });
+        (state, mac.commands.borrow().clone())
+    });
+    assert_eq!(plain, detailed);
+    plain
+}
+
+fn same(request: Request) -> Request {
+    request
+}
+
+#[test]
+fn no_command_is_run_where_the_login_keychain_has_the_key() {
+    let programs = vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(sso_status(3, "")))];
+    let mac = Mac { console: Some(console("adele", ADELE, ADELE)), programs, ..Mac::new(&registered()) };
+    assert_eq!(ask(&mac, same), (Ok("Registered"), vec![]));
+}
+
+#[test]
+fn platform_sso_is_asked_first_and_jamf_s_tool_only_if_that_shows_no_key() {
+    let device = Certificate::workplace_join().subject;
+    let registered = || Ok(PlatformSso::registered().json());
+    let both = Mac { programs: vec![(JAMF, Ok(sso_status(3, ""))), (APP_SSO, registered())], ..with_session() };
+    assert_eq!(ask(&both, same), (Ok("Registered"), vec![ASKED_APP_SSO.to_owned()]));
+    for (tool, programs) in [
+        (JAMF, vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(sso_status(0, device))), (OLD_JAMF, Ok(Vec::new()))]),
+        (OLD_JAMF, vec![(APP_SSO, Ok(not_configured())), (OLD_JAMF, Ok(sso_status(0, device)))]),
+    ] {
+        let mac = Mac { programs, ..with_session() };
+        assert_eq!(ask(&mac, same), (Ok("Registered"), vec![ASKED_APP_SSO.to_owned(), asked_jamf(tool)]));
+    }
+    let neither = vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(sso_status(0, "")))];
+    let (state, commands) = ask(&Mac { programs: neither, ..with_session() }, same);
+    assert_eq!((state, commands.len()), (Ok("Not Registered"), 2));
+}
+
+#[test]
+fn what_is_not_installed_or_has_no_such_verb_is_not_asked() {
+    assert_eq!(ask(&with_session(), same), (Ok("Not Registered"), vec![]));
+    for answer in [Err(Failure::Missing), Ok(b"Usage: app-sso <verb>\n".to_vec())] {
+        let mac = Mac { programs: vec![(APP_SSO, answer)], ..with_session() };
+        assert_eq!(ask(&mac, same), (Ok("Not Registered"), vec![ASKED_APP_SSO.to_owned()]));
+    }
+    let help = Ok(b"clean, gatherAADInfo, registerWithIntune, version, help\n".to_vec());
+    let mac = Mac { programs: vec![(APP_SSO, Ok(not_configured())), (JAMF, help)], ..with_session() };
+    assert_eq!(ask(&mac, same).0, Ok("Not Registered"));
+}
+
+#[test]
+fn a_source_that_does_not_tell_leaves_no_answer_unless_the_other_does() {
+    let failures = [
+        (Err(Failure::TimedOut), "there was no answer in time"),
+        (Err(Failure::TooMuch), "the output cannot be understood: it is more than 1 MiB"),
+        (Err(Failure::Failed("no memory".to_owned())), "it could not be run: no memory"),
+        (Ok(b"sudo: unknown user\n".to_vec()), "the output cannot be understood: a section is missing"),
+    ];
+    for (failure, words) in failures {
+        let app_sso = |jamf: Option<Vec<u8>>| {
+            let mut programs = vec![(APP_SSO, failure.clone())];
+            programs.extend(jamf.map(|output| (JAMF, Ok(output))));
+            ask(&Mac { programs, ..with_session() }, same).0
+        };
+        assert_eq!(app_sso(None), Err(format!("{APP_SSO}: {words}")));
+        assert_eq!(app_sso(Some(sso_status(0, ""))), Ok("Not Registered"));
+        assert_eq!(app_sso(Some(sso_status(0, Certificate::workplace_join().subject))), Ok("Registered"));
+        assert_eq!(
+            app_sso(Some(b"1\nWarning:Timedout\n".to_vec())),
+            Err(format!("{JAMF}: there was no answer in time"))
+        );
+    }
+    let programs = vec![(APP_SSO, Ok(not_configured())), (JAMF, Err(Failure::TimedOut))];
+    let state = ask(&Mac { programs, ..with_session() }, same).0;
+    assert_eq!(state, Err(format!("{JAMF}: there was no answer in time")));
+}
+
+#[test]
+fn platform_sso_proves_the_key_where_the_keychain_cannot_be_read() {
+    let mac = Mac { programs: vec![(APP_SSO, Ok(PlatformSso::registered().json()))], ..with_session() };
+    mac.write(KEYCHAIN, &damaged());
+    assert_eq!(ask(&mac, same), (Ok("Registered"), vec![ASKED_APP_SSO.to_owned()]));
+    let mac = Mac { programs: vec![(APP_SSO, Ok(not_configured()))], ..with_session() };
+    mac.write(KEYCHAIN, &damaged());
+    let reason = format!("{}: the file is cut short (at offset 20)", mac.path(KEYCHAIN).display());
+    assert_eq!(ask(&mac, same).0, Err(reason));
+}
+
+#[test]
+fn a_saved_output_takes_the_place_of_its_command() {
+    let programs = || vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(sso_status(0, "")))];
+    let mac = Mac { programs: programs(), ..with_session() };
+    let saved = mac.path("app-sso.txt");
+    fs::write(&saved, PlatformSso::registered().json()).unwrap();
+    let change = |request| Request { app_sso_state: Some(saved.clone()), ..request };
+    assert_eq!(ask(&mac, change), (Ok("Registered"), vec![]));
+    let missing = mac.path("no-such-file");
+    let change = |request| Request { psso_status: Some(missing.clone()), ..request };
+    let reason = format!("{}: this file does not exist", missing.display());
+    assert_eq!(ask(&mac, change), (Err(reason), vec![ASKED_APP_SSO.to_owned()]));
+}
+
+#[test]
+fn without_a_session_nothing_is_asked_and_single_sign_on_leaves_no_answer() {
+    let programs = || vec![(APP_SSO, Ok(PlatformSso::registered().json()))];
+    let microsoft = "<plist version=\"1.0\"><dict><key>ExtensionIdentifier</key>\
+        <string>com.microsoft.CompanyPortalMac.ssoextension</string></dict></plist>";
+    let managed = "Library/Managed Preferences";
+    let no_session = || Mac { console: Some(console("loginwindow", 0, 0)), programs: programs(), ..with_session() };
+    let not_as_this_user = || Mac { may_run: false, programs: programs(), ..with_session() };
+    for mac in [no_session(), not_as_this_user()] {
+        assert_eq!(ask(&mac, same), (Ok("Not Registered"), vec![]));
+        for file in ["com.apple.extensiblesso.plist", "adele/com.apple.extensiblesso.plist"] {
+            let path = mac.private.path().join(managed).join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, microsoft).unwrap();
+            let words =
+                "this sets up single sign-on, whose keys only show in a session of the user's, and there is none";
+            assert_eq!(ask(&mac, same), (Err(format!("{}: {words}", path.display())), vec![]));
+            let home = |request| Request { subject: Subject::Home(mac.folder.path().to_owned()), ..request };
+            assert_eq!(ask(&mac, home), (Ok("Not Registered"), vec![]));
+            fs::remove_file(path).unwrap();
+        }
+    }
+    // A session behind the login window can be asked.
+    let behind = Mac { console: Some(console("loginwindow", 0, ADELE)), programs: programs(), ..with_session() };
+    assert_eq!(ask(&behind, same), (Ok("Registered"), vec![ASKED_APP_SSO.to_owned()]));
+}
+
+#[test]
+fn with_a_home_no_command_is_run() {
+    let mac = Mac { programs: vec![(APP_SSO, Ok(PlatformSso::registered().json()))], ..with_session() };
+    let home = |request| Request { subject: Subject::Home(mac.folder.path().to_owned()), ..request };
+    assert_eq!(ask(&mac, home), (Ok("Not Registered"), vec![]));
+}
+
+#[test]
+fn a_command_gets_five_seconds_or_what_is_left_of_the_whole_time() {
+    let mac = Mac { programs: vec![(APP_SSO, Ok(PlatformSso::registered().json()))], ..with_session() };
+    let limits = |seconds| {
+        mac.limits.borrow_mut().clear();
+        ask(&mac, |request| Request { deadline: Duration::from_secs(seconds), ..request }).0.unwrap();
+        mac.limits.borrow().clone()
+    };
+    assert_eq!(limits(3600), [Duration::from_secs(5); 2]);
+    assert_eq!(limits(1), [Duration::ZERO; 2]);
 }

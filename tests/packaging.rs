@@ -268,7 +268,19 @@ fn the_manual_page_explains_every_option() {
     let mut options: Vec<&str> = options.map(|word| word.split(['[', '=']).next().unwrap()).collect();
     options.sort_unstable();
     options.dedup();
-    let expected = ["deadline", "help", "home", "json", "keychain", "plist", "second-opinion", "user", "version"];
+    let expected = [
+        "app-sso-state",
+        "deadline",
+        "help",
+        "home",
+        "json",
+        "keychain",
+        "plist",
+        "psso-status",
+        "second-opinion",
+        "user",
+        "version",
+    ];
     assert_eq!(options, expected);
     for option in options {
         let explained = |line: &str| line.starts_with(&format!(".It Fl -{option}"));

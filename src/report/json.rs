@@ -6,11 +6,13 @@ use serde::Serialize;
 
 use super::reason;
 use crate::{
+    cause::Cause,
     certificate::{Description, Fields},
-    evidence::{Probe, Witness},
+    evidence::{Evidence, Probe, Witness},
     jamf_aad::JamfAad,
     login_keychain::{LoginKeychain, WorkplaceJoinCertificate},
-    state::{Assessment, Finding},
+    platform_sso::{Unclear, app_sso::PlatformSso, sso_status::SsoStatus},
+    state::{Assessment, Finding, Storage},
     timestamp::Timestamp,
     user::{Source, User},
 };
@@ -34,6 +36,8 @@ struct Report<'a> {
     user: UserReport<'a>,
     workplace_join: Option<WorkplaceJoin<'a>>,
     keychain: KeychainReport<'a>,
+    platform_sso: PlatformSsoReport<'a>,
+    sso_extension: SsoExtensionReport<'a>,
     jamf_aad: JamfAadReport,
     findings: Vec<FindingReport<'a>>,
 }
@@ -82,6 +86,27 @@ struct WorkplaceJoinCertificateReport<'a> {
 }
 
 #[derive(Serialize)]
+struct PlatformSsoReport<'a> {
+    asked: bool,
+    status: &'static str,
+    registration_completed: Option<bool>,
+    user_state: Option<&'a str>,
+    extension: Option<&'a str>,
+    device_id: Option<&'a str>,
+    tenant_id: Option<&'a str>,
+    user_principal_name: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct SsoExtensionReport<'a> {
+    asked: bool,
+    status: &'static str,
+    device_id: Option<&'a str>,
+    tenant_id: Option<&'a str>,
+    user_principal_name: Option<&'a str>,
+}
+
+#[derive(Serialize)]
 struct JamfAadReport {
     path: Option<String>,
     status: &'static str,
@@ -105,8 +130,10 @@ impl<'a> From<&'a Assessment<'_>> for Report<'a> {
             state: state.as_ref().ok().map(|state| state.as_str()),
             undetermined: state.as_ref().err().map(reason),
             user: UserReport::from(&evidence.user),
-            workplace_join: evidence.login_keychain.probe.found().and_then(workplace_join),
+            workplace_join: Storage::shown_by(evidence).map(|storage| workplace_join(storage, evidence)),
             keychain: KeychainReport::from(&evidence.login_keychain),
+            platform_sso: PlatformSsoReport::from(&evidence.platform_sso),
+            sso_extension: SsoExtensionReport::from(&evidence.sso_extension),
             jamf_aad: JamfAadReport::from(&evidence.jamf_aad),
             findings: findings.iter().map(FindingReport::from).collect(),
         }
@@ -124,15 +151,31 @@ impl<'a> From<&'a User> for UserReport<'a> {
     }
 }
 
-fn workplace_join(found: &LoginKeychain) -> Option<WorkplaceJoin<'_>> {
-    let description = found.workplace_join_identity()?.description.as_ref();
-    Some(WorkplaceJoin {
-        storage: "login-keychain",
-        device_id: description.and_then(|it| it.device_id.as_deref()),
-        tenant_id: description.and_then(|it| it.tenant_id.as_deref()),
-        user_principal_name: found.details.as_ref().and_then(|details| details.user_principal_name.as_deref()),
+fn workplace_join(storage: Storage, evidence: &Evidence) -> WorkplaceJoin<'_> {
+    let (description, jamf, user_principal_name) = match storage {
+        Storage::LoginKeychain => {
+            let found = evidence.login_keychain.probe.found();
+            let details = found.and_then(|found| found.details.as_ref());
+            let identity = found.and_then(LoginKeychain::workplace_join_identity);
+            let name = details.and_then(|details| details.user_principal_name.as_deref());
+            (identity.and_then(|identity| identity.description.as_ref()), None, name)
+        }
+        // What Platform SSO says, if it shows the key; else what Jamf's tool does.
+        Storage::SecureEnclave => match evidence.platform_sso.probe.found().filter(|found| found.key.is_there()) {
+            Some(found) => (found.certificate.as_ref(), None, found.user_principal_name.as_deref()),
+            None => {
+                let found = evidence.sso_extension.probe.found();
+                (None, found, found.and_then(|found| found.user_principal_name.as_deref()))
+            }
+        },
+    };
+    WorkplaceJoin {
+        storage: storage.as_str(),
+        device_id: description.map_or(jamf.and_then(|it| it.device_id.as_deref()), |it| it.device_id.as_deref()),
+        tenant_id: description.map_or(jamf.and_then(|it| it.tenant_id.as_deref()), |it| it.tenant_id.as_deref()),
+        user_principal_name,
         certificate: description.map(CertificateReport::from),
-    })
+    }
 }
 
 impl<'a> From<&'a Description> for CertificateReport<'a> {
@@ -174,6 +217,36 @@ impl<'a> From<&'a WorkplaceJoinCertificate> for WorkplaceJoinCertificateReport<'
     }
 }
 
+impl<'a> From<&'a Witness<PlatformSso>> for PlatformSsoReport<'a> {
+    fn from(source: &'a Witness<PlatformSso>) -> Self {
+        let found = source.probe.found();
+        let certificate = found.and_then(|found| found.certificate.as_ref());
+        Self {
+            asked: is_asked(&source.probe),
+            status: sso_status(&source.probe),
+            registration_completed: found.and_then(|found| found.registration_completed),
+            user_state: found.and_then(|found| found.user_state),
+            extension: found.and_then(|found| found.extension.as_deref()),
+            device_id: certificate.and_then(|it| it.device_id.as_deref()),
+            tenant_id: certificate.and_then(|it| it.tenant_id.as_deref()),
+            user_principal_name: found.and_then(|found| found.user_principal_name.as_deref()),
+        }
+    }
+}
+
+impl<'a> From<&'a Witness<SsoStatus>> for SsoExtensionReport<'a> {
+    fn from(source: &'a Witness<SsoStatus>) -> Self {
+        let found = source.probe.found();
+        Self {
+            asked: is_asked(&source.probe),
+            status: sso_status(&source.probe),
+            device_id: found.and_then(|found| found.device_id.as_deref()),
+            tenant_id: found.and_then(|found| found.tenant_id.as_deref()),
+            user_principal_name: found.and_then(|found| found.user_principal_name.as_deref()),
+        }
+    }
+}
+
 impl From<&Witness<JamfAad>> for JamfAadReport {
     fn from(plist: &Witness<JamfAad>) -> Self {
         let (have_an_azure_id, last_token) = match plist.probe.found() {
@@ -209,6 +282,19 @@ const fn status<T>(probe: &Probe<T>) -> &'static str {
         Probe::Absent => "absent",
         Probe::Unreadable(_) => "unreadable",
         Probe::NotAsked => "not-asked",
+    }
+}
+
+const fn is_asked<T>(probe: &Probe<T>) -> bool {
+    !matches!(probe, Probe::NotAsked)
+}
+
+const fn sso_status<T>(probe: &Probe<T>) -> &'static str {
+    match probe {
+        Probe::Unreadable(Cause::Unclear(Unclear::TimedOut)) => "timed-out",
+        Probe::Unreadable(Cause::Unclear(Unclear::Failed(_))) => "failed",
+        Probe::Unreadable(Cause::Unclear(Unclear::Unintelligible(_))) => "unintelligible",
+        probe => status(probe),
     }
 }
 

@@ -7,7 +7,9 @@ use crate::{
     evidence::{Evidence, Probe, Witness},
     jamf_aad::{HaveAnAzureId, JamfAad},
     login_keychain::{Details, LoginKeychain},
+    platform_sso::{Absence, Key},
     second_opinion::SecondOpinion,
+    state::Storage,
     timestamp::Timestamp,
     user::{Console, Source, User},
 };
@@ -47,6 +49,8 @@ impl Severity {
 /// The kinds of findings: a closed set, documented in the README.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
+    /// The registration needs repair.
+    RegistrationNeedsRepair,
     /// A Workplace Join identity stands only in a keychain that macOS put aside.
     LoginKeychainReset,
     /// The validity of the Workplace Join certificate is over.
@@ -75,6 +79,18 @@ pub enum Code {
     SecondOpinionDiffers,
     /// macOS' own keychain reader was wanted, and there is no answer of its.
     SecondOpinionMissing,
+    /// The user has to register again.
+    NeedsRegistration,
+    /// The device is registered, but not this user.
+    UserNotRegistered,
+    /// Platform SSO is configured, but the device is not registered.
+    DeviceNotRegistered,
+    /// The user is registered, and new keys have to be made.
+    NeedsNewKeys,
+    /// Two sources name different devices.
+    DeviceIdsDiffer,
+    /// What a command printed cannot be used.
+    OutputUnusable,
     /// The plist cannot be read, and the state does not need it.
     PlistUnreadable,
     /// Tables of the keychain cannot be read, and the state does not need them.
@@ -85,6 +101,8 @@ pub enum Code {
     SeveralWorkplaceJoinIdentities,
     /// Only records other than certificates name the Workplace Join issuer.
     IssuerNameOutsideCertificates,
+    /// Platform SSO belongs to another identity provider.
+    AnotherProvider,
     /// macOS' own keychain reader finds the same certificates and keys.
     SecondOpinionAgrees,
     /// This is not about the person at the console.
@@ -93,7 +111,8 @@ pub enum Code {
 
 impl Code {
     /// All codes, the most severe first.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 29] = [
+        Self::RegistrationNeedsRepair,
         Self::LoginKeychainReset,
         Self::CertificateExpired,
         Self::PlistUnparsable,
@@ -108,11 +127,18 @@ impl Code {
         Self::SecondOpinionUsed,
         Self::SecondOpinionDiffers,
         Self::SecondOpinionMissing,
+        Self::NeedsRegistration,
+        Self::UserNotRegistered,
+        Self::DeviceNotRegistered,
+        Self::NeedsNewKeys,
+        Self::DeviceIdsDiffer,
+        Self::OutputUnusable,
         Self::PlistUnreadable,
         Self::OtherRecordsUnreadable,
         Self::RenamedKeychainUnreadable,
         Self::SeveralWorkplaceJoinIdentities,
         Self::IssuerNameOutsideCertificates,
+        Self::AnotherProvider,
         Self::SecondOpinionAgrees,
         Self::NotAtTheConsole,
     ];
@@ -121,6 +147,7 @@ impl Code {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::RegistrationNeedsRepair => "registration-needs-repair",
             Self::LoginKeychainReset => "login-keychain-reset",
             Self::CertificateExpired => "certificate-expired",
             Self::PlistUnparsable => "plist-unparsable",
@@ -135,11 +162,18 @@ impl Code {
             Self::SecondOpinionUsed => "second-opinion-used",
             Self::SecondOpinionDiffers => "second-opinion-differs",
             Self::SecondOpinionMissing => "second-opinion-missing",
+            Self::NeedsRegistration => "needs-registration",
+            Self::UserNotRegistered => "user-not-registered",
+            Self::DeviceNotRegistered => "device-not-registered",
+            Self::NeedsNewKeys => "needs-new-keys",
+            Self::DeviceIdsDiffer => "device-ids-differ",
+            Self::OutputUnusable => "output-unusable",
             Self::PlistUnreadable => "plist-unreadable",
             Self::OtherRecordsUnreadable => "other-records-unreadable",
             Self::RenamedKeychainUnreadable => "renamed-keychain-unreadable",
             Self::SeveralWorkplaceJoinIdentities => "several-workplace-join-identities",
             Self::IssuerNameOutsideCertificates => "issuer-name-outside-certificates",
+            Self::AnotherProvider => "another-provider",
             Self::SecondOpinionAgrees => "second-opinion-agrees",
             Self::NotAtTheConsole => "not-at-the-console",
         }
@@ -149,7 +183,10 @@ impl Code {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Self::LoginKeychainReset | Self::CertificateExpired | Self::PlistUnparsable => Severity::Error,
+            Self::RegistrationNeedsRepair
+            | Self::LoginKeychainReset
+            | Self::CertificateExpired
+            | Self::PlistUnparsable => Severity::Error,
             Self::CertificateWithoutPrivateKey
             | Self::PrivateKeyWithoutCertificate
             | Self::CertificateNotYetValid
@@ -161,11 +198,18 @@ impl Code {
             | Self::SecondOpinionUsed
             | Self::SecondOpinionDiffers
             | Self::SecondOpinionMissing
+            | Self::NeedsRegistration
+            | Self::UserNotRegistered
+            | Self::DeviceNotRegistered
+            | Self::NeedsNewKeys
+            | Self::DeviceIdsDiffer
+            | Self::OutputUnusable
             | Self::PlistUnreadable
             | Self::OtherRecordsUnreadable
             | Self::RenamedKeychainUnreadable => Severity::Warning,
             Self::SeveralWorkplaceJoinIdentities
             | Self::IssuerNameOutsideCertificates
+            | Self::AnotherProvider
             | Self::SecondOpinionAgrees
             | Self::NotAtTheConsole => Severity::Info,
         }
@@ -175,7 +219,11 @@ impl Code {
     #[must_use]
     pub const fn remedy(self) -> &'static str {
         match self {
-            Self::LoginKeychainReset
+            Self::RegistrationNeedsRepair
+            | Self::NeedsRegistration
+            | Self::UserNotRegistered
+            | Self::DeviceNotRegistered
+            | Self::LoginKeychainReset
             | Self::CertificateExpired
             | Self::CertificateWithoutPrivateKey
             | Self::PrivateKeyWithoutCertificate => "Run the registration policy in Self Service.",
@@ -184,6 +232,10 @@ impl Code {
             | Self::HaveAnAzureIdFalse
             | Self::HaveAnAzureIdUnexpected => "Run Jamf's gatherAADInfo as the logged-in user, never as root.",
             Self::CertificateNotYetValid => "Check the Mac's clock.",
+            Self::NeedsNewKeys => "None needed; macOS makes them at the next sign-in.",
+            Self::DeviceIdsDiffer => "Find out in Entra which device is this Mac, and delete the other.",
+            Self::OutputUnusable => "Run it again; if that does not help, report the output.",
+            Self::AnotherProvider => "None needed; Microsoft's registration is another one.",
             Self::CertificateUnparsable => "Look at the certificate in Keychain Access.",
             Self::ConsoleContradictory => "Run it again when the users have finished switching.",
             Self::SecondOpinionUsed => "Reset the login keychain and register again if items are missing from it.",
@@ -203,10 +255,11 @@ impl Code {
     }
 }
 
-/// Everything worth telling about the evidence: each code at most once, the most severe first.
+/// Everything worth telling about the evidence, the most severe first.
 pub(super) fn all(evidence: &Evidence, now: Timestamp) -> Vec<Finding> {
     let mut findings: Vec<Finding> = console(&evidence.user).into_iter().collect();
     findings.extend(second_opinion(&evidence.second_opinion));
+    findings.extend(single_sign_on(evidence, now));
     if let Some(found) = evidence.login_keychain.probe.found() {
         findings.extend(workplace_join(found, now));
         findings.extend(found.details.iter().flat_map(|details| keychain_details(found, details)));
@@ -264,6 +317,70 @@ fn second_opinion(opinion: &SecondOpinion) -> Option<Finding> {
             "macOS' own keychain reader misses {only_here} that this tool's finds, and finds other {only_there}."
         )),
     })
+}
+
+fn single_sign_on(evidence: &Evidence, now: Timestamp) -> Vec<Finding> {
+    let platform_sso = evidence.platform_sso.probe.found();
+    let sso_extension = evidence.sso_extension.probe.found();
+    let storage = Storage::shown_by(evidence);
+    let keys = [platform_sso.map(|found| found.key), sso_extension.map(|found| found.key)];
+    let mut findings: Vec<Finding> = Vec::new();
+    if storage != Some(Storage::LoginKeychain) {
+        findings.extend(keys.into_iter().flatten().filter_map(key));
+    }
+    if storage == Some(Storage::SecureEnclave) {
+        findings.extend(platform_sso.and_then(|found| validity(found.certificate.as_ref()?, now)));
+    }
+    let outputs = [output(&evidence.platform_sso), output(&evidence.sso_extension)];
+    findings.extend(outputs.into_iter().flatten());
+    findings.extend(device_ids(evidence));
+    // Both sources may say the same.
+    findings.dedup();
+    findings
+}
+
+fn key(key: Key) -> Option<Finding> {
+    let (code, message) = match key {
+        Key::Present | Key::Absent(Absence::NotConfigured) => return None,
+        Key::NeedsNewKeys => (Code::NeedsNewKeys, "The user is registered with Platform SSO, but needs new keys."),
+        Key::Absent(Absence::AnotherProvider) => {
+            (Code::AnotherProvider, "Platform SSO belongs to another identity provider.")
+        }
+        Key::Absent(Absence::DeviceNotRegistered) => {
+            (Code::DeviceNotRegistered, "Platform SSO is configured, but the device is not registered with Microsoft.")
+        }
+        Key::Absent(Absence::UserNotRegistered) => {
+            (Code::UserNotRegistered, "The device is registered with Platform SSO, but this user is not.")
+        }
+        Key::Absent(Absence::NeedsRegistration) => {
+            (Code::NeedsRegistration, "The user has to register with Platform SSO again.")
+        }
+        Key::Absent(Absence::NeedsRepair) => {
+            (Code::RegistrationNeedsRepair, "Jamf's tool says that the registration needs repair.")
+        }
+    };
+    Some(code.says(message.to_owned()))
+}
+
+fn output<T>(source: &Witness<T>) -> Option<Finding> {
+    let (Probe::Unreadable(cause), Some(path)) = (&source.probe, &source.path) else { return None };
+    Some(Code::OutputUnusable.says(format!("{} cannot be used: {cause}.", file_name(path))))
+}
+
+fn device_ids(evidence: &Evidence) -> Option<Finding> {
+    let in_keychain = evidence.login_keychain.probe.found().and_then(LoginKeychain::workplace_join_identity);
+    let described = |description: Option<&'_ Description>| description.and_then(|it| it.device_id.clone());
+    let platform_sso = evidence.platform_sso.probe.found().and_then(|found| found.certificate.as_ref());
+    let ids = [
+        described(in_keychain.and_then(|identity| identity.description.as_ref())),
+        described(platform_sso),
+        evidence.sso_extension.probe.found().and_then(|found| found.device_id.clone()),
+    ];
+    let mut ids: Vec<String> = ids.into_iter().flatten().map(|id| id.to_ascii_lowercase()).collect();
+    ids.sort();
+    ids.dedup();
+    (ids.len() > 1)
+        .then(|| Code::DeviceIdsDiffer.says(format!("The sources name different devices: {}.", ids.join(", "))))
 }
 
 fn workplace_join(found: &LoginKeychain, now: Timestamp) -> impl Iterator<Item = Finding> {

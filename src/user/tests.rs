@@ -48,7 +48,8 @@ impl Mac {
     }
 
     fn sessions(mut self, name: &str, uid: u32, session_uid: Option<u32>) -> Self {
-        self.console = Some(ConsoleRecord { name: name.to_owned(), uid: Some(uid), session_uid });
+        let sessions = session_uid.into_iter().collect();
+        self.console = Some(ConsoleRecord { name: name.to_owned(), uid: Some(uid), session_uid, sessions });
         self
     }
 
@@ -336,7 +337,12 @@ fn the_console_record_has_name_number_and_the_session_on_the_console() {
             "<key>Name</key><string>ben@contoso.com</string><key>UID</key><integer>502</integer>\
              <key>GID</key><integer>20</integer><key>SessionInfo</key><array>{sessions}</array>"
         );
-        let expected = ConsoleRecord { name: "ben@contoso.com".to_owned(), uid: Some(BEN), session_uid: Some(BEN) };
+        let expected = ConsoleRecord {
+            name: "ben@contoso.com".to_owned(),
+            uid: Some(BEN),
+            session_uid: Some(BEN),
+            sessions: vec![ADELE, BEN],
+        };
         assert_eq!(record(&entries), expected);
     }
 }
@@ -356,4 +362,30 @@ fn a_console_record_that_is_no_dictionary_is_no_answer() {
     let unusable = "it cannot be told whose Mac this is: the console's record";
     assert_eq!(refused(b"?"), format!("{unusable} cannot be read"));
     assert_eq!(refused(b"<plist version=\"1.0\"><array/></plist>"), format!("{unusable} is no dictionary"));
+}
+
+#[test]
+fn a_session_at_the_console_or_behind_it_is_known() {
+    let has_session = |mac: &Mac, subject: Subject| choose(&subject, mac).unwrap().user.has_session;
+    let named = |name: &str| Subject::User(name.to_owned());
+    let record = |name: &str, uid, sessions: &[u32]| {
+        let sessions = sessions.to_vec();
+        Mac {
+            console: Some(ConsoleRecord { name: name.to_owned(), uid: Some(uid), session_uid: None, sessions }),
+            ..Mac::of_two()
+        }
+    };
+    // Adele is in front, and Ben has switched away.
+    let switched = record("adele", ADELE, &[ADELE, BEN]);
+    assert!(has_session(&switched, Subject::Console));
+    assert!(has_session(&switched, named("ben")));
+    assert!(!has_session(&record("adele", ADELE, &[ADELE]), named("ben")));
+    assert!(has_session(&record("adele", ADELE, &[]), Subject::Console));
+    // At the login window Ben's session goes on.
+    let window = record("loginwindow", 0, &[0, BEN]).last_user("ben");
+    assert!(has_session(&window, Subject::Console));
+    assert!(!has_session(&record("loginwindow", 0, &[0]).last_user("ben"), Subject::Console));
+    assert!(!has_session(&Mac::of_two(), Subject::Console));
+    assert!(!has_session(&Mac::of_two().broken(Broken::Console), named("ben")));
+    assert!(!has_session(&switched, Subject::Home("/Users/adele".into())));
 }

@@ -1,4 +1,4 @@
-//! Writes the homes under `fixtures/`: keychains, certificates and plists, made of nothing but what stands here.
+//! Writes the homes under `fixtures/`: keychains, certificates, plists and saved outputs of commands, made of nothing but what stands here.
 //!
 //! The output is the same on each machine and each day. Nothing is shared with the reader that is tested with it: the
 //! container is written here by hand, with macOS' schema as the crate keychain-db knows it, and that crate fills in the
@@ -12,6 +12,7 @@ pub mod der;
 pub mod keychain;
 pub mod plist;
 pub mod situations;
+pub mod sso;
 
 pub use certificate::{Certificate, Issuer};
 pub use keychain::{Keychain, Relation};

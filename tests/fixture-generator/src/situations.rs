@@ -4,6 +4,7 @@ use crate::{
     certificate::{Certificate, Issuer},
     keychain::{GenericPassword, Keychain, Relation},
     plist::{self, Value},
+    sso::{self, PlatformSso},
 };
 
 const REGISTERED: Option<&str> = Some("Registered");
@@ -17,6 +18,10 @@ pub const LOGIN_KEYCHAIN: &str = "home/Library/Keychains/login.keychain-db";
 const OLD_LOGIN_KEYCHAIN: &str = "home/Library/Keychains/login.keychain";
 const RENAMED_KEYCHAIN: &str = "home/Library/Keychains/login_renamed_1.keychain-db";
 const PLIST: &str = "home/Library/Preferences/com.jamf.management.jamfAAD.plist";
+/// A saved output of `app-sso platform -s`, which the tests give to the tool.
+pub const APP_SSO: &str = "app-sso.txt";
+/// A saved output of Jamf's `getPSSOStatus`, which the tests give to the tool.
+pub const PSSO_STATUS: &str = "psso-status.txt";
 /// A file that each home has, so that one without anything else can be kept.
 const ANY_FILE: &str = "home/.CFUserTextEncoding";
 
@@ -87,6 +92,14 @@ impl Situation {
         self.file(PLIST, plist::binary(value))
     }
 
+    fn app_sso(self, output: Vec<u8>) -> Self {
+        self.file(APP_SSO, output)
+    }
+
+    fn psso_status(self, output: Vec<u8>) -> Self {
+        self.file(PSSO_STATUS, output)
+    }
+
     fn acquired(self) -> Self {
         self.xml(&have_an_azure_id(Value::Boolean(true)))
     }
@@ -94,7 +107,18 @@ impl Situation {
 
 /// All situations.
 pub fn situations() -> Vec<Situation> {
-    [states(), plist_values(), plist_findings(), keychain_findings(), issuers(), layouts(), undetermined()].concat()
+    [
+        states(),
+        plist_values(),
+        plist_findings(),
+        keychain_findings(),
+        issuers(),
+        layouts(),
+        platform_sso(),
+        sso_extension(),
+        undetermined(),
+    ]
+    .concat()
 }
 
 fn states() -> Vec<Situation> {
@@ -185,7 +209,6 @@ fn keychain_findings() -> Vec<Situation> {
         ..joined.clone()
     };
     let later = Certificate { key: 3, not_before: "20250601080000Z", ..earlier.clone() };
-    let expired = Certificate { not_before: "20100101000000Z", not_after: "20200101000000Z", ..joined.clone() };
     let not_yet = Certificate { not_before: "20700101000000Z", not_after: "20800101000000Z", ..joined.clone() };
     let identity = |certificate: &Certificate| Keychain::new().certificate(certificate).workplace_join_key(certificate);
     let both = |first: &Certificate, second: &Certificate| {
@@ -212,7 +235,7 @@ fn keychain_findings() -> Vec<Situation> {
         Situation::new("several-workplace-join-identities-latest-last", REGISTERED)
             .keychain(both(&earlier, &later))
             .acquired(),
-        Situation::new("certificate-expired", REGISTERED).keychain(identity(&expired)).acquired(),
+        Situation::new("certificate-expired", REGISTERED).keychain(identity(&expired())).acquired(),
         Situation::new("certificate-not-yet-valid", REGISTERED).keychain(identity(&not_yet)).acquired(),
         Situation::new("login-keychain-reset", NOT_REGISTERED)
             .keychain(Keychain::new())
@@ -349,6 +372,101 @@ fn layouts() -> Vec<Situation> {
             .keychain_at(OLD_LOGIN_KEYCHAIN, workplace_joined())
             .acquired(),
     ]
+}
+
+fn platform_sso() -> Vec<Situation> {
+    let registered = PlatformSso::registered;
+    let new = |name: &str, state| Situation::new(format!("platform-sso-{name}"), state).keychain(own_identity());
+    let with = |name: &str, state, platform_sso: PlatformSso| new(name, state).acquired().app_sso(platform_sso.json());
+    let another = Certificate { device_id: None, subject: "a1b2c3d4-0001-4002-8003-000000000001", ..expired() };
+    vec![
+        with("registered", REGISTERED, registered()),
+        new("plist-missing", PLIST_MISSING).app_sso(registered().json()),
+        new("aad-id-not-acquired", NOT_ACQUIRED)
+            .app_sso(registered().json())
+            .xml(&have_an_azure_id(Value::Boolean(false))),
+        new("old-style", REGISTERED).acquired().app_sso(registered().old_style()),
+        with("certificate-expired", REGISTERED, PlatformSso { certificate: Some(expired()), ..registered() }),
+        with(
+            "needs-new-keys",
+            REGISTERED,
+            PlatformSso { user_state: Some("POUserStateNeedsNewKeys (1)"), ..registered() },
+        ),
+        with(
+            "needs-registration",
+            NOT_REGISTERED,
+            PlatformSso { user_state: Some("POUserStateNeedsRegistration (2)"), ..registered() },
+        ),
+        with("user-not-registered", NOT_REGISTERED, PlatformSso { user_state: None, ..registered() }),
+        with(
+            "another-provider",
+            NOT_REGISTERED,
+            PlatformSso { extension: "com.okta.mobile.auth-service-extension", certificate: None, ..registered() },
+        ),
+        with(
+            "device-not-registered",
+            NOT_REGISTERED,
+            PlatformSso { registration_completed: false, certificate: None, user_state: None, ..registered() },
+        ),
+        with(
+            "certificate-of-another-issuer",
+            NOT_REGISTERED,
+            PlatformSso { certificate: Some(Certificate::contoso()), ..registered() },
+        ),
+        new("not-configured", NOT_REGISTERED).acquired().app_sso(sso::not_configured()),
+        new("unintelligible", UNDETERMINED).acquired().app_sso(b"Killed: 9\n".to_vec()),
+        Situation::new("platform-sso-beside-damaged-keychain", REGISTERED)
+            .damaged(cut(workplace_joined().to_bytes(), 1))
+            .acquired()
+            .app_sso(registered().json()),
+        Situation::new("platform-sso-user-not-registered-beside-damaged-keychain", UNDETERMINED)
+            .damaged(cut(workplace_joined().to_bytes(), 1))
+            .acquired()
+            .app_sso(PlatformSso { user_state: None, ..registered() }.json()),
+        Situation::new("platform-sso-beside-login-keychain", REGISTERED)
+            .keychain(workplace_joined())
+            .acquired()
+            .app_sso(registered().json()),
+        Situation::new("platform-sso-of-another-device-beside-login-keychain", REGISTERED)
+            .keychain(workplace_joined())
+            .acquired()
+            .app_sso(PlatformSso { certificate: Some(another), ..registered() }.json()),
+        Situation::new("platform-sso-unintelligible-beside-login-keychain", REGISTERED)
+            .keychain(workplace_joined())
+            .acquired()
+            .app_sso(b"Killed: 9\n".to_vec()),
+    ]
+}
+
+fn sso_extension() -> Vec<Situation> {
+    let new = |name: &str, state| Situation::new(format!("sso-extension-{name}"), state).keychain(own_identity());
+    let device = Certificate::workplace_join().subject;
+    let with = |name: &str, state, output: Vec<u8>| new(name, state).acquired().psso_status(output);
+    vec![
+        with("registered", REGISTERED, sso::sso_status(0, device)),
+        with("registered-and-platform-sso-enabled", REGISTERED, sso::sso_status(1, device)),
+        with("registered-with-platform-sso", REGISTERED, sso::sso_status(2, device)),
+        with("needs-repair", NOT_REGISTERED, sso::sso_status(3, device)),
+        with("not-configured", NOT_REGISTERED, sso::sso_status(0, "")),
+        with("not-registered", NOT_REGISTERED, sso::sso_status(1, "")),
+        with("timed-out", UNDETERMINED, b"1\nWarning:Timedout\n".to_vec()),
+        with("unintelligible", UNDETERMINED, b"Segmentation fault\n".to_vec()),
+        with("settles-unintelligible-platform-sso", NOT_REGISTERED, sso::sso_status(0, ""))
+            .app_sso(b"Killed: 9\n".to_vec()),
+        with("proves-what-platform-sso-does-not", REGISTERED, sso::sso_status(0, device))
+            .app_sso(sso::not_configured()),
+        with("timed-out-beside-platform-sso", REGISTERED, b"Warning:Timedout\n".to_vec())
+            .app_sso(PlatformSso::registered().json()),
+        with("timed-out-and-platform-sso-not-configured", UNDETERMINED, b"Warning:Timedout\n".to_vec())
+            .app_sso(sso::not_configured()),
+        with("of-another-device", REGISTERED, sso::sso_status(2, "a1b2c3d4-0001-4002-8003-000000000001"))
+            .app_sso(PlatformSso::registered().json()),
+    ]
+}
+
+/// A Workplace Join certificate whose validity is over.
+fn expired() -> Certificate {
+    Certificate { not_before: "20100101000000Z", not_after: "20200101000000Z", ..Certificate::workplace_join() }
 }
 
 fn undetermined() -> Vec<Situation> {

@@ -1,0 +1,145 @@
+//! What `Jamf Conditional Access getPSSOStatus` prints: Jamf's view of Platform SSO and of Microsoft's SSO extension.
+//!
+//! First a line with a number: 0 Platform SSO is not enabled, 1 enabled but not registered, 2 registered, 3 the
+//! registration needs repair. Then `extraDeviceInformation [AnyHashable("…"): …, …]`, in any order, values may be blank.
+//! A device id there tells that the key exists even without Platform SSO. `Warning:Timedout` may come instead.
+
+use super::{Absence, Key, Unclear};
+
+const PREFIX: &str = "primary_registration_metadata_";
+
+/// What Jamf's tool says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SsoStatus {
+    /// The device's id in Microsoft Entra.
+    pub device_id: Option<String>,
+    /// The tenant's id in Microsoft Entra.
+    pub tenant_id: Option<String>,
+    /// The user principal name.
+    pub user_principal_name: Option<String>,
+    /// Whether this user's key is there.
+    pub key: Key,
+}
+
+/// Reads the output of `getPSSOStatus`.
+///
+/// # Errors
+/// If it cannot be understood.
+pub fn parse(text: &str) -> Result<SsoStatus, Unclear> {
+    let timed_out = text.contains("Warning:Timedout");
+    let status = text.lines().map(str::trim).find(|line| matches!(*line, "0" | "1" | "2" | "3"));
+    let value = |name: &str| value(text, &format!("{PREFIX}{name}"));
+    let device_id = value("device_id");
+    let key = match (status, &device_id) {
+        (None, _) if timed_out => return Err(Unclear::TimedOut),
+        (None, _) => return Err(Unclear::Unintelligible("it has no status")),
+        (Some("3"), _) => Key::Absent(Absence::NeedsRepair),
+        (Some(_), Some(_)) => Key::Present,
+        (Some(_), None) if timed_out => return Err(Unclear::TimedOut),
+        (Some("2"), None) => return Err(Unclear::Unintelligible("it is registered, but has no device id")),
+        (Some("1"), None) => Key::Absent(Absence::DeviceNotRegistered),
+        (Some(_), None) => Key::Absent(Absence::NotConfigured),
+    };
+    Ok(SsoStatus { tenant_id: value("tenant_id"), user_principal_name: value("upn"), device_id, key })
+}
+
+/// The value of a pair, up to the next pair or the end of the list; `None` if it is blank.
+fn value(text: &str, name: &str) -> Option<String> {
+    let (_, rest) = text.split_once(&format!("AnyHashable(\"{name}\"):"))?;
+    let rest = rest.split_once("AnyHashable(\"").map_or(rest, |(value, _)| value.trim_end().trim_end_matches(','));
+    let value = rest.lines().next().unwrap_or_default().trim();
+    let value = value.strip_suffix(']').unwrap_or(value).trim();
+    let value = value.strip_prefix("Optional(").and_then(|value| value.strip_suffix(')')).unwrap_or(value);
+    let value = value.trim_matches('"').trim();
+    (!value.is_empty() && value != "nil" && value != "<null>").then(|| value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn output(status: &str, device_id: &str) -> String {
+        format!(
+            "{status}\nextraDeviceInformation [AnyHashable(\"isSSOExtensionInFullMode\"): 1, \
+             AnyHashable(\"primary_registration_metadata_upn\"): adele.vance@contoso.com, \
+             AnyHashable(\"primary_registration_metadata_device_id\"): {device_id}, \
+             AnyHashable(\"primary_registration_metadata_tenant_id\"): 7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f, \
+             AnyHashable(\"primary_registration_metadata_cloud_host\"): ]\n"
+        )
+    }
+
+    const DEVICE: &str = "0f5b8d8a-98d2-4e3f-8a6c-5d0a3f7e9b21";
+
+    fn key(text: &str) -> Result<Key, Unclear> {
+        parse(text).map(|found| found.key)
+    }
+
+    #[test]
+    fn a_device_id_shows_the_key_even_without_platform_sso() {
+        for status in ["0", "1", "2"] {
+            assert_eq!(key(&output(status, DEVICE)), Ok(Key::Present), "{status}");
+        }
+        let found = parse(&output("2", DEVICE)).unwrap();
+        assert_eq!(found.device_id.as_deref(), Some(DEVICE));
+        assert_eq!(found.tenant_id.as_deref(), Some("7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f"));
+        assert_eq!(found.user_principal_name.as_deref(), Some("adele.vance@contoso.com"));
+    }
+
+    #[test]
+    fn without_a_device_id_there_is_no_key() {
+        assert_eq!(key(&output("0", "")), Ok(Key::Absent(Absence::NotConfigured)));
+        assert_eq!(key(&output("1", "")), Ok(Key::Absent(Absence::DeviceNotRegistered)));
+        assert_eq!(key("0\n"), Ok(Key::Absent(Absence::NotConfigured)));
+        let contradiction = Unclear::Unintelligible("it is registered, but has no device id");
+        assert_eq!(key(&output("2", "")), Err(contradiction));
+    }
+
+    #[test]
+    fn a_registration_that_needs_repair_is_none() {
+        assert_eq!(key(&output("3", DEVICE)), Ok(Key::Absent(Absence::NeedsRepair)));
+    }
+
+    #[test]
+    fn pairs_come_in_any_order_on_any_line_and_with_any_decoration() {
+        let last = "1\r\nextraDeviceInformation [AnyHashable(\"a\"): {x, [y]},\r\n \
+            AnyHashable(\"primary_registration_metadata_device_id\"): Optional(\"the id\")]\r\n";
+        assert_eq!(parse(last).unwrap().device_id.as_deref(), Some("the id"));
+        let quoted = "some text\n 0 \nextraDeviceInformation [AnyHashable(\"primary_registration_metadata_device_id\"): \
+            \"the id\", AnyHashable(\"b\"): ]";
+        assert_eq!(parse(quoted).unwrap().device_id.as_deref(), Some("the id"));
+        for blank in ["", " ", "\"\"", "nil", "Optional(\"\")", "<null>"] {
+            assert_eq!(key(&output("0", blank)), Ok(Key::Absent(Absence::NotConfigured)), "{blank}");
+        }
+    }
+
+    #[test]
+    fn a_time_out_and_garbage_are_not_taken_for_an_absence() {
+        assert_eq!(key("Warning:Timedout\n"), Err(Unclear::TimedOut));
+        assert_eq!(key("1\nWarning:Timedout\n"), Err(Unclear::TimedOut));
+        for text in ["", "4\n", "20\n", "x0\n", "{}", "-1"] {
+            assert_eq!(key(text), Err(Unclear::Unintelligible("it has no status")), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_wrong_byte_makes_a_key() {
+        let absent = output("3", DEVICE);
+        for place in 0..absent.len() {
+            for byte in [0, b'"', b'[', b']', b'(', b')', b',', b'\n', 0xFF] {
+                let mut wrong = absent.clone().into_bytes();
+                wrong[place] = byte;
+                let found = key(&String::from_utf8_lossy(&wrong));
+                assert!(!matches!(found, Ok(Key::Present | Key::NeedsNewKeys)), "{byte} at {place}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_part_of_an_output_shows_another_key_than_the_whole() {
+        let whole = output("2", DEVICE);
+        for length in 0..whole.len() {
+            let part = parse(whole.get(..length).unwrap());
+            assert!(part.is_err() || part.is_ok_and(|found| found.key == Key::Present), "{length}");
+        }
+    }
+}
