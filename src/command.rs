@@ -26,8 +26,8 @@ const TICK: Duration = Duration::from_millis(20);
 /// What became of a program.
 #[derive(Debug)]
 pub struct Finished {
-    /// How it ended, or why it was ended.
-    pub outcome: Result<ExitStatus, Failure>,
+    /// How it ended, if the operating system tells, or why it was ended.
+    pub outcome: Result<Option<ExitStatus>, Failure>,
     /// What it printed on standard output until then.
     pub stdout: Vec<u8>,
     /// What it printed on standard error until then.
@@ -55,14 +55,16 @@ impl From<io::Error> for Failure {
 
 /// Runs a program for at most `limit`, and lets it print at most `most` bytes to each of its outputs.
 ///
-/// It does not wait for what cannot be ended, such as a process that hangs in a dead file system. `note` is told the
-/// program's process group once it runs, and that there is none before its number may be another's.
-pub fn run(command: &mut Command, limit: Duration, most: usize, note: &dyn Fn(Option<Pid>)) -> Finished {
+/// It does not wait for what cannot be ended, such as a process that hangs in a dead file system, nor for a program that
+/// is not even let start. `note` is told the program's process group once it runs, and that there is none before its
+/// number may be another's.
+pub fn run(command: Command, limit: Duration, most: usize, note: &dyn Fn(Option<Pid>)) -> Finished {
+    let begun = Instant::now();
     let mut finished = Finished { outcome: Err(Failure::TimedOut), stdout: Vec::new(), stderr: Vec::new() };
-    finished.outcome = start(command, note).and_then(|(group, chunks)| {
+    finished.outcome = start(command, limit, note).and_then(|(group, chunks)| {
         let outputs = [&mut finished.stdout, &mut finished.stderr];
-        group.collect(&chunks, outputs, limit, most)?;
-        group.into_status()
+        group.collect(&chunks, outputs, limit.saturating_sub(begun.elapsed()), most)?;
+        Ok(group.into_status())
     });
     finished
 }
@@ -70,12 +72,21 @@ pub fn run(command: &mut Command, limit: Duration, most: usize, note: &dyn Fn(Op
 /// Which output, and a piece of it.
 type Chunk = (usize, Vec<u8>);
 
-fn start<'a>(
-    command: &mut Command,
-    note: &'a dyn Fn(Option<Pid>),
-) -> Result<(Group<'a>, mpsc::Receiver<Chunk>), Failure> {
+fn start(
+    mut command: Command,
+    limit: Duration,
+    note: &dyn Fn(Option<Pid>),
+) -> Result<(Group<'_>, mpsc::Receiver<Chunk>), Failure> {
     command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn()?;
+    let (started, starting) = mpsc::channel();
+    let body = move || {
+        if let Err(mpsc::SendError(Ok(mut late))) = started.send(command.spawn()) {
+            // Nobody waits for it any more.
+            let _: io::Result<()> = late.kill();
+        }
+    };
+    thread::Builder::new().name("start".to_owned()).spawn(body)?;
+    let mut child = starting.recv_timeout(limit).map_err(|_| Failure::TimedOut)??;
     let outputs = (child.stdout.take(), child.stderr.take());
     let group = Group::new(child, note);
     let (chunks, received) = mpsc::channel();
@@ -90,7 +101,12 @@ fn start<'a>(
 fn read(which: usize, mut output: impl Read + Send + 'static, chunks: mpsc::Sender<Chunk>) -> io::Result<()> {
     let body = move || {
         let mut buffer = [0; 16 * 1024];
-        while let Ok(length @ 1..) = output.read(&mut buffer) {
+        loop {
+            let length = match output.read(&mut buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Ok(0) | Err(_) => return,
+                Ok(length) => length,
+            };
             let chunk = buffer.get(..length).unwrap_or_default().to_vec();
             if chunks.send((which, chunk)).is_err() {
                 return;
@@ -116,7 +132,8 @@ impl<'a> Group<'a> {
         Self { child, pid, was_waited_for: false, note }
     }
 
-    /// Collects the outputs until they end, or until the program does while something else keeps them open.
+    /// Collects the outputs until they end. What the program has started and left behind is ended with it; only
+    /// something outside its group can then hold them open, and is not waited for beyond `limit`.
     fn collect(
         &self,
         chunks: &mpsc::Receiver<Chunk>,
@@ -124,12 +141,18 @@ impl<'a> Group<'a> {
         limit: Duration,
         most: usize,
     ) -> Result<(), Failure> {
-        let started = Instant::now();
-        let mut had_ended = false;
+        let begun = Instant::now();
         loop {
-            let left = limit.checked_sub(started.elapsed()).ok_or(Failure::TimedOut)?;
-            // Asked before the outputs are: what it printed last is there when it has ended.
-            let has_ended = platform::has_ended(self.pid);
+            let has_ended = match platform::state_of(self.pid) {
+                ChildState::Runs => false,
+                ChildState::Ended => {
+                    // Until it is waited for, its number, which is the group's, is not given to anybody else.
+                    let _ = killpg(self.pid, Signal::SIGKILL);
+                    true
+                }
+                ChildState::Gone => true,
+            };
+            let left = limit.saturating_sub(begun.elapsed());
             match chunks.recv_timeout(left.min(TICK)) {
                 Ok((which, chunk)) => {
                     if let Some(output) = outputs.get_mut(which) {
@@ -139,34 +162,37 @@ impl<'a> Group<'a> {
                         }
                     }
                 }
-                Err(RecvTimeoutError::Timeout) if had_ended => return Ok(()),
-                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) if has_ended => return Ok(()),
+                Err(_) if left.is_zero() => return if has_ended { Ok(()) } else { Err(Failure::TimedOut) },
+                Err(RecvTimeoutError::Timeout) => {}
                 // It has closed its outputs and is about to end, or goes on.
                 Err(RecvTimeoutError::Disconnected) => thread::sleep(left.min(Duration::from_millis(1))),
             }
-            had_ended = has_ended;
         }
     }
 
-    /// How it ended, once it has.
-    fn into_status(mut self) -> Result<ExitStatus, Failure> {
-        // Before it is waited for: until then its number, which is the group's, is not given to anybody else.
-        let _ = killpg(self.pid, Signal::SIGKILL);
+    /// How it ended, once it has; nobody tells a process that ignores the ends of its children.
+    fn into_status(mut self) -> Option<ExitStatus> {
         (self.note)(None);
         self.was_waited_for = true;
-        Ok(self.child.wait()?)
+        self.child.wait().ok()
     }
 
     fn ends_within(&self, time: Duration) -> bool {
         let begun = Instant::now();
-        while !platform::has_ended(self.pid) {
+        while platform::state_of(self.pid) == ChildState::Runs {
             if begun.elapsed() > time {
                 return false;
             }
             thread::sleep(TICK);
         }
         true
+    }
+
+    fn signal(&self, signal: Signal) {
+        if platform::state_of(self.pid) != ChildState::Gone {
+            let _ = killpg(self.pid, signal);
+        }
     }
 }
 
@@ -175,13 +201,46 @@ impl Drop for Group<'_> {
         if self.was_waited_for {
             return;
         }
-        // What it has started outside its group it alone can end, as sudo does.
-        let _ = killpg(self.pid, Signal::SIGTERM);
+        // The worker ends when its input does. Others are told to; what they have started outside their group they alone
+        // can end, as sudo does.
+        drop(self.child.stdin.take());
+        self.signal(Signal::SIGTERM);
         let _ = self.ends_within(GRACE);
-        let _ = killpg(self.pid, Signal::SIGKILL);
+        self.signal(Signal::SIGKILL);
         if self.ends_within(GRACE) {
             (self.note)(None);
             let _ = self.child.wait();
         }
+    }
+}
+
+/// Whether a child of this process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChildState {
+    /// It does.
+    Runs,
+    /// It has ended, and can be waited for.
+    Ended,
+    /// It is not there any more: this process ignores the ends of its children.
+    Gone,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outputs_that_are_read_late_are_waited_for() {
+        let child = Command::new("/bin/sh").args(["-c", "exit 0"]).process_group(0).spawn().unwrap();
+        let group = Group::new(child, &|_| ());
+        assert!(group.ends_within(Duration::from_secs(120)));
+        let (chunks, received) = mpsc::channel();
+        thread::spawn(move || {
+            thread::sleep(Duration::from_millis(300));
+            chunks.send((0, b"late".to_vec())).unwrap();
+        });
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let collected = group.collect(&received, [&mut stdout, &mut stderr], Duration::from_secs(120), 100);
+        assert_eq!((collected, stdout.as_slice()), (Ok(()), &b"late"[..]));
     }
 }

@@ -89,15 +89,16 @@ fn plist_of(user: &User) -> Option<PathBuf> {
 
 /// The home directory, if there is one, and with whose rights to look below it.
 struct Home {
+    path: PathBuf,
     /// What tells it from any other folder, whatever path leads there.
-    identity: Option<(u64, u64)>,
+    identity: (u64, u64),
     rights: Rights,
 }
 
 impl Home {
     fn of(choice: &Choice, system: &impl System, progress: &Progress) -> Result<Self, Obstacle> {
         let Some(path) = choice.user.home.clone() else {
-            return Ok(Self { identity: None, rights: Rights::Own });
+            return Ok(Self { path: PathBuf::new(), identity: (0, 0), rights: Rights::Own });
         };
         progress.asks(&path);
         let check = |rights: &Rights| {
@@ -110,24 +111,30 @@ impl Home {
             None => system.rights_of(identity_of(check(&Rights::Own)?.uid(), system)?),
         };
         let found = check(&rights)?;
-        let identity = Some((found.dev(), found.ino()));
-        Ok(Self { identity, rights })
+        let absolute = path::absolute(&path).unwrap_or_else(|_| path.clone());
+        Ok(Self { path: absolute, identity: (found.dev(), found.ino()), rights })
     }
 
     /// With whose rights to open what is at `path`: whatever way leads there, what lies below the home is its user's.
     fn rights_at(&self, path: &Path) -> &Rights {
-        if self.rights == Rights::Own {
-            return &Rights::Own;
+        if self.rights == Rights::Own || self.is_elsewhere(path) == Some(true) { &Rights::Own } else { &self.rights }
+    }
+
+    /// Whether no folder on the way to `path` is the home or below it; `None` if that cannot be told.
+    fn is_elsewhere(&self, path: &Path) -> Option<bool> {
+        let path = path::absolute(path).ok()?;
+        if path.starts_with(&self.path) {
+            return Some(false);
         }
-        let is_home = |folder: &Path| {
-            let found = fs::metadata(folder).ok().map(|found| (found.dev(), found.ino()));
-            found.is_some() && found == self.identity
-        };
-        let Ok(path) = path::absolute(path) else { return &self.rights };
-        let through_links = || path.parent().and_then(|folder| fs::canonicalize(folder).ok());
-        let leads_home = path.ancestors().skip(1).any(is_home)
-            || through_links().is_some_and(|folder| folder.ancestors().any(is_home));
-        if leads_home { &self.rights } else { &Rights::Own }
+        for folder in path.ancestors().skip(1) {
+            for folder in fs::canonicalize(folder).ok()?.ancestors() {
+                let found = fs::metadata(folder).ok()?;
+                if (found.dev(), found.ino()) == self.identity {
+                    return Some(false);
+                }
+            }
+        }
+        Some(true)
     }
 }
 

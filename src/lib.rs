@@ -4,9 +4,9 @@
 //! [`inspect`](inspect::inspect) reads files and asks the Mac, and decides nothing; [`assess`](state::assess) decides and
 //! reads nothing; [`report`] draws the assessment.
 //!
-//! The crate never opens the login keychain through Security.framework, never unlocks or decrypts anything, never asks
-//! the user, and starts no other program. It writes nothing but a private copy of a keychain that it cannot understand,
-//! for macOS' own reader, and removes it.
+//! The crate never opens the login keychain through Security.framework, never unlocks or decrypts anything, and never
+//! asks the user. It starts no program but itself and two that tell about single sign-on, as the user. It writes nothing
+//! but a private copy of a keychain for macOS' own reader, and removes it.
 
 // Apple's libraries cannot be called without it; all that does so stands in `platform/macos.rs`.
 #![cfg_attr(not(target_os = "macos"), forbid(unsafe_code))]

@@ -17,7 +17,7 @@ use wpj_state::{
     cli::{self, Output, Request},
     evidence::Evidence,
     inspect::inspect,
-    progress::Progress,
+    progress::{Progress, leave_signals_to_supervisor},
     report,
     state::assess,
     supervise::{Answer, supervise},
@@ -60,6 +60,7 @@ fn supervise_worker(request: &Request, arguments: &[OsString]) -> anyhow::Result
 
 /// Gathers the evidence, and answers to the supervisor.
 fn work(request: &Request, progress: Progress) -> anyhow::Result<ExitCode> {
+    leave_signals_to_supervisor();
     let progress = Arc::new(progress);
     let watching = Arc::clone(&progress);
     thread::Builder::new().spawn(move || watching.end_with_supervisor()).context("starting a thread")?;
@@ -68,6 +69,7 @@ fn work(request: &Request, progress: Progress) -> anyhow::Result<ExitCode> {
         progress.reason(reason);
     }
     print(&answer.stdout)?;
+    progress.ends(answer.status, answer.stdout.len());
     Ok(ExitCode::from(answer.status))
 }
 

@@ -57,15 +57,15 @@ pub fn supervise(arguments: &[OsString], limit: Duration) -> Result<Answer, Obst
     worker.arg(cli::WORKER).arg(&private_folder.0).args(arguments.get(1..).unwrap_or_default());
     // Nobody writes to it. That it ends is what tells the worker that this process is gone.
     worker.stdin(Stdio::piped());
-    let finished = command::run(&mut worker, limit, MAX_OUTPUT, &|_| ());
-    let messages: Vec<Message> = finished.stderr.split(|&byte| byte == 0).filter_map(Message::parse).collect();
+    let finished = command::run(worker, limit, MAX_OUTPUT, &|_| ());
+    let (messages, other) = read_messages(&finished.stderr);
     end_what_it_ran(&messages);
     match finished.outcome {
-        Ok(status) => answer(status, finished.stdout, messages).map_err(crashed),
+        Ok(status) => answer(status, finished.stdout, &messages).map_err(|words| crashed(words + &other)),
         Err(Failure::TimedOut) => {
             let asked = messages.into_iter().rev().find_map(|message| match message {
                 Message::Asks(path) => Some(PathBuf::from(OsString::from_vec(path))),
-                Message::Reason(_) | Message::Runs(_) => None,
+                Message::Reason(_) | Message::Runs(_) | Message::Ends { .. } => None,
             });
             Err(Obstacle { path: asked, cause: Cause::DeadlinePassed(limit.as_secs()) })
         }
@@ -79,7 +79,7 @@ pub fn supervise(arguments: &[OsString], limit: Duration) -> Result<Answer, Obst
 fn end_what_it_ran(messages: &[Message]) {
     let last = messages.iter().rev().find_map(|message| match message {
         Message::Runs(group) => Some(*group),
-        Message::Asks(_) | Message::Reason(_) => None,
+        Message::Asks(_) | Message::Reason(_) | Message::Ends { .. } => None,
     });
     if let Some(group) = last.flatten() {
         // It may just have ended by itself.
@@ -87,18 +87,40 @@ fn end_what_it_ran(messages: &[Message]) {
     }
 }
 
-/// Only a worker that ended by itself, with one of its two exit statuses, has said what it had to say.
-fn answer(status: ExitStatus, stdout: Vec<u8>, messages: Vec<Message>) -> Result<Answer, String> {
-    let reason = messages.into_iter().find_map(|message| match message {
-        Message::Reason(words) => Some(String::from_utf8_lossy(&words).into_owned()),
-        Message::Asks(_) | Message::Runs(_) => None,
-    });
-    match (status.code(), &reason) {
-        (Some(0), None) => Ok(Answer { stdout, reason, status: 0 }),
-        (Some(1), Some(_)) => Ok(Answer { stdout, reason, status: 1 }),
-        (Some(code), _) => Err(format!("it ended with exit status {code}")),
-        (None, _) => Err(format!("it was ended by signal {}", status.signal().unwrap_or_default())),
+/// The worker's messages, and the last line that is none, to be put behind other words.
+fn read_messages(stderr: &[u8]) -> (Vec<Message>, String) {
+    let mut messages = Vec::new();
+    let mut other = String::new();
+    for piece in stderr.split(|&byte| byte == 0) {
+        match Message::parse(piece) {
+            Some(message) => messages.push(message),
+            None => {
+                let text = String::from_utf8_lossy(piece);
+                if let Some(line) = text.lines().rfind(|line| !line.trim().is_empty()) {
+                    other = format!(": {}", line.trim());
+                }
+            }
+        }
     }
+    (messages, other)
+}
+
+/// Only a worker that says that its answer is complete, and whose answer is, has answered.
+fn answer(status: Option<ExitStatus>, stdout: Vec<u8>, messages: &[Message]) -> Result<Answer, String> {
+    let reason = messages.iter().find_map(|message| match message {
+        Message::Reason(words) => Some(String::from_utf8_lossy(words).into_owned()),
+        Message::Asks(_) | Message::Runs(_) | Message::Ends { .. } => None,
+    });
+    if let Some(&Message::Ends { status, length }) = messages.last()
+        && length == stdout.len()
+    {
+        return Ok(Answer { stdout, reason, status });
+    }
+    Err(match status.map(|status| (status.code(), status.signal())) {
+        Some((Some(code), _)) => format!("it ended with exit status {code}"),
+        Some((None, signal)) => format!("it was ended by signal {}", signal.unwrap_or_default()),
+        None => "it ended".to_owned(),
+    })
 }
 
 /// Where the worker may make its one folder; removed when dropped. Nobody can know the name beforehand.
@@ -129,22 +151,30 @@ mod tests {
 
     use super::*;
 
-    fn ended(raw: i32, reason: Option<&[u8]>) -> Result<Answer, String> {
-        let messages = reason.map(|words| Message::Reason(words.to_vec())).into_iter().collect();
-        answer(ExitStatus::from_raw(raw), b"output".to_vec(), messages)
-    }
-
     #[test]
-    fn an_answer_is_one_only_with_the_right_exit_status() {
+    fn an_answer_is_one_only_if_it_is_complete() {
+        let answered =
+            |raw: i32, messages: &[Message]| answer(Some(ExitStatus::from_raw(raw)), b"output".to_vec(), messages);
         let answer = |reason: Option<&str>, status| {
             Ok(Answer { stdout: b"output".to_vec(), reason: reason.map(str::to_owned), status })
         };
-        assert_eq!(ended(0, None), answer(None, 0));
-        assert_eq!(ended(1 << 8, Some(b"because")), answer(Some("because"), 1));
-        assert_eq!(ended(0, Some(b"because")), Err("it ended with exit status 0".to_owned()));
-        assert_eq!(ended(1 << 8, None), Err("it ended with exit status 1".to_owned()));
-        assert_eq!(ended(2 << 8, None), Err("it ended with exit status 2".to_owned()));
-        assert_eq!(ended(6, None), Err("it was ended by signal 6".to_owned()));
+        let ends = |status, length| Message::Ends { status, length };
+        assert_eq!(answered(0, &[Message::Asks(b"/".to_vec()), ends(0, 6)]), answer(None, 0));
+        assert_eq!(answered(1 << 8, &[Message::Reason(b"because".to_vec()), ends(1, 6)]), answer(Some("because"), 1));
+        // As after a crash when all was said.
+        assert_eq!(answered(6, &[ends(0, 6)]), answer(None, 0));
+        assert_eq!(answered(0, &[ends(0, 7)]), Err("it ended with exit status 0".to_owned()));
+        assert_eq!(answered(0, &[]), Err("it ended with exit status 0".to_owned()));
+        assert_eq!(answered(2 << 8, &[Message::Reason(b"x".to_vec())]), Err("it ended with exit status 2".to_owned()));
+        assert_eq!(answered(6, &[]), Err("it was ended by signal 6".to_owned()));
+    }
+
+    #[test]
+    fn what_libraries_print_is_told_from_messages() {
+        let stderr = b"some library: x\n\0asks /a\0\0reason because\0thread 'main' panicked\nas a bug would\n\n";
+        let messages = vec![Message::Asks(b"/a".to_vec()), Message::Reason(b"because".to_vec())];
+        assert_eq!(read_messages(stderr), (messages, ": as a bug would".to_owned()));
+        assert_eq!(read_messages(b""), (Vec::new(), String::new()));
     }
 
     #[test]

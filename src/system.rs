@@ -110,7 +110,7 @@ impl System for ThisSystem {
         let (program, arguments) = command.split_first().ok_or(Failure::Missing)?;
         let mut command = Command::new(program);
         command.args(arguments).env_clear().env("PATH", PATH).current_dir("/").stdin(Stdio::null());
-        let finished = command::run(&mut command, limit, MAX_OUTPUT, &|group| progress.runs(group));
+        let finished = command::run(command, limit, MAX_OUTPUT, &|group| progress.runs(group));
         finished.outcome.map(|_| [finished.stdout, finished.stderr].concat())
     }
 

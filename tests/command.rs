@@ -35,7 +35,9 @@ impl Notes {
 
     /// Runs a script, for which `$1` is the folder.
     fn sh(&self, script: &str, limit: Duration) -> Result<String, Failure> {
-        printed(run(Command::new("/bin/sh").args(["-c", script, "sh"]).arg(self.0.path()), limit, MOST, &|_| ()))
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script, "sh"]).arg(self.0.path());
+        printed(run(command, limit, MOST, &|_| ()))
     }
 
     fn pid(&self, name: &str) -> Pid {
@@ -65,23 +67,29 @@ fn printed(finished: Finished) -> Result<String, Failure> {
     finished.outcome.map(|_| text(&finished.stdout) + &text(&finished.stderr))
 }
 
+fn shell(script: &str) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", script]);
+    command
+}
+
 fn sh(script: &str, limit: Duration) -> Result<String, Failure> {
     Notes::new().sh(script, limit)
 }
 
 #[test]
 fn all_that_a_program_prints_is_given_and_how_it_ended() {
-    let finished = run(Command::new("/bin/sh").args(["-c", "echo one; echo two >&2; exit 3"]), LONG, MOST, &|_| ());
+    let finished = run(shell("echo one; echo two >&2; exit 3"), LONG, MOST, &|_| ());
     assert_eq!((finished.stdout.as_slice(), finished.stderr.as_slice()), (&b"one\n"[..], &b"two\n"[..]));
-    assert_eq!(finished.outcome.unwrap().code(), Some(3));
-    let finished = run(Command::new("/bin/sh").args(["-c", "echo one; kill -KILL $$"]), LONG, MOST, &|_| ());
-    assert_eq!((finished.stdout.as_slice(), finished.outcome.unwrap().signal()), (&b"one\n"[..], Some(9)));
+    assert_eq!(finished.outcome.unwrap().unwrap().code(), Some(3));
+    let finished = run(shell("echo one; kill -KILL $$"), LONG, MOST, &|_| ());
+    assert_eq!((finished.stdout.as_slice(), finished.outcome.unwrap().unwrap().signal()), (&b"one\n"[..], Some(9)));
     assert_eq!(sh("exit 0", LONG), Ok(String::new()));
 }
 
 #[test]
 fn what_a_program_printed_until_it_was_ended_is_given() {
-    let finished = run(Command::new("/bin/sh").args(["-c", "echo begun; sleep 1000"]), SHORT, MOST, &|_| ());
+    let finished = run(shell("echo begun; sleep 1000"), SHORT, MOST, &|_| ());
     assert_eq!(finished.outcome.unwrap_err(), Failure::TimedOut);
     assert_eq!(finished.stdout, b"begun\n");
 }
@@ -137,7 +145,7 @@ fn what_a_slow_program_has_started_is_ended_with_it() {
 
 #[test]
 fn a_program_that_is_missing_or_cannot_be_run_says_so() {
-    let run = |program: &Path| run(&mut Command::new(program), LONG, MOST, &|_| ()).outcome.unwrap_err();
+    let run = |program: &Path| run(Command::new(program), LONG, MOST, &|_| ()).outcome.unwrap_err();
     assert_eq!(run(Path::new("/no/such/program")), Failure::Missing);
     let notes = Notes::new();
     fs::write(notes.path("no-program"), "").unwrap();

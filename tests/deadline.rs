@@ -34,7 +34,7 @@ mod held_up {
     pub const TESTS: [(&str, Test); 6] = [
         ("a file system that never answers does not hold up the answer", a_dead_file_system_is_not_waited_for),
         ("a worker without its supervisor ends", a_worker_ends_with_its_supervisor),
-        ("a hostile folder name is nobody's", a_worker_makes_no_folder_where_one_is),
+        ("a caller that ignores the ends of its children gets an answer", an_ignored_end_of_a_child_is_no_obstacle),
         ("the result is blank when the time is over", the_result_is_blank),
         ("the JSON says why there is no state when the time is over", the_json_says_why),
         ("a tool that is held up ends when it is told to", it_ends_when_told_to),
@@ -163,17 +163,20 @@ mod held_up {
         worker.arg("--worker").arg(folder.path().join("private")).arg("--home").arg(held_up.home.path());
         let mut child = worker.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         equal(&held_up.holder.read_events()?.len(), &1)?;
-        // What a second opinion would have made until now.
+        // Whatever it is told to remove, it removes only what it has made.
         fs::create_dir(folder.path().join("private"))?;
+        kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM)?;
         drop(child.stdin.take());
         equal(&child.wait()?.signal(), &Some(Signal::SIGKILL as i32))?;
-        equal(&folder.path().join("private").exists(), &false)
+        equal(&folder.path().join("private").exists(), &true)
     }
 
-    fn a_worker_makes_no_folder_where_one_is() -> Result<(), Failed> {
-        let folder = tempfile::tempdir()?;
-        let progress = wpj_state::progress::Progress::silent(folder.path());
-        equal(&progress.make_private_folder().is_err(), &true)
+    fn an_ignored_end_of_a_child_is_no_obstacle() -> Result<(), Failed> {
+        let mut tool = Command::new("env");
+        tool.arg("--ignore-signal=CHLD").arg(cargo_bin("wpj-state")).args(["--home", "fixtures/registered/home"]);
+        let output = tool.output()?;
+        equal(&String::from_utf8(output.stdout)?, &"<result>Registered</result>\n".to_owned())?;
+        equal(&output.status.code(), &Some(0))
     }
 
     /// A file system that answers the first question, whether anybody is there, and then no other.

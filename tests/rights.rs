@@ -307,9 +307,12 @@ fn a_home_is_known_by_any_path() -> Result<(), Failed> {
     symlink(secret.parent().ok_or("a file has a folder")?, place.home(KEYCHAINS))?;
     symlink(place.home(""), place.folder.path().join("link"))?;
     let link = place.folder.path().join("link");
+    let into = place.folder.path().join("into");
+    symlink(place.home("Library"), &into)?;
     for (home, keychain) in [
         (place.home(""), PathBuf::from(KEYCHAIN)),
         (place.home(""), link.join(KEYCHAIN)),
+        (place.home(""), into.join("Keychains/login.keychain-db")),
         (place.home(""), place.home("Library/../Library").join("Keychains/login.keychain-db")),
         (link.clone(), place.home(KEYCHAIN)),
         (link, PathBuf::from(KEYCHAIN)),

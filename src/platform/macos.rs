@@ -21,7 +21,7 @@ use security_framework::{
 };
 use system_configuration::dynamic_store::SCDynamicStoreBuilder;
 
-use crate::{rights::Identity, second_opinion::Records};
+use crate::{command::ChildState, rights::Identity, second_opinion::Records};
 
 /// Whether this system can tell who is at the console, and has a keychain reader of its own.
 pub const IS_MACOS: bool = true;
@@ -167,15 +167,19 @@ pub fn set_groups(groups: &[u32]) -> io::Result<()> {
     checked(unsafe { libc::setgroups(count, groups.as_ptr()) }).map(drop)
 }
 
-/// Whether a child of this process has ended; it can still be waited for.
+/// Whether a child of this process runs; it can be waited for afterwards.
 #[must_use]
-pub fn has_ended(child: Pid) -> bool {
+pub fn state_of(child: Pid) -> ChildState {
     let mut ended = MaybeUninit::<libc::siginfo_t>::zeroed();
     let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
     // SAFETY: there is room for what is written.
     let result = unsafe { libc::waitid(libc::P_PID, child.as_raw().cast_unsigned(), ended.as_mut_ptr(), flags) };
-    // SAFETY: zeros are valid there, and nothing else was written if the child still runs.
-    result != 0 || unsafe { ended.assume_init() }.si_pid != 0
+    // SAFETY: zeros are valid there, and macOS leaves them if the child still runs.
+    match (result, unsafe { ended.assume_init() }.si_pid) {
+        (0, 0) => ChildState::Runs,
+        (0, _) => ChildState::Ended,
+        _ => ChildState::Gone,
+    }
 }
 
 fn checked(result: libc::c_int) -> io::Result<libc::c_int> {

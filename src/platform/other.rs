@@ -7,7 +7,7 @@ use nix::{
     unistd::{Gid, Pid, getgroups, initgroups, setgroups},
 };
 
-use crate::{rights::Identity, second_opinion::Records};
+use crate::{command::ChildState, rights::Identity, second_opinion::Records};
 
 /// Whether this system can tell who is at the console, and has a keychain reader of its own.
 pub const IS_MACOS: bool = false;
@@ -62,9 +62,13 @@ pub fn set_groups(groups: &[u32]) -> io::Result<()> {
     Ok(setgroups(&groups)?)
 }
 
-/// Whether a child of this process has ended; it can still be waited for.
+/// Whether a child of this process runs; it can be waited for afterwards.
 #[must_use]
-pub fn has_ended(child: Pid) -> bool {
+pub fn state_of(child: Pid) -> ChildState {
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    !matches!(waitid(Id::Pid(child), flags), Ok(WaitStatus::StillAlive))
+    match waitid(Id::Pid(child), flags) {
+        Ok(WaitStatus::StillAlive) => ChildState::Runs,
+        Ok(_) => ChildState::Ended,
+        Err(_) => ChildState::Gone,
+    }
 }
