@@ -106,7 +106,7 @@ impl Cause {
             Self::SymbolicLink | Self::NotAFile(_) => "put the file itself in this place",
             Self::TooLarge { .. } => "find out what wrote it and move it away",
             Self::Unclear(_) => "run it again; if that does not help, report the output",
-            Self::NoSession => "run it again while the user is logged in",
+            Self::NoSession => "run it with sudo while the user is logged in",
             Self::Failed(_) => "run it again, and check the disk if that does not help",
             Self::Keychain(error) => match error.kind {
                 ErrorKind::Empty => "run it again when the user has logged in",
@@ -159,7 +159,7 @@ impl fmt::Display for Cause {
             Self::TooLarge { size, limit } => write!(f, "the file has {size} bytes, and no more than {limit} are read"),
             Self::Unclear(unclear) => unclear.fmt(f),
             Self::NoSession => f.write_str(
-                "this sets up single sign-on, whose keys only show in a session of the user's, and there is none",
+                "this sets up single sign-on, whose keys only show in a session of the user's, and none could be entered",
             ),
             Self::Failed(words) => f.write_str(words),
             Self::Keychain(error) => error.fmt(f),

@@ -170,7 +170,9 @@ fn subject_guid(subject: &Name) -> Option<String> {
         .map(str::to_ascii_lowercase)
 }
 
-fn is_guid(text: &str) -> bool {
+/// Whether this is the text of a GUID.
+#[must_use]
+pub fn is_guid(text: &str) -> bool {
     const HYPHENS: [usize; 4] = [8, 13, 18, 23];
     text.len() == 36
         && text.bytes().enumerate().all(

@@ -36,12 +36,16 @@ pub fn is_configured_by(preferences: &[u8]) -> bool {
     })
 }
 
-/// Whether a program has printed how it is called, because it lacks the verb that it was called with. Public sources do
-/// not show what old releases print then, so this looks for what such a text can hardly do without.
+/// Whether a program with this name has printed how it is called, because it lacks the verb that it was called with.
+/// Public sources do not show what old releases print then, so this looks for what such a text can hardly do without: a
+/// line with its usage, or the verbs of Jamf's tool.
 #[must_use]
-pub fn is_usage(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    ["usage:", "gatheraadinfo"].iter().any(|word| text.contains(word))
+pub fn is_usage(text: &str, program: &str) -> bool {
+    let (text, program) = (text.to_ascii_lowercase(), program.to_ascii_lowercase());
+    let is_its_usage = |line: &str| line.trim().strip_prefix("usage:").is_some_and(|words| words.contains(&program));
+    let verbs = ["gatheraadinfo", "registerwithintune"];
+    let by_others = ["launchctl", "sudo"].iter().any(|word| text.contains(word));
+    !by_others && (text.lines().any(is_its_usage) || verbs.iter().all(|verb| text.contains(verb)))
 }
 
 /// Whether a source shows the key of the user in question.
@@ -100,8 +104,16 @@ mod tests {
 
     #[test]
     fn how_a_program_is_called_is_told_from_other_text() {
-        assert!(is_usage("Usage: app-sso <verb>"));
-        assert!(is_usage("verbs: clean, gatherAADInfo, registerWithIntune"));
-        assert!(!is_usage("sudo: unknown user"));
+        assert!(is_usage("error\nUsage: app-sso <verb>", "app-sso"));
+        assert!(is_usage("verbs: clean, gatherAADInfo, registerWithIntune", "Jamf Conditional Access"));
+        for text in [
+            "usage: sudo -h | -K | -k | -V",
+            "Usage: launchctl asuser <UID> app-sso",
+            "dyld: memory usage: 5",
+            "gatherAADInfo failed",
+            "sudo: unknown user",
+        ] {
+            assert!(!is_usage(text, "app-sso"), "{text}");
+        }
     }
 }

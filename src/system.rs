@@ -2,7 +2,7 @@
 
 use std::{
     fs, io,
-    os::unix::fs::MetadataExt,
+    os::unix::{fs::MetadataExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
@@ -52,7 +52,7 @@ pub trait System: Accounts {
     /// Runs a command, and gives what it prints to both of its outputs, whatever its exit status.
     ///
     /// # Errors
-    /// If it does not come to its end within `limit`.
+    /// If it does not come to its end by itself within `limit`.
     fn run(&self, command: &[String], limit: Duration, progress: &Progress) -> Result<Vec<u8>, Failure>;
 
     /// Waits.
@@ -96,14 +96,11 @@ impl System for ThisSystem {
     }
 
     fn command_as(&self, uid: u32) -> Option<Vec<String>> {
-        let own = geteuid();
-        if own.as_raw() == uid {
-            return Some(Vec::new());
-        }
-        // `asuser` changes the session only, and `-n` keeps sudo from ever asking for a password.
+        // `asuser` changes the session only, and `-n` keeps sudo from ever asking for a password. Nobody but root can
+        // enter a session for sure: the user's own process may be in another one, as over SSH.
         let (number, user) = (uid.to_string(), format!("#{uid}"));
         let words = ["/bin/launchctl", "asuser", &number, "/usr/bin/sudo", "-n", "-u", &user];
-        own.is_root().then(|| words.map(str::to_owned).into())
+        geteuid().is_root().then(|| words.map(str::to_owned).into())
     }
 
     fn run(&self, command: &[String], limit: Duration, progress: &Progress) -> Result<Vec<u8>, Failure> {
@@ -111,7 +108,10 @@ impl System for ThisSystem {
         let mut command = Command::new(program);
         command.args(arguments).env_clear().env("PATH", PATH).current_dir("/").stdin(Stdio::null());
         let finished = command::run(command, limit, MAX_OUTPUT, &|group| progress.runs(group));
-        finished.outcome.map(|_| [finished.stdout, finished.stderr].concat())
+        if let Some(signal) = finished.outcome?.and_then(|status| status.signal()) {
+            return Err(Failure::Failed(format!("it was ended by signal {signal}")));
+        }
+        Ok([finished.stdout, finished.stderr].concat())
     }
 
     fn pause(&self, time: Duration) {
@@ -213,13 +213,14 @@ mod tests {
         assert_eq!(run(&["/bin/sh", "-c", "cat; pwd; echo x >&2; exit 3"]), Ok("/\nx\n".to_owned()));
         assert_eq!(run(&["/bin/echo", "$HOME; `id`", "#501", ""]), Ok("$HOME; `id` #501 \n".to_owned()));
         assert_eq!(run(&["/no/such/program"]), Err(Failure::Missing));
+        let killed = Err(Failure::Failed("it was ended by signal 9".to_owned()));
+        assert_eq!(run(&["/bin/sh", "-c", "echo 0; kill -KILL $$"]), killed);
         assert_eq!(run(&["/bin/sh", "-c", "head -c 1048577 /dev/zero"]), Err(Failure::TooMuch));
     }
 
     #[test]
     fn a_command_is_run_as_its_user_in_the_user_s_session() {
         let system = ThisSystem::new("/");
-        assert_eq!(system.command_as(geteuid().as_raw()), Some(Vec::new()));
         let prefix = "/bin/launchctl asuser 61234 /usr/bin/sudo -n -u #61234";
         let expected = geteuid().is_root().then(|| prefix.to_owned());
         assert_eq!(system.command_as(61_234).map(|words| words.join(" ")), expected);

@@ -59,7 +59,6 @@ struct Mac {
 const ADELE: u32 = 501;
 const APP_SSO: &str = "/usr/bin/app-sso";
 const JAMF: &str = "/Library/Application Support/JAMF/Jamf.app/Contents/MacOS/Jamf Conditional Access.app/Contents/MacOS/Jamf Conditional Access";
-const OLD_JAMF: &str = "/Library/Application Support/JAMF/Jamf.app/Contents/MacOS/JamfAAD.app/Contents/MacOS/JamfAAD";
 
 impl Mac {
     fn new(keychain: &[u8]) -> Self {
@@ -387,10 +386,6 @@ fn console(name: &str, uid: u32, session: u32) -> String {
 
 const ASKED_APP_SSO: &str = "as 501|/usr/bin/app-sso|platform|-s";
 
-fn asked_jamf(tool: &str) -> String {
-    format!("as 501|{tool}|getPSSOStatus")
-}
-
 /// State or file that keeps it from being told, and the commands that were run; both depths have to agree.
 fn ask(mac: &Mac, change: impl Fn(Request) -> Request) -> (Result<&'static str, String>, Vec<String>) {
     let [plain, detailed] = [Output::Result, Output::Json].map(|output| {
@@ -425,13 +420,9 @@ fn platform_sso_is_asked_first_and_jamf_s_tool_only_if_that_shows_no_key() {
     let registered = || Ok(PlatformSso::registered().json());
     let both = Mac { programs: vec![(JAMF, Ok(sso_status(3, ""))), (APP_SSO, registered())], ..with_session() };
     assert_eq!(ask(&both, same), (Ok("Registered"), vec![ASKED_APP_SSO.to_owned()]));
-    for (tool, programs) in [
-        (JAMF, vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(sso_status(0, device))), (OLD_JAMF, Ok(Vec::new()))]),
-        (OLD_JAMF, vec![(APP_SSO, Ok(not_configured())), (OLD_JAMF, Ok(sso_status(0, device)))]),
-    ] {
-        let mac = Mac { programs, ..with_session() };
-        assert_eq!(ask(&mac, same), (Ok("Registered"), vec![ASKED_APP_SSO.to_owned(), asked_jamf(tool)]));
-    }
+    let programs = vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(sso_status(0, device)))];
+    let asked = vec![ASKED_APP_SSO.to_owned(), format!("as 501|{JAMF}|getPSSOStatus")];
+    assert_eq!(ask(&Mac { programs, ..with_session() }, same), (Ok("Registered"), asked));
     let neither = vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(sso_status(0, "")))];
     let (state, commands) = ask(&Mac { programs: neither, ..with_session() }, same);
     assert_eq!((state, commands.len()), (Ok("Not Registered"), 2));
@@ -440,10 +431,9 @@ fn platform_sso_is_asked_first_and_jamf_s_tool_only_if_that_shows_no_key() {
 #[test]
 fn what_is_not_installed_or_has_no_such_verb_is_not_asked() {
     assert_eq!(ask(&with_session(), same), (Ok("Not Registered"), vec![]));
-    for answer in [Err(Failure::Missing), Ok(b"Usage: app-sso <verb>\n".to_vec())] {
-        let mac = Mac { programs: vec![(APP_SSO, answer)], ..with_session() };
-        assert_eq!(ask(&mac, same), (Ok("Not Registered"), vec![ASKED_APP_SSO.to_owned()]));
-    }
+    let usage = vec![(APP_SSO, Ok(b"Usage: app-sso <verb>\n".to_vec()))];
+    let state = ask(&Mac { programs: usage, ..with_session() }, same);
+    assert_eq!(state, (Ok("Not Registered"), vec![ASKED_APP_SSO.to_owned()]));
     let help = Ok(b"clean, gatherAADInfo, registerWithIntune, version, help\n".to_vec());
     let mac = Mac { programs: vec![(APP_SSO, Ok(not_configured())), (JAMF, help)], ..with_session() };
     assert_eq!(ask(&mac, same).0, Ok("Not Registered"));
@@ -453,6 +443,7 @@ fn what_is_not_installed_or_has_no_such_verb_is_not_asked() {
 fn a_source_that_does_not_tell_leaves_no_answer_unless_the_other_does() {
     let failures = [
         (Err(Failure::TimedOut), "there was no answer in time"),
+        (Err(Failure::Missing), "it could not be run: launchctl or sudo is missing"),
         (Err(Failure::TooMuch), "the output cannot be understood: it is more than 1 MiB"),
         (Err(Failure::Failed("no memory".to_owned())), "it could not be run: no memory"),
         (Ok(b"sudo: unknown user\n".to_vec()), "the output cannot be understood: a section is missing"),
@@ -515,12 +506,19 @@ fn without_a_session_nothing_is_asked_and_single_sign_on_leaves_no_answer() {
             let path = mac.private.path().join(managed).join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, microsoft).unwrap();
-            let words =
-                "this sets up single sign-on, whose keys only show in a session of the user's, and there is none";
-            assert_eq!(ask(&mac, same), (Err(format!("{}: {words}", path.display())), vec![]));
+            let words = "this sets up single sign-on, whose keys only show in a session of the user's, and none could be entered";
+            let unasked = (Err(format!("{}: {words}", path.display())), vec![]);
+            assert_eq!(ask(&mac, same), unasked);
+            // A saved output that shows no key does not speak for the other source.
+            let saved = mac.path("app-sso.txt");
+            fs::write(&saved, not_configured()).unwrap();
+            assert_eq!(ask(&mac, |request| Request { app_sso_state: Some(saved.clone()), ..request }), unasked);
+            fs::remove_file(&path).unwrap();
+            fs::create_dir(&path).unwrap();
+            assert_eq!(ask(&mac, same), unasked);
             let home = |request| Request { subject: Subject::Home(mac.folder.path().to_owned()), ..request };
             assert_eq!(ask(&mac, home), (Ok("Not Registered"), vec![]));
-            fs::remove_file(path).unwrap();
+            fs::remove_dir(path).unwrap();
         }
     }
     // A session behind the login window can be asked.
@@ -538,11 +536,15 @@ fn with_a_home_no_command_is_run() {
 #[test]
 fn a_command_gets_five_seconds_or_what_is_left_of_the_whole_time() {
     let mac = Mac { programs: vec![(APP_SSO, Ok(PlatformSso::registered().json()))], ..with_session() };
-    let limits = |seconds| {
+    let ask = |seconds| {
         mac.limits.borrow_mut().clear();
-        ask(&mac, |request| Request { deadline: Duration::from_secs(seconds), ..request }).0.unwrap();
-        mac.limits.borrow().clone()
+        let state = ask(&mac, |request| Request { deadline: Duration::from_secs(seconds), ..request }).0;
+        (state, mac.limits.borrow().clone())
     };
-    assert_eq!(limits(3600), [Duration::from_secs(5); 2]);
-    assert_eq!(limits(1), [Duration::ZERO; 2]);
+    assert_eq!(ask(3600), (Ok("Registered"), vec![Duration::from_secs(5); 2]));
+    let (state, limits) = ask(4);
+    assert_eq!(state, Ok("Registered"));
+    assert!(limits.iter().all(|limit| !limit.is_zero() && *limit <= Duration::from_secs(3)), "{limits:?}");
+    // With nothing left it is not even begun.
+    assert_eq!(ask(1), (Err(format!("{APP_SSO}: there was no answer in time")), vec![]));
 }

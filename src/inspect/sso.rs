@@ -23,11 +23,8 @@ use crate::{
 
 const APP_SSO: &str = "/usr/bin/app-sso";
 
-/// Jamf's tool, where it is and where it formerly was.
-const JAMF_TOOLS: [&str; 2] = [
-    "/Library/Application Support/JAMF/Jamf.app/Contents/MacOS/Jamf Conditional Access.app/Contents/MacOS/Jamf Conditional Access",
-    "/Library/Application Support/JAMF/Jamf.app/Contents/MacOS/JamfAAD.app/Contents/MacOS/JamfAAD",
-];
+/// Jamf's tool. The one of earlier releases, `JamfAAD.app`, has no verb that tells.
+const JAMF_TOOL: &str = "/Library/Application Support/JAMF/Jamf.app/Contents/MacOS/Jamf Conditional Access.app/Contents/MacOS/Jamf Conditional Access";
 
 /// Where macOS keeps what a profile with the payload `com.apple.extensiblesso` sets, for all users or, in a folder of
 /// the user's name, for one.
@@ -47,7 +44,7 @@ const MAX_SIZE: u64 = 1024 * 1024;
 pub(super) struct Sso {
     pub(super) platform_sso: Witness<PlatformSso>,
     pub(super) sso_extension: Witness<SsoStatus>,
-    /// What sets up single sign-on, if no source could be asked.
+    /// What sets up single sign-on, if no command could be run.
     pub(super) unasked: Option<PathBuf>,
 }
 
@@ -79,19 +76,14 @@ impl<S: System> Inspection<'_, S> {
     pub(super) fn sso(&self) -> Sso {
         let mut sso = self.saved_sso();
         let Some(prefix) = self.session_prefix() else {
-            if sso.platform_sso.path.is_none() && sso.sso_extension.path.is_none() {
-                sso.unasked = self.sso_configuration();
-            }
+            sso.unasked = self.sso_configuration();
             return sso;
         };
         if sso.platform_sso.path.is_none() {
             sso.platform_sso = self.run(&prefix, Path::new(APP_SSO), &["platform", "-s"], app_sso::parse);
         }
         if sso.sso_extension.path.is_none() && !sso.shows_key() {
-            let tool = JAMF_TOOLS.map(Path::new).into_iter().find(|tool| self.system.is_installed(tool));
-            if let Some(tool) = tool {
-                sso.sso_extension = self.run(&prefix, tool, &["getPSSOStatus"], sso_status::parse);
-            }
+            sso.sso_extension = self.run(&prefix, Path::new(JAMF_TOOL), &["getPSSOStatus"], sso_status::parse);
         }
         sso
     }
@@ -122,19 +114,23 @@ impl<S: System> Inspection<'_, S> {
         let mut command = prefix.to_vec();
         command.push(program.to_string_lossy().into_owned());
         command.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        let name = program.file_name().unwrap_or_default().to_string_lossy();
         let time = TIME.min(self.progress.left(self.request.deadline).saturating_sub(RESERVE));
-        let unclear = match self.system.run(&command, time, self.progress) {
+        let run =
+            || if time.is_zero() { Err(Failure::TimedOut) } else { self.system.run(&command, time, self.progress) };
+        let unclear = match run() {
             Ok(output) => {
                 let text = String::from_utf8_lossy(&output);
                 match parse(&text) {
                     Ok(found) => return Witness { path: Some(program.to_owned()), probe: Probe::Found(found) },
-                    Err(Unclear::Unintelligible(_)) if platform_sso::is_usage(&text) => {
+                    Err(Unclear::Unintelligible(_)) if platform_sso::is_usage(&text, &name) => {
                         return Witness::not_asked(None);
                     }
                     Err(unclear) => unclear,
                 }
             }
-            Err(Failure::Missing) => return Witness::not_asked(None),
+            // It is installed, so that this is about what stands in front of it.
+            Err(Failure::Missing) => Unclear::Failed("launchctl or sudo is missing".to_owned()),
             Err(Failure::TimedOut) => Unclear::TimedOut,
             Err(Failure::TooMuch) => Unclear::Unintelligible("it is more than 1 MiB"),
             Err(Failure::Failed(words)) => Unclear::Failed(words),

@@ -43,36 +43,41 @@ pub struct PlatformSso {
 pub fn parse(text: &str) -> Result<PlatformSso, Unclear> {
     let device = section(text, DEVICE)?;
     let user = section(text, USER)?;
-    let user_state = match &user {
-        Some(user) => Some(user_state(user)?),
-        None => None,
-    };
+    let state = user.as_ref().map(user_state);
     let mut found = PlatformSso {
         registration_completed: None,
         extension: None,
         certificate: None,
-        user_state,
+        user_state: state.clone().and_then(Result::ok),
         user_principal_name: user.as_ref().and_then(user_principal_name),
         key: Key::Absent(Absence::NotConfigured),
     };
     let Some(device) = &device else { return Ok(found) };
     let extension = device.get("extensionIdentifier").and_then(Value::as_str);
     found.extension = extension.map(str::to_owned);
-    found.registration_completed = device.get("registrationCompleted").map(boolean).transpose()?;
-    let issuer = device.get("deviceSigningCertificate").map(issuer).transpose()?;
-    if let Some(Issuer::WorkplaceJoin(Some(description))) = &issuer {
-        found.certificate = Some(description.as_ref().clone());
+    let completed = boolean(device.get("registrationCompleted"));
+    found.registration_completed = completed.clone().ok();
+    // Whatever another provider's registration looks like, it is none of Microsoft's.
+    if !extension.ok_or_else(|| strange("it names no extension"))?.eq_ignore_ascii_case(MICROSOFT) {
+        found.key = Key::Absent(Absence::AnotherProvider);
+        return Ok(found);
     }
-    let is_device_registered =
-        found.registration_completed == Some(true) && matches!(issuer, Some(Issuer::WorkplaceJoin(_)));
-    found.key = match (extension, user_state) {
-        (None, _) if found.registration_completed == Some(true) => return Err(strange("it names no extension")),
-        (Some(extension), _) if !extension.eq_ignore_ascii_case(MICROSOFT) => Key::Absent(Absence::AnotherProvider),
-        _ if !is_device_registered => Key::Absent(Absence::DeviceNotRegistered),
-        (_, None) => Key::Absent(Absence::UserNotRegistered),
-        (_, Some(NORMAL)) => Key::Present,
-        (_, Some(NEEDS_NEW_KEYS)) => Key::NeedsNewKeys,
-        (_, Some(_)) => Key::Absent(Absence::NeedsRegistration),
+    if !completed? {
+        found.key = Key::Absent(Absence::DeviceNotRegistered);
+        return Ok(found);
+    }
+    let issuer = device.get("deviceSigningCertificate").map(issuer);
+    found.key = match issuer.ok_or_else(|| strange("it is registered, but has no certificate"))?? {
+        Issuer::WorkplaceJoin(description) => {
+            found.certificate = description.map(|description| *description);
+            match state.transpose()? {
+                None => Key::Absent(Absence::UserNotRegistered),
+                Some(NORMAL) => Key::Present,
+                Some(NEEDS_NEW_KEYS) => Key::NeedsNewKeys,
+                Some(_) => Key::Absent(Absence::NeedsRegistration),
+            }
+        }
+        Issuer::Another { .. } | Issuer::Unknown => Key::Absent(Absence::DeviceNotRegistered),
     };
     Ok(found)
 }
@@ -103,13 +108,12 @@ fn user_principal_name(user: &Value) -> Option<String> {
     names.find(|name| name.contains('@'))
 }
 
-fn boolean(value: &Value) -> Result<bool, Unclear> {
+fn boolean(value: Option<&Value>) -> Result<bool, Unclear> {
+    let is = |text: &str, words: [&str; 3]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
     match value {
-        Value::Bool(value) => Ok(*value),
-        Value::Number(number) if number.as_u64() == Some(1) => Ok(true),
-        Value::Number(number) if number.as_u64() == Some(0) => Ok(false),
-        Value::String(text) if ["1", "true", "yes"].iter().any(|word| text.eq_ignore_ascii_case(word)) => Ok(true),
-        Value::String(text) if ["0", "false", "no"].iter().any(|word| text.eq_ignore_ascii_case(word)) => Ok(false),
+        Some(Value::Bool(value)) => Ok(*value),
+        Some(Value::String(text)) if is(text, ["1", "true", "yes"]) => Ok(true),
+        Some(Value::String(text)) if is(text, ["0", "false", "no"]) => Ok(false),
         _ => Err(strange("registrationCompleted is neither true nor false")),
     }
 }
@@ -136,20 +140,25 @@ fn issuer(value: &Value) -> Result<Issuer, Unclear> {
     }
 }
 
-/// A section's object; `None` if it is `(null)`.
+/// A section's object; `None` if it is `(null)`. Other text may stand before and after it, on lines of its own.
 fn section(text: &str, heading: &str) -> Result<Option<Value>, Unclear> {
     let mut lines = text.split_inclusive('\n');
     lines.by_ref().find(|line| line.trim() == heading).ok_or_else(|| strange("a section is missing"))?;
-    let body: String = lines.take_while(|line| !HEADINGS.contains(&line.trim())).collect();
-    let start = match (body.find('{'), body.find("(null)")) {
-        (Some(object), null) if null.is_none_or(|null| object < null) => object,
-        (_, Some(_)) => return Ok(None),
-        _ => return Err(strange("a section is empty")),
+    let is_heading = |line: &&str| HEADINGS.contains(&line.trim()) || line.trim().ends_with(" Configuration:");
+    let mut body = lines.take_while(|line| !is_heading(line));
+    let first = loop {
+        let line = body.next().ok_or_else(|| strange("a section is empty"))?.trim_start();
+        if line.trim() == "(null)" {
+            return Ok(None);
+        }
+        if line.starts_with('{') {
+            break line;
+        }
     };
-    let object = balanced(body.get(start..).unwrap_or_default()).ok_or_else(|| strange("a section does not end"))?;
+    let rest: String = [first].into_iter().chain(body).collect();
+    let object = balanced(&rest).ok_or_else(|| strange("a section does not end"))?;
     let value = serde_json::from_str(object).ok().or_else(|| old_style(object));
-    // The reader of old-style property lists passes over much that is none.
-    let value = value.filter(|value| value.as_object().is_some_and(|object| !object.is_empty()));
+    let value = value.filter(|value: &Value| value.as_object().is_some_and(|object| !object.is_empty()));
     value.map(Some).ok_or_else(|| strange("a section is no object"))
 }
 
@@ -179,7 +188,7 @@ fn balanced(text: &str) -> Option<&str> {
     None
 }
 
-/// An old-style property list as JSON has it.
+/// An old-style property list as JSON has it. Its reader passes over much that is none, so that the pairs are counted.
 fn old_style(object: &str) -> Option<Value> {
     fn convert(value: plist::Value) -> Value {
         match value {
@@ -188,12 +197,34 @@ fn old_style(object: &str) -> Option<Value> {
             }
             plist::Value::Array(values) => Value::Array(values.into_iter().map(convert).collect()),
             plist::Value::String(text) => Value::String(text),
-            plist::Value::Boolean(value) => Value::Bool(value),
             plist::Value::Integer(number) => Value::String(number.to_string()),
             _ => Value::Null,
         }
     }
-    plist::Value::from_reader_ascii(Cursor::new(object)).ok().map(convert)
+    let pairs = pairs(object)?;
+    let value = plist::Value::from_reader_ascii(Cursor::new(object)).ok().map(convert)?;
+    value.as_object().is_some_and(|object| object.len() == pairs).then_some(value)
+}
+
+/// How many pairs `key = value;` an object has, not counting those of inner ones; `None` if it has anything else.
+fn pairs(object: &str) -> Option<usize> {
+    let (mut depth, mut in_string, mut escaped) = (0, false, false);
+    let (mut equals, mut ends) = (0, 0);
+    for character in object.chars() {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' if in_string => escaped = true,
+            '"' => in_string = !in_string,
+            _ if in_string => {}
+            '{' | '[' | '(' => depth += 1,
+            '}' | ']' | ')' => depth -= 1,
+            '=' if depth == 1 && equals == ends => equals += 1,
+            ';' if depth == 1 && equals == ends + 1 => ends += 1,
+            '=' | ';' | ':' if depth == 1 => return None,
+            _ => {}
+        }
+    }
+    (equals == ends).then_some(equals)
 }
 
 const fn strange(what: &'static str) -> Unclear {

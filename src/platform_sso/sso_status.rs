@@ -5,6 +5,7 @@
 //! A device id there tells that the key exists even without Platform SSO. `Warning:Timedout` may come instead.
 
 use super::{Absence, Key, Unclear};
+use crate::certificate;
 
 const PREFIX: &str = "primary_registration_metadata_";
 
@@ -27,31 +28,44 @@ pub struct SsoStatus {
 /// If it cannot be understood.
 pub fn parse(text: &str) -> Result<SsoStatus, Unclear> {
     let timed_out = text.contains("Warning:Timedout");
-    let status = text.lines().map(str::trim).find(|line| matches!(*line, "0" | "1" | "2" | "3"));
+    let is_number = |line: &&str| !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit());
+    let status = text.lines().map(str::trim).find(is_number);
     let value = |name: &str| value(text, &format!("{PREFIX}{name}"));
     let device_id = value("device_id");
+    if device_id.as_ref().is_some_and(|id| !certificate::is_guid(id)) {
+        return Err(Unclear::Unintelligible("the device id is none"));
+    }
     let key = match (status, &device_id) {
         (None, _) if timed_out => return Err(Unclear::TimedOut),
         (None, _) => return Err(Unclear::Unintelligible("it has no status")),
         (Some("3"), _) => Key::Absent(Absence::NeedsRepair),
-        (Some(_), Some(_)) => Key::Present,
-        (Some(_), None) if timed_out => return Err(Unclear::TimedOut),
-        (Some("2"), None) => return Err(Unclear::Unintelligible("it is registered, but has no device id")),
+        (Some("0" | "1" | "2"), Some(_)) => Key::Present,
+        (Some("0" | "1" | "2"), None) if timed_out => return Err(Unclear::TimedOut),
+        // A list that is cut off may have lost the id.
+        (Some("0" | "1"), None) if !has_whole_list(text) => return Err(Unclear::Unintelligible("it is cut off")),
+        (Some("0"), None) => Key::Absent(Absence::NotConfigured),
         (Some("1"), None) => Key::Absent(Absence::DeviceNotRegistered),
-        (Some(_), None) => Key::Absent(Absence::NotConfigured),
+        (Some("2"), None) => return Err(Unclear::Unintelligible("it is registered, but has no device id")),
+        (Some(_), _) => return Err(Unclear::Unintelligible("it has an unknown status")),
     };
     Ok(SsoStatus { tenant_id: value("tenant_id"), user_principal_name: value("upn"), device_id, key })
 }
 
-/// The value of a pair, up to the next pair or the end of the list; `None` if it is blank.
+fn has_whole_list(text: &str) -> bool {
+    let list = text.split_once("extraDeviceInformation").and_then(|(_, list)| list.split_once('['));
+    list.is_some_and(|(_, list)| list.contains(']'))
+}
+
+/// The value of a pair; `None` if it is blank, or if there is no such pair. No value has a comma or a bracket.
 fn value(text: &str, name: &str) -> Option<String> {
+    const BLANK: [&str; 5] = ["", "nil", "null", "none", "-"];
     let (_, rest) = text.split_once(&format!("AnyHashable(\"{name}\"):"))?;
-    let rest = rest.split_once("AnyHashable(\"").map_or(rest, |(value, _)| value.trim_end().trim_end_matches(','));
-    let value = rest.lines().next().unwrap_or_default().trim();
-    let value = value.strip_suffix(']').unwrap_or(value).trim();
-    let value = value.strip_prefix("Optional(").and_then(|value| value.strip_suffix(')')).unwrap_or(value);
-    let value = value.trim_matches('"').trim();
-    (!value.is_empty() && value != "nil" && value != "<null>").then(|| value.to_owned())
+    let rest = rest.trim_start_matches([' ', '\t']);
+    let rest = rest.strip_prefix("Optional(").unwrap_or(rest);
+    let value = rest.split([',', ']', '\r', '\n']).next().unwrap_or_default();
+    let value = value.trim_matches(|character: char| character.is_whitespace() || "\"()<>[".contains(character));
+    let is_blank = BLANK.iter().any(|blank| value.eq_ignore_ascii_case(blank));
+    (!is_blank).then(|| value.to_owned())
 }
 
 #[cfg(test)]
@@ -89,9 +103,25 @@ mod tests {
     fn without_a_device_id_there_is_no_key() {
         assert_eq!(key(&output("0", "")), Ok(Key::Absent(Absence::NotConfigured)));
         assert_eq!(key(&output("1", "")), Ok(Key::Absent(Absence::DeviceNotRegistered)));
-        assert_eq!(key("0\n"), Ok(Key::Absent(Absence::NotConfigured)));
+        assert_eq!(key("0\nextraDeviceInformation [:]\n"), Ok(Key::Absent(Absence::NotConfigured)));
         let contradiction = Unclear::Unintelligible("it is registered, but has no device id");
         assert_eq!(key(&output("2", "")), Err(contradiction));
+    }
+
+    #[test]
+    fn what_is_cut_off_is_not_taken_for_an_absence() {
+        let cut = Err(Unclear::Unintelligible("it is cut off"));
+        for text in ["0\n", "0\nSegmentation fault: 11\n", "1\nextraDeviceInformation [AnyHashable(\"x\"): 1, AnyHash"]
+        {
+            assert_eq!(key(text), cut, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_device_id_that_is_none_is_not_understood() {
+        for strange in ["the id", "12", "Warning"] {
+            assert_eq!(key(&output("0", strange)), Err(Unclear::Unintelligible("the device id is none")), "{strange}");
+        }
     }
 
     #[test]
@@ -101,14 +131,19 @@ mod tests {
 
     #[test]
     fn pairs_come_in_any_order_on_any_line_and_with_any_decoration() {
+        let id = |text: &str| parse(text).unwrap().device_id;
         let last = "1\r\nextraDeviceInformation [AnyHashable(\"a\"): {x, [y]},\r\n \
-            AnyHashable(\"primary_registration_metadata_device_id\"): Optional(\"the id\")]\r\n";
-        assert_eq!(parse(last).unwrap().device_id.as_deref(), Some("the id"));
+            AnyHashable(\"primary_registration_metadata_device_id\"): Optional(\"0f5b8d8a-98d2-4e3f-8a6c-5d0a3f7e9b21\")] done\r\n";
+        assert_eq!(id(last).as_deref(), Some(DEVICE));
         let quoted = "some text\n 0 \nextraDeviceInformation [AnyHashable(\"primary_registration_metadata_device_id\"): \
-            \"the id\", AnyHashable(\"b\"): ]";
-        assert_eq!(parse(quoted).unwrap().device_id.as_deref(), Some("the id"));
-        for blank in ["", " ", "\"\"", "nil", "Optional(\"\")", "<null>"] {
+            \"0f5b8d8a-98d2-4e3f-8a6c-5d0a3f7e9b21\", AnyHashable(\"b\"): ]";
+        assert_eq!(id(quoted).as_deref(), Some(DEVICE));
+        let blanks =
+            ["", " ", "\"\"", "nil", "Optional(\"\")", "Optional(nil)", "<null>", "(null)", "NULL", "None", "-"];
+        for blank in blanks {
             assert_eq!(key(&output("0", blank)), Ok(Key::Absent(Absence::NotConfigured)), "{blank}");
+            let last = format!("0\nextraDeviceInformation [AnyHashable(\"{PREFIX}device_id\"): {blank}] done\n");
+            assert_eq!(key(&last), Ok(Key::Absent(Absence::NotConfigured)), "{blank}");
         }
     }
 
@@ -116,8 +151,12 @@ mod tests {
     fn a_time_out_and_garbage_are_not_taken_for_an_absence() {
         assert_eq!(key("Warning:Timedout\n"), Err(Unclear::TimedOut));
         assert_eq!(key("1\nWarning:Timedout\n"), Err(Unclear::TimedOut));
-        for text in ["", "4\n", "20\n", "x0\n", "{}", "-1"] {
+        for text in ["", "x0\n", "{}", "-1"] {
             assert_eq!(key(text), Err(Unclear::Unintelligible("it has no status")), "{text}");
+        }
+        for status in ["4", "10", "20"] {
+            let text = output(status, DEVICE) + "1\n";
+            assert_eq!(key(&text), Err(Unclear::Unintelligible("it has an unknown status")), "{text}");
         }
     }
 
@@ -136,10 +175,12 @@ mod tests {
 
     #[test]
     fn no_part_of_an_output_shows_another_key_than_the_whole() {
-        let whole = output("2", DEVICE);
-        for length in 0..whole.len() {
-            let part = parse(whole.get(..length).unwrap());
-            assert!(part.is_err() || part.is_ok_and(|found| found.key == Key::Present), "{length}");
+        for status in ["0", "1", "2"] {
+            let whole = output(status, DEVICE);
+            for length in 0..whole.len() {
+                let part = parse(whole.get(..length).unwrap());
+                assert!(part.is_err() || part.is_ok_and(|found| found.key == Key::Present), "{status} {length}");
+            }
         }
     }
 }

@@ -72,9 +72,14 @@ fn a_registered_device_does_not_make_its_user_registered() {
 #[test]
 fn another_identity_provider_s_registration_is_none() {
     let okta = device_of("com.okta.mobile.auth-service-extension", "true", &certificate(&Certificate::contoso()));
-    for device in [okta, device_of("com.okta", "true", &certificate(&Certificate::workplace_join()))] {
-        assert_eq!(key(&device, &user(NORMAL_USER)), Ok(Key::Absent(Absence::AnotherProvider)));
+    let joined = device_of("com.okta", "true", &certificate(&Certificate::workplace_join()));
+    for device in [okta, joined, device_of("com.okta", "null", "not base64!")] {
+        for user in [&user(NORMAL_USER), "{ \"state\" : \"new\" }", "(null)"] {
+            assert_eq!(key(&device, user), Ok(Key::Absent(Absence::AnotherProvider)));
+        }
     }
+    let upper = device_of(&MICROSOFT.to_ascii_uppercase(), "true", &certificate(&Certificate::workplace_join()));
+    assert_eq!(key(&upper, &user(NORMAL_USER)), Ok(Key::Present));
 }
 
 #[test]
@@ -82,11 +87,8 @@ fn a_device_that_is_not_registered_with_microsoft_has_no_key() {
     let absent = Ok(Key::Absent(Absence::DeviceNotRegistered));
     let joined = certificate(&Certificate::workplace_join());
     assert_eq!(key(&device_of(MICROSOFT, "false", &joined), &user(NORMAL_USER)), absent);
-    let without_certificate =
-        format!("{{ \"registrationCompleted\": true, \"extensionIdentifier\": \"{MICROSOFT}\" }}");
-    assert_eq!(key(&without_certificate, &user(NORMAL_USER)), absent);
-    let without_completion = format!("{{ \"extensionIdentifier\": \"{MICROSOFT}\" }}");
-    assert_eq!(key(&without_completion, &user(NORMAL_USER)), absent);
+    // Whatever else is wrong then.
+    assert_eq!(key(&device_of(MICROSOFT, "false", "not base64!"), "{ \"state\" : \"new\" }"), absent);
     let peer = Certificate { issuer: IssuedBy::PeerToPeer, ..Certificate::workplace_join() };
     for other in [peer, Certificate::contoso()] {
         assert_eq!(key(&device_of(MICROSOFT, "true", &certificate(&other)), &user(NORMAL_USER)), absent);
@@ -119,7 +121,8 @@ fn the_order_of_the_sections_and_the_ends_of_lines_do_not_matter() {
     let (device, user) = (device(), user(NORMAL_USER));
     let other = format!("warning: x\nUser Configuration:\n{user}\nDevice Configuration:\n{device}\nbye\n");
     assert_eq!(parse(&other).unwrap().key, Key::Present);
-    let with_text = format!("User Configuration:\nas of now\n{user}\nfoo\n\nDevice Configuration:\nsee\n{device}");
+    let with_text =
+        format!("User Configuration:\nas of {{now}} (null)\n{user}\nfoo\n\nDevice Configuration:\nsee\n{device}");
     assert_eq!(parse(&with_text).unwrap().key, Key::Present);
     assert_eq!(parse(&output(&device, &user).replace('\n', "\r\n")).unwrap().key, Key::Present);
 }
@@ -145,10 +148,27 @@ fn what_cannot_be_understood_is_not_taken_for_an_absence() {
     assert_eq!(unclear("Device Configuration:\n\nUser Configuration:\n(null)\n"), "a section is empty");
     assert_eq!(unclear("Device Configuration:\n{ \"a\" : {\nUser Configuration:\n(null)\n"), "a section does not end");
     assert_eq!(unclear("Device Configuration:\n{ ) } ( }\nUser Configuration:\n(null)\n"), "a section does not end");
-    for object in ["{}", "{ }", "{ = ; }", "{ , }"] {
+    let broken =
+        ["{}", "{ }", "{ = ; }", "{ , }", "{ \"a\" : true, }", "{ a = ; b = c; }", "{ a : b; }", "{ a = b c = d; }"];
+    for object in broken {
         let text = format!("Device Configuration:\n{object}\nUser Configuration:\n(null)\n");
         assert_eq!(unclear(&text), "a section is no object", "{object}");
     }
+    let error = "Error Domain=NSCocoaErrorDomain Code=4097 \"(null)\" UserInfo={NSDebugDescription=x}";
+    assert_eq!(unclear(&output(error, "(null)")), "a section is empty");
+    assert_eq!(unclear(&output(&device(), error)), "a section is empty");
+    let other = format!("Device Configuration:\n{}\nUser Configuration:\n\nOther Configuration:\n(null)\n", device());
+    assert_eq!(unclear(&other), "a section is empty");
+    let microsoft = format!("\"extensionIdentifier\" : \"{MICROSOFT}\"");
+    assert_eq!(
+        unclear(&output(&format!("{{ {microsoft} }}"), "(null)")),
+        "registrationCompleted is neither true nor false"
+    );
+    assert_eq!(
+        unclear(&output(&format!("{{ {microsoft}, \"registrationCompleted\" : true }}"), "(null)")),
+        "it is registered, but has no certificate"
+    );
+    assert_eq!(unclear(&output("{ \"error\" : \"x\" }", "(null)")), "it names no extension");
     let deep =
         format!("Device Configuration:\n{}{}\nUser Configuration:\n(null)\n", "{".repeat(500_000), "}".repeat(500_000));
     assert_eq!(unclear(&deep), "a section does not end");

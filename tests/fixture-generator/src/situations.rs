@@ -415,6 +415,10 @@ fn platform_sso() -> Vec<Situation> {
         ),
         new("not-configured", NOT_REGISTERED).acquired().app_sso(sso::not_configured()),
         new("unintelligible", UNDETERMINED).acquired().app_sso(b"Killed: 9\n".to_vec()),
+        Situation::new("platform-sso-without-keychain", REGISTERED).acquired().app_sso(registered().json()),
+        Situation::new("platform-sso-unintelligible-without-keychain", UNDETERMINED)
+            .acquired()
+            .app_sso(b"Killed: 9\n".to_vec()),
         Situation::new("platform-sso-beside-damaged-keychain", REGISTERED)
             .damaged(cut(workplace_joined().to_bytes(), 1))
             .acquired()
