@@ -1,4 +1,4 @@
-//! Reads a user's files; decides nothing.
+//! Reads a user's files, and asks the Mac about what they do not show; decides nothing.
 //!
 //! The home belongs to its user and this may run as root, so nothing in it is trusted: what lies below it is opened with
 //! the user's rights, and only as [`file::open`] allows.

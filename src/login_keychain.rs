@@ -129,17 +129,10 @@ pub fn judge(records: &Records) -> Result<LoginKeychain, String> {
         let has_private_key = hash.as_ref().is_some_and(has_key);
         found.certificates += 1;
         found.identities += usize::from(has_private_key);
-        match certificate::issuer(der, None) {
-            Issuer::Another { .. } => {}
-            Issuer::WorkplaceJoin(description) if hash.is_some() => {
-                found.workplace_join.push(WorkplaceJoinCertificate {
-                    description: description.map(|description| *description),
-                    has_private_key,
-                })
-            }
-            Issuer::WorkplaceJoin(_) | Issuer::Unknown => {
-                return Err("it gives a certificate that cannot be parsed".to_owned());
-            }
+        // One that cannot be parsed proves nothing, and takes nothing from what another one proves.
+        if let (Issuer::WorkplaceJoin(description), true) = (certificate::issuer(der, None), hash.is_some()) {
+            let description = description.map(|description| *description);
+            found.workplace_join.push(WorkplaceJoinCertificate { description, has_private_key });
         }
     }
     if found.workplace_join_identity().is_none() {
@@ -312,14 +305,16 @@ mod tests {
     }
 
     #[test]
-    fn another_reader_s_certificate_that_cannot_be_parsed_proves_nothing() {
+    fn another_reader_s_certificate_that_cannot_be_parsed_neither_proves_a_key_nor_hides_one() {
         let own = Certificate::contoso();
         let joined =
             Certificate { issuer: fixture_generator::Issuer::WorkplaceJoinUniversal, ..Certificate::workplace_join() };
         for der in [joined.der(), b"MS-Organization-Access".to_vec()] {
             let mut records = records(&[&own], &[&own, &joined]);
             records.certificates.insert(der);
-            assert_eq!(judge(&records).unwrap_err(), "it gives a certificate that cannot be parsed");
+            assert!(judge(&records).is_err());
+            records.certificates.insert(Certificate::workplace_join().der());
+            assert!(judge(&records).unwrap().workplace_join_identity().is_some());
         }
     }
 }

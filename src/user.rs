@@ -259,7 +259,7 @@ fn named(name: &str, accounts: &impl Accounts) -> Result<Choice, Obstacle> {
         None => name.parse().map_or(Ok(None), |uid| accounts.by_uid(uid))?,
     };
     let account = found.ok_or_else(|| Cause::NoSuchAccount(name.to_owned()))?;
-    // This only tells more about an answer that is right without it.
+    // The user is known without it; it only tells who is at the console, and whether the user has a session.
     let record = accounts.console().ok().map(Option::unwrap_or_default);
     let console = match record.as_ref().map(ConsoleRecord::person) {
         None | Some(Err(_)) => Console::NotAsked,

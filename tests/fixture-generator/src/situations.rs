@@ -463,6 +463,14 @@ fn sso_extension() -> Vec<Situation> {
             .app_sso(PlatformSso::registered().json()),
         with("timed-out-and-platform-sso-not-configured", UNDETERMINED, b"Warning:Timedout\n".to_vec())
             .app_sso(sso::not_configured()),
+        with("beside-expired-platform-sso", REGISTERED, sso::sso_status(0, device)).app_sso(
+            PlatformSso {
+                certificate: Some(expired()),
+                user_state: Some("POUserStateNeedsRegistration (2)"),
+                ..PlatformSso::registered()
+            }
+            .json(),
+        ),
         with("of-another-device", REGISTERED, sso::sso_status(2, "a1b2c3d4-0001-4002-8003-000000000001"))
             .app_sso(PlatformSso::registered().json()),
     ]
