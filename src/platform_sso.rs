@@ -8,6 +8,8 @@ pub mod sso_status;
 
 use thiserror::Error;
 
+use crate::property_list;
+
 /// Why a command's output tells nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Unclear {
@@ -29,8 +31,7 @@ const MICROSOFT: &str = "com.microsoft.CompanyPortalMac.ssoextension";
 /// Such as cannot be read may.
 #[must_use]
 pub fn is_configured_by(preferences: &[u8]) -> bool {
-    let preferences = plist::from_bytes::<plist::Value>(preferences).ok();
-    preferences.as_ref().and_then(plist::Value::as_dictionary).is_none_or(|preferences| {
+    property_list::dictionary(preferences).map_or(true, |preferences| {
         let extension = preferences.get("ExtensionIdentifier").and_then(plist::Value::as_string);
         preferences.contains_key("PlatformSSO") || extension.is_some_and(|it| it.eq_ignore_ascii_case(MICROSOFT))
     })

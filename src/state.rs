@@ -8,8 +8,10 @@ pub use finding::{Code, Finding, Severity};
 
 use crate::{
     cause::{Cause, Obstacle},
+    certificate::Description,
     evidence::{Evidence, Probe},
     jamf_aad::{HaveAnAzureId, JamfAad},
+    login_keychain::LoginKeychain,
     platform_sso::Key,
     timestamp::Timestamp,
 };
@@ -39,6 +41,23 @@ impl RegistrationState {
             Self::PlistMissing => "WPJ Key present, JamfAAD PLIST missing",
             Self::AadIdNotAcquired => "WPJ Key present, AAD ID not acquired",
             Self::NotRegistered => "Not Registered",
+        }
+    }
+
+    /// What it means, in a sentence.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Registered => {
+                "The Workplace Join (WPJ) key is there, and JamfAAD has obtained the user's Azure AD ID."
+            }
+            Self::PlistMissing => "The Workplace Join (WPJ) key is there, but JamfAAD has never run for this user.",
+            Self::AadIdNotAcquired => {
+                "The Workplace Join (WPJ) key is there; JamfAAD ran, but did not obtain the user's Azure AD ID."
+            }
+            Self::NotRegistered => {
+                "There is no Workplace Join (WPJ) key: the user has never registered, or the key was lost."
+            }
         }
     }
 }
@@ -88,6 +107,15 @@ impl Storage {
         }
     }
 
+    /// The words that people and extension attributes get.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LoginKeychain => "Login Keychain",
+            Self::SecureEnclave => "Secure Enclave",
+        }
+    }
+
     /// Where the evidence shows the key, if anywhere.
     #[must_use]
     pub fn shown_by(evidence: &Evidence) -> Option<Self> {
@@ -98,6 +126,53 @@ impl Storage {
         let platform_sso = evidence.platform_sso.probe.found().map(|found| found.key);
         let sso_extension = evidence.sso_extension.probe.found().map(|found| found.key);
         [platform_sso, sso_extension].into_iter().flatten().any(Key::is_there).then_some(Self::SecureEnclave)
+    }
+}
+
+/// The Workplace Join key that counts, and what is known about the registration that it belongs to.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkplaceJoin<'a> {
+    /// Where the key is kept.
+    pub storage: Storage,
+    /// The device's id in Microsoft Entra.
+    pub device_id: Option<&'a str>,
+    /// The tenant's id in Microsoft Entra.
+    pub tenant_id: Option<&'a str>,
+    /// The user principal name; in the login keychain it is only looked for in detail.
+    pub user_principal_name: Option<&'a str>,
+    /// What the certificate says; `None` if it cannot be parsed, or is not shown.
+    pub certificate: Option<&'a Description>,
+}
+
+impl<'a> WorkplaceJoin<'a> {
+    /// What the evidence shows, if it shows the key.
+    #[must_use]
+    pub fn shown_by(evidence: &'a Evidence) -> Option<Self> {
+        let storage = Storage::shown_by(evidence)?;
+        let of_certificate = |certificate: Option<&'a Description>, user_principal_name| Self {
+            storage,
+            device_id: certificate.and_then(|it| it.device_id.as_deref()),
+            tenant_id: certificate.and_then(|it| it.tenant_id.as_deref()),
+            user_principal_name,
+            certificate,
+        };
+        if storage == Storage::LoginKeychain {
+            let found = evidence.login_keychain.probe.found();
+            let identity = found.and_then(LoginKeychain::workplace_join_identity);
+            let details = found.and_then(|found| found.details.as_ref());
+            let name = details.and_then(|details| details.user_principal_name.as_deref());
+            return Some(of_certificate(identity.and_then(|identity| identity.description.as_ref()), name));
+        }
+        // What Platform SSO says, if it shows the key; else what Jamf's tool does.
+        if let Some(found) = evidence.platform_sso.probe.found().filter(|found| found.key.is_there()) {
+            return Some(of_certificate(found.certificate.as_ref(), found.user_principal_name.as_deref()));
+        }
+        let found = evidence.sso_extension.probe.found();
+        Some(Self {
+            device_id: found.and_then(|found| found.device_id.as_deref()),
+            tenant_id: found.and_then(|found| found.tenant_id.as_deref()),
+            ..of_certificate(None, found.and_then(|found| found.user_principal_name.as_deref()))
+        })
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
     inspect::{MAX_PLIST_SIZE, login_keychains},
     platform,
     progress::Progress,
+    property_list,
     rights::{Identity, Rights},
     second_opinion::Records,
     user::{Account, Accounts, ConsoleRecord},
@@ -137,8 +138,8 @@ impl Accounts for ThisSystem {
         let path = self.root.join(LOGIN_WINDOW);
         let bytes = file::read(&path, MAX_PLIST_SIZE).map_err(at(&path))?;
         // Something that is no property list remembers nobody.
-        let remembered = bytes.and_then(|bytes| plist::from_bytes::<plist::Value>(&bytes).ok());
-        let name = remembered.as_ref().and_then(|it| it.as_dictionary()?.get("lastUserName")?.as_string());
+        let remembered = bytes.and_then(|bytes| property_list::dictionary(&bytes).ok());
+        let name = remembered.as_ref().and_then(|it| it.get("lastUserName")?.as_string());
         Ok(name.map(str::to_owned))
     }
 

@@ -8,11 +8,11 @@ use super::reason;
 use crate::{
     cause::Cause,
     certificate::{Description, Fields},
-    evidence::{Evidence, Probe, Witness},
+    evidence::{Probe, Witness},
     jamf_aad::JamfAad,
     login_keychain::{LoginKeychain, WorkplaceJoinCertificate},
     platform_sso::{Unclear, app_sso::PlatformSso, sso_status::SsoStatus},
-    state::{Assessment, Finding, Storage},
+    state::{self, Assessment, Finding},
     timestamp::Timestamp,
     user::{Source, User},
 };
@@ -130,7 +130,7 @@ impl<'a> From<&'a Assessment<'_>> for Report<'a> {
             state: state.as_ref().ok().map(|state| state.as_str()),
             undetermined: state.as_ref().err().map(reason),
             user: UserReport::from(&evidence.user),
-            workplace_join: Storage::shown_by(evidence).map(|storage| workplace_join(storage, evidence)),
+            workplace_join: state::WorkplaceJoin::shown_by(evidence).map(WorkplaceJoin::from),
             keychain: KeychainReport::from(&evidence.login_keychain),
             platform_sso: PlatformSsoReport::from(&evidence.platform_sso),
             sso_extension: SsoExtensionReport::from(&evidence.sso_extension),
@@ -151,30 +151,11 @@ impl<'a> From<&'a User> for UserReport<'a> {
     }
 }
 
-fn workplace_join(storage: Storage, evidence: &Evidence) -> WorkplaceJoin<'_> {
-    let (description, jamf, user_principal_name) = match storage {
-        Storage::LoginKeychain => {
-            let found = evidence.login_keychain.probe.found();
-            let details = found.and_then(|found| found.details.as_ref());
-            let identity = found.and_then(LoginKeychain::workplace_join_identity);
-            let name = details.and_then(|details| details.user_principal_name.as_deref());
-            (identity.and_then(|identity| identity.description.as_ref()), None, name)
-        }
-        // What Platform SSO says, if it shows the key; else what Jamf's tool does.
-        Storage::SecureEnclave => match evidence.platform_sso.probe.found().filter(|found| found.key.is_there()) {
-            Some(found) => (found.certificate.as_ref(), None, found.user_principal_name.as_deref()),
-            None => {
-                let found = evidence.sso_extension.probe.found();
-                (None, found, found.and_then(|found| found.user_principal_name.as_deref()))
-            }
-        },
-    };
-    WorkplaceJoin {
-        storage: storage.as_str(),
-        device_id: description.map_or(jamf.and_then(|it| it.device_id.as_deref()), |it| it.device_id.as_deref()),
-        tenant_id: description.map_or(jamf.and_then(|it| it.tenant_id.as_deref()), |it| it.tenant_id.as_deref()),
-        user_principal_name,
-        certificate: description.map(CertificateReport::from),
+impl<'a> From<state::WorkplaceJoin<'a>> for WorkplaceJoin<'a> {
+    fn from(found: state::WorkplaceJoin<'a>) -> Self {
+        let state::WorkplaceJoin { storage, device_id, tenant_id, user_principal_name, certificate } = found;
+        let certificate = certificate.map(CertificateReport::from);
+        Self { storage: storage.as_str(), device_id, tenant_id, user_principal_name, certificate }
     }
 }
 

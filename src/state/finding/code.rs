@@ -48,6 +48,10 @@ pub enum Code {
     HaveAnAzureIdFalse,
     /// `have_an_Azure_id` is neither true nor false.
     HaveAnAzureIdUnexpected,
+    /// `gatherAADInfo` was once run as root.
+    GatheredAsRoot,
+    /// Jamf's agent was not told that conditional access is in use.
+    ConditionalAccessDisabled,
     /// A certificate cannot be parsed.
     CertificateUnparsable,
     /// The console's record contradicts itself.
@@ -90,7 +94,7 @@ pub enum Code {
 
 impl Code {
     /// All codes, the most severe first.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::RegistrationNeedsRepair,
         Self::LoginKeychainReset,
         Self::CertificateExpired,
@@ -101,6 +105,8 @@ impl Code {
         Self::HaveAnAzureIdMissing,
         Self::HaveAnAzureIdFalse,
         Self::HaveAnAzureIdUnexpected,
+        Self::GatheredAsRoot,
+        Self::ConditionalAccessDisabled,
         Self::CertificateUnparsable,
         Self::ConsoleContradictory,
         Self::SecondOpinionUsed,
@@ -136,6 +142,8 @@ impl Code {
             Self::HaveAnAzureIdMissing => "have-an-azure-id-missing",
             Self::HaveAnAzureIdFalse => "have-an-azure-id-false",
             Self::HaveAnAzureIdUnexpected => "have-an-azure-id-unexpected",
+            Self::GatheredAsRoot => "gathered-as-root",
+            Self::ConditionalAccessDisabled => "conditional-access-disabled",
             Self::CertificateUnparsable => "certificate-unparsable",
             Self::ConsoleContradictory => "console-contradictory",
             Self::SecondOpinionUsed => "second-opinion-used",
@@ -158,6 +166,44 @@ impl Code {
         }
     }
 
+    /// What the extension attribute `finding` has: short, and without any character that Jamf Pro may not take.
+    #[must_use]
+    pub const fn short_text(self) -> &'static str {
+        match self {
+            Self::RegistrationNeedsRepair => "Registration needs repair",
+            Self::LoginKeychainReset => "Login keychain was reset",
+            Self::CertificateExpired => "WPJ certificate expired",
+            Self::PlistUnparsable => "JamfAAD plist cannot be parsed",
+            Self::CertificateWithoutPrivateKey => "WPJ certificate lacks its private key",
+            Self::PrivateKeyWithoutCertificate => "WPJ key lacks its certificate",
+            Self::CertificateNotYetValid => "WPJ certificate not yet valid",
+            Self::HaveAnAzureIdMissing => "have_an_Azure_id missing",
+            Self::HaveAnAzureIdFalse => "have_an_Azure_id is false",
+            Self::HaveAnAzureIdUnexpected => "have_an_Azure_id neither true nor false",
+            Self::GatheredAsRoot => "gatherAADInfo was run as root",
+            Self::ConditionalAccessDisabled => "microsoftCAEnabled is not true",
+            Self::CertificateUnparsable => "Certificate cannot be parsed",
+            Self::ConsoleContradictory => "Console user contradictory",
+            Self::SecondOpinionUsed => "Keychain damaged, second opinion used",
+            Self::SecondOpinionDiffers => "Second opinion differs",
+            Self::SecondOpinionMissing => "Second opinion missing",
+            Self::NeedsRegistration => "Platform SSO needs registration",
+            Self::UserNotRegistered => "User not registered with Platform SSO",
+            Self::DeviceNotRegistered => "Device not registered with Platform SSO",
+            Self::NeedsNewKeys => "Platform SSO needs new keys",
+            Self::DeviceIdsDiffer => "Device ids differ",
+            Self::OutputUnusable => "Command output unusable",
+            Self::PlistUnreadable => "JamfAAD plist unreadable",
+            Self::OtherRecordsUnreadable => "Other keychain records unreadable",
+            Self::RenamedKeychainUnreadable => "Renamed keychain unreadable",
+            Self::SeveralWorkplaceJoinIdentities => "Several WPJ identities",
+            Self::IssuerNameOutsideCertificates => "WPJ issuer named outside certificates",
+            Self::AnotherProvider => "Platform SSO of another provider",
+            Self::SecondOpinionAgrees => "Second opinion agrees",
+            Self::NotAtTheConsole => "User not at the console",
+        }
+    }
+
     /// How bad it is.
     #[must_use]
     pub const fn severity(self) -> Severity {
@@ -172,6 +218,8 @@ impl Code {
             | Self::HaveAnAzureIdMissing
             | Self::HaveAnAzureIdFalse
             | Self::HaveAnAzureIdUnexpected
+            | Self::GatheredAsRoot
+            | Self::ConditionalAccessDisabled
             | Self::CertificateUnparsable
             | Self::ConsoleContradictory
             | Self::SecondOpinionUsed
@@ -210,6 +258,8 @@ impl Code {
             | Self::HaveAnAzureIdMissing
             | Self::HaveAnAzureIdFalse
             | Self::HaveAnAzureIdUnexpected => "Run Jamf's gatherAADInfo as the logged-in user, never as root.",
+            Self::GatheredAsRoot => "Find what runs gatherAADInfo as root, and have it run as the user.",
+            Self::ConditionalAccessDisabled => "Run sudo jamf manage, and check that Jamf Pro shares inventory.",
             Self::CertificateNotYetValid => "Check the Mac's clock.",
             Self::NeedsNewKeys => "None needed; macOS makes them at the next sign-in.",
             Self::DeviceIdsDiffer => "Find out in Entra which device is this Mac, and delete the other.",
