@@ -2,17 +2,31 @@
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use clap::{CommandFactory, Parser, ValueEnum, error::ErrorKind};
+use clap::{ArgAction, ArgGroup, CommandFactory, Parser, ValueEnum, error::ErrorKind};
 
-use crate::platform;
+use crate::{attribute::Attribute, platform};
 
 /// Makes this process the worker; the path of its private folder follows. Not for people.
 pub const WORKER: &str = "--worker";
 
+/// Tells the worker that what it prints may be coloured. Not for people.
+pub const COLOUR: &str = "--colour";
+
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// An answer about one or more users.
+    Answer(Request),
+    /// The names of the attributes.
+    ListAttributes,
+    /// The manual page.
+    Manual,
+}
+
+/// About whom to tell what.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// Whose home to look at.
+    /// Whose homes to look at.
     pub subject: Subject,
     /// A keychain to read in place of the login keychain.
     pub keychain: Option<PathBuf>,
@@ -22,19 +36,42 @@ pub struct Request {
     pub app_sso_state: Option<PathBuf>,
     /// A saved output of Jamf's `getPSSOStatus`, to read in place of running it.
     pub psso_status: Option<PathBuf>,
+    /// A folder with copies of the system's files that show how JamfAAD is set up.
+    pub system_root: Option<PathBuf>,
     /// When to ask macOS' own keychain reader.
     pub second_opinion: AskMacos,
     /// How long the answer may take.
     pub deadline: Duration,
     /// What to print.
     pub output: Output,
+    /// Whether it may be coloured, if this process is the worker.
+    pub colour: bool,
     /// If this process is the worker, where it may make its private folder.
     pub worker: Option<PathBuf>,
 }
 
-/// Whose home to look at.
+/// Whose homes to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
+    /// One user's.
+    One(Who),
+    /// Those of all local users.
+    AllUsers,
+    /// These.
+    Homes(Vec<PathBuf>),
+}
+
+impl Subject {
+    /// Whether the answer is a list.
+    #[must_use]
+    pub const fn is_several(&self) -> bool {
+        matches!(self, Self::AllUsers | Self::Homes(_))
+    }
+}
+
+/// Whose home to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Who {
     /// That of whoever is at the console, or was there last.
     Console,
     /// That of the account with this name or number.
@@ -57,88 +94,221 @@ pub enum AskMacos {
 /// What to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Output {
-    /// The extension attribute.
-    Result,
+    /// An extension attribute.
+    Result(Attribute),
     /// Everything, as JSON.
     Json,
+    /// A report for people.
+    Explain,
 }
 
-/// Tell how far a Mac's Microsoft Entra registration through Jamf got.
-///
-/// Prints <result>STATE</result> for a Jamf extension attribute; blank, with the reason on standard error, if the state
-/// cannot be told.
+impl Output {
+    /// Whether it shows what the state does not depend on.
+    #[must_use]
+    pub const fn is_detailed(self) -> bool {
+        match self {
+            Self::Json | Self::Explain => true,
+            Self::Result(attribute) => {
+                matches!(attribute, Attribute::UserPrincipalName | Attribute::LastToken | Attribute::Finding)
+            }
+        }
+    }
+}
+
+/// The options that make no sense where no user is looked at.
+const ABOUT_USERS: [&str; 13] = [
+    "home",
+    "user",
+    "all_users",
+    "explain",
+    "json",
+    "attribute",
+    "keychain",
+    "plist",
+    "app_sso_state",
+    "psso_status",
+    "system_root",
+    "second_opinion",
+    "deadline",
+];
+
+/// Tell how far a Mac's registration with Microsoft Entra through Jamf got
 #[derive(Parser)]
 #[command(
     name = "wpj-state",
     version,
-    after_help = "Exit status: 0 a state was printed, 1 it cannot be told, 2 wrong usage."
+    disable_help_flag = true,
+    disable_version_flag = true,
+    after_help = "\
+Examples:
+  sudo wpj-state                        <result>STATE</result>, for Jamf Pro
+  sudo wpj-state --explain              what is wrong, and what to do
+  sudo wpj-state --all-users --explain  every user of this Mac
+  sudo wpj-state --attribute device-id  a value for another attribute
+
+Exit status: 0 all was told, 1 something cannot be (standard error says why),
+2 wrong usage.",
+    group = ArgGroup::new("output").args(["json", "explain", "attribute"]),
 )]
 struct Options {
-    /// Look at this home directory
-    #[arg(long, value_name = "DIR")]
-    home: Option<PathBuf>,
-    /// Look at the home of this account, given by name or number
-    #[arg(long, value_name = "NAME", conflicts_with = "home")]
+    /// Look at this home directory, or at several
+    #[arg(long, value_name = "DIR", help_heading = "Whose")]
+    home: Vec<PathBuf>,
+    /// The home of this account, given by name or number
+    #[arg(long, value_name = "NAME", conflicts_with = "home", help_heading = "Whose")]
     user: Option<String>,
-    /// Read this file in place of the login keychain
-    #[arg(long, value_name = "FILE")]
+    /// All local users, or all homes given
+    #[arg(
+        long,
+        conflicts_with_all = ["user", "keychain", "plist", "app_sso_state", "psso_status"],
+        help_heading = "Whose"
+    )]
+    all_users: bool,
+    /// A report for people, with what to do
+    #[arg(long, help_heading = "Output")]
+    explain: bool,
+    /// Everything that was found, as JSON
+    #[arg(long, help_heading = "Output")]
+    json: bool,
+    /// One value in <result> [default: state]
+    #[arg(long, value_name = "NAME", value_enum, hide_possible_values = true, help_heading = "Output")]
+    attribute: Option<Attribute>,
+    /// The names, types and meanings of these values
+    #[arg(long, conflicts_with_all = ABOUT_USERS, help_heading = "Output")]
+    list_attributes: bool,
+    /// In place of the login keychain
+    #[arg(long, value_name = "FILE", help_heading = "Other evidence")]
     keychain: Option<PathBuf>,
-    /// Read this file in place of JamfAAD's plist
-    #[arg(long, value_name = "FILE")]
+    /// In place of JamfAAD's plist
+    #[arg(long, value_name = "FILE", help_heading = "Other evidence")]
     plist: Option<PathBuf>,
-    /// Read this saved output of `app-sso platform -s` in place of running it
-    #[arg(long, value_name = "FILE")]
+    /// A saved output of `app-sso platform -s`
+    #[arg(long, value_name = "FILE", help_heading = "Other evidence")]
     app_sso_state: Option<PathBuf>,
-    /// Read this saved output of Jamf's getPSSOStatus in place of running it
-    #[arg(long, value_name = "FILE")]
+    /// A saved output of Jamf's getPSSOStatus
+    #[arg(long, value_name = "FILE", help_heading = "Other evidence")]
     psso_status: Option<PathBuf>,
-    /// Ask macOS' own reader about a copy of the keychain: always (as with no WHEN), if-damaged, or never
+    /// Copies of the system's files on the set-up
+    #[arg(long, value_name = "DIR", help_heading = "Other evidence")]
+    system_root: Option<PathBuf>,
+    /// Ask macOS' reader: never, if-damaged, always
     #[arg(
         long,
         value_name = "WHEN",
         value_enum,
         hide_possible_values = true,
+        hide_default_value = true,
         num_args = 0..=1,
         require_equals = true,
         default_value = "if-damaged",
-        default_missing_value = "always"
+        default_missing_value = "always",
+        help_heading = "How"
     )]
     second_opinion: AskMacos,
-    /// Give up after this many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    /// Give up after so long
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..=3600),
+        help_heading = "How"
+    )]
     deadline: u64,
-    /// Print everything that was found, as JSON
-    #[arg(long)]
-    json: bool,
+    /// Print the manual page, as mandoc reads it
+    #[arg(long, conflicts_with_all = ABOUT_USERS, conflicts_with = "list_attributes", help_heading = "Help")]
+    man: bool,
+    /// Print this
+    #[arg(short, long, action = ArgAction::Help, help_heading = "Help")]
+    help: (),
+    /// Print the version
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = "Help")]
+    version: (),
     #[arg(long, hide = true)]
     worker: Option<PathBuf>,
+    #[arg(long, hide = true, requires = "worker")]
+    colour: bool,
+}
+
+/// The command line as clap knows it, to make shell completions of it.
+#[must_use]
+pub fn definition() -> clap::Command {
+    Options::command()
 }
 
 /// Understands the command line, the program's name first.
 ///
 /// # Errors
-/// If it asks for something else than a state (help, the version), or for nothing that can be done. The error has the
-/// text to print, where to, and the exit status.
-pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, clap::Error> {
+/// If it asks for help or the version, or for nothing that can be done. The error has the text to print, where to, and
+/// the exit status.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
     let options = Options::try_parse_from(arguments)?;
-    let subject = match (options.home, options.user) {
-        (Some(home), _) => Subject::Home(home),
-        (None, Some(user)) => Subject::User(user),
-        (None, None) if platform::IS_MACOS => Subject::Console,
-        (None, None) => {
-            let message = "which user? Give a home directory with --home DIR, or an account with --user NAME";
-            return Err(Options::command().error(ErrorKind::MissingRequiredArgument, message));
-        }
-    };
-    Ok(Request {
+    if options.list_attributes {
+        return Ok(Command::ListAttributes);
+    }
+    if options.man {
+        return Ok(Command::Manual);
+    }
+    let subject = subject(&options)?;
+    Ok(Command::Answer(Request {
+        output: output(&options, &subject)?,
         subject,
         keychain: options.keychain,
         plist: options.plist,
         app_sso_state: options.app_sso_state,
         psso_status: options.psso_status,
+        system_root: options.system_root,
         second_opinion: options.second_opinion,
         deadline: Duration::from_secs(options.deadline),
-        output: if options.json { Output::Json } else { Output::Result },
+        colour: options.colour,
         worker: options.worker,
-    })
+    }))
+}
+
+fn subject(options: &Options) -> Result<Subject, clap::Error> {
+    let wants_users = options.attribute == Some(Attribute::Users);
+    let several = options.all_users || wants_users || options.home.len() > 1;
+    let of_one = [
+        (options.user.is_some(), "--user"),
+        (options.keychain.is_some(), "--keychain"),
+        (options.plist.is_some(), "--plist"),
+        (options.app_sso_state.is_some(), "--app-sso-state"),
+        (options.psso_status.is_some(), "--psso-status"),
+    ];
+    if let Some((_, option)) = of_one.iter().find(|(is_given, _)| several && *is_given) {
+        let what = if wants_users { "'--attribute users'" } else { "several '--home'" };
+        let message = format!("{what} cannot be used with '{option}', which is about one user");
+        return Err(Options::command().error(ErrorKind::ArgumentConflict, message));
+    }
+    match (options.home.as_slice(), &options.user) {
+        ([], Some(user)) => Ok(Subject::One(Who::User(user.clone()))),
+        ([], None) if !platform::IS_MACOS => {
+            let message = if several {
+                "which users? Only a Mac can tell; give their home directories, each with --home DIR"
+            } else {
+                "which user? Give a home directory with --home DIR, or an account with --user NAME"
+            };
+            Err(Options::command().error(ErrorKind::MissingRequiredArgument, message))
+        }
+        ([], None) if several => Ok(Subject::AllUsers),
+        ([], None) => Ok(Subject::One(Who::Console)),
+        (homes, _) if several => Ok(Subject::Homes(homes.to_vec())),
+        ([home, ..], _) => Ok(Subject::One(Who::Home(home.clone()))),
+    }
+}
+
+fn output(options: &Options, subject: &Subject) -> Result<Output, clap::Error> {
+    match (options.json, options.explain, options.attribute) {
+        (true, _, _) => Ok(Output::Json),
+        (_, true, _) => Ok(Output::Explain),
+        (_, _, None) if subject.is_several() => Ok(Output::Result(Attribute::Users)),
+        (_, _, Some(attribute)) if subject.is_several() && attribute != Attribute::Users => {
+            let what = if options.all_users { "'--all-users'" } else { "several '--home'" };
+            let message = format!(
+                "{what} cannot be used with '--attribute {}', which is about one user; '--attribute users' is about all",
+                attribute.name()
+            );
+            Err(Options::command().error(ErrorKind::ArgumentConflict, message))
+        }
+        (_, _, attribute) => Ok(Output::Result(attribute.unwrap_or(Attribute::State))),
+    }
 }

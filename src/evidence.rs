@@ -8,6 +8,7 @@ use crate::{
     login_keychain::LoginKeychain,
     platform_sso::{app_sso::PlatformSso, sso_status::SsoStatus},
     second_opinion::SecondOpinion,
+    set_up::SetUp,
     user::User,
 };
 
@@ -31,6 +32,8 @@ pub struct Evidence {
     pub sso_extension: Witness<SsoStatus>,
     /// What sets up single sign-on, if neither source could be asked because the user has no session.
     pub unasked_sso: Option<PathBuf>,
+    /// How the Mac is set up for JamfAAD; asked only in detail.
+    pub set_up: SetUp,
     /// The plist of JamfAAD; without detail not asked if there is no Workplace Join key.
     pub jamf_aad: Witness<JamfAad>,
 }
@@ -48,6 +51,7 @@ impl Evidence {
             platform_sso: Witness::not_asked(None),
             sso_extension: Witness::not_asked(None),
             unasked_sso: None,
+            set_up: SetUp::NOT_ASKED,
             jamf_aad: Witness::not_asked(None),
         }
     }
@@ -89,6 +93,17 @@ impl<T> Probe<T> {
         match self {
             Self::Found(found) => Some(found),
             Self::Absent | Self::Unreadable(_) | Self::NotAsked => None,
+        }
+    }
+
+    /// Makes more of what was found.
+    #[must_use]
+    pub fn and_then<U>(self, read: impl FnOnce(T) -> Result<U, Cause>) -> Probe<U> {
+        match self {
+            Self::Found(found) => read(found).map_or_else(Probe::Unreadable, Probe::Found),
+            Self::Absent => Probe::Absent,
+            Self::Unreadable(cause) => Probe::Unreadable(cause),
+            Self::NotAsked => Probe::NotAsked,
         }
     }
 }

@@ -13,7 +13,7 @@ use std::{
 
 use crate::{
     cause::{Cause, Obstacle},
-    cli::{AskMacos, Output, Request},
+    cli::{AskMacos, Request, Subject, Who},
     evidence::{Evidence, Probe, Witness},
     file,
     jamf_aad::{self, JamfAad},
@@ -23,10 +23,12 @@ use crate::{
     progress::Progress,
     rights::{Identity, Rights},
     second_opinion::{self, Records, SecondOpinion},
+    set_up::SetUp,
     system::System,
     user::{self, Choice, User},
 };
 
+mod set_up;
 mod sso;
 
 use sso::Sso;
@@ -49,13 +51,34 @@ const MAX_FOLDER_ENTRIES: usize = 10_000;
 /// How long a keychain is empty while macOS creates it.
 const CREATION: Duration = Duration::from_millis(200);
 
-/// Reads what the request needs, and tells `progress` which file it is at.
+/// Reads what the request needs, of each user whom it is about, and tells `progress` which file it is at.
 #[must_use]
-pub fn inspect(request: &Request, system: &impl System, progress: &Progress) -> Evidence {
-    let choice = match user::choose(&request.subject, system) {
-        Ok(choice) => choice,
-        Err(obstacle) => return Evidence::none(User::UNKNOWN, obstacle),
-    };
+pub fn inspect(request: &Request, system: &impl System, progress: &Progress) -> Vec<Evidence> {
+    let of_home = |home: &PathBuf| inspect_one(request, &Who::Home(home.clone()), system, progress);
+    match &request.subject {
+        Subject::One(who) => vec![inspect_one(request, who, system, progress)],
+        Subject::Homes(homes) => homes.iter().map(of_home).collect(),
+        Subject::AllUsers => match user::everybody(system) {
+            Ok(choices) => choices
+                .into_iter()
+                .map(|choice| match choice {
+                    Ok(choice) => inspect_choice(request, &Who::Console, choice, system, progress),
+                    Err((user, obstacle)) => Evidence::none(user, obstacle),
+                })
+                .collect(),
+            Err(obstacle) => vec![Evidence::none(User::UNKNOWN, obstacle)],
+        },
+    }
+}
+
+fn inspect_one(request: &Request, who: &Who, system: &impl System, progress: &Progress) -> Evidence {
+    match user::choose(who, system) {
+        Ok(choice) => inspect_choice(request, who, choice, system, progress),
+        Err(obstacle) => Evidence::none(User::UNKNOWN, obstacle),
+    }
+}
+
+fn inspect_choice(request: &Request, who: &Who, choice: Choice, system: &impl System, progress: &Progress) -> Evidence {
     let home = match Home::of(&choice, system, progress) {
         Ok(home) => home,
         Err(obstacle) => {
@@ -66,11 +89,8 @@ pub fn inspect(request: &Request, system: &impl System, progress: &Progress) -> 
             };
         }
     };
-    let depth = match request.output {
-        Output::Result => Depth::State,
-        Output::Json => Depth::Details,
-    };
-    Inspection { request, system, progress, user: &choice.user, home, depth }.evidence()
+    let depth = if request.output.is_detailed() { Depth::Details } else { Depth::State };
+    Inspection { request, system, progress, who, user: &choice.user, home, depth }.evidence()
 }
 
 /// Both names of an account's login keychain, the one that macOS prefers first.
@@ -150,6 +170,7 @@ struct Inspection<'a, S> {
     request: &'a Request,
     system: &'a S,
     progress: &'a Progress,
+    who: &'a Who,
     user: &'a User,
     home: Home,
     depth: Depth,
@@ -198,6 +219,7 @@ impl<S: System> Inspection<'_, S> {
             platform_sso: sso.platform_sso,
             sso_extension: sso.sso_extension,
             unasked_sso: sso.unasked,
+            set_up: if in_detail { self.set_up() } else { SetUp::NOT_ASKED },
             jamf_aad,
         }
     }
@@ -246,7 +268,7 @@ impl<S: System> Inspection<'_, S> {
         let damage = damage(&probe);
         let wanted = match self.request.second_opinion {
             AskMacos::Never => false,
-            AskMacos::IfDamaged => damage.is_some() && self.system.has_keychain_reader(),
+            AskMacos::IfDamaged => damage.is_some() && self.system.is_mac(),
             AskMacos::Always => true,
         };
         if !wanted {

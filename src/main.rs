@@ -14,11 +14,15 @@ use std::{
 
 use anyhow::Context;
 use wpj_state::{
-    cli::{self, Output, Request},
+    attribute,
+    cli::{self, Command, Request},
     evidence::Evidence,
     inspect::inspect,
     progress::{Progress, leave_signals_to_supervisor},
-    report,
+    report::{
+        report,
+        style::{Style, is_coloured, is_utf8},
+    },
     state::assess,
     supervise::{Answer, supervise},
     system::ThisSystem,
@@ -30,13 +34,17 @@ const STATE_PRINTED: u8 = 0;
 const UNDETERMINED: u8 = 1;
 const USAGE: u8 = 2;
 
+const MANUAL: &str = include_str!("../packaging/wpj-state.1");
+
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().collect();
     let outcome = match cli::parse(arguments.iter().cloned()) {
-        Ok(request) => match &request.worker {
+        Ok(Command::Answer(request)) => match &request.worker {
             Some(private_folder) => work(&request, Progress::of_worker(private_folder)),
             None => supervise_worker(&request, &arguments),
         },
+        Ok(Command::ListAttributes) => print(attribute::list().as_bytes()).map(|()| ExitCode::from(STATE_PRINTED)),
+        Ok(Command::Manual) => print(MANUAL.as_bytes()).map(|()| ExitCode::from(STATE_PRINTED)),
         Err(answer) => refuse_or_help(&answer),
     };
     outcome.unwrap_or_else(|error| {
@@ -47,11 +55,12 @@ fn main() -> ExitCode {
 
 /// Has the worker answer, and answers in its place if it does not.
 fn supervise_worker(request: &Request, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
-    let answer = match supervise(arguments, request.deadline) {
+    let colour = is_coloured();
+    let answer = match supervise(arguments, colour, request.deadline) {
         Ok(answer) => answer,
-        Err(obstacle) => answer(request.output, &Evidence::none(User::UNKNOWN, obstacle))?,
+        Err(obstacle) => answer(request, colour, &[Evidence::none(User::UNKNOWN, obstacle)])?,
     };
-    if let Some(reason) = &answer.reason {
+    for reason in &answer.reasons {
         complain(reason);
     }
     print(&answer.stdout)?;
@@ -64,8 +73,8 @@ fn work(request: &Request, progress: Progress) -> anyhow::Result<ExitCode> {
     let progress = Arc::new(progress);
     let watching = Arc::clone(&progress);
     thread::Builder::new().spawn(move || watching.end_with_supervisor()).context("starting a thread")?;
-    let answer = answer(request.output, &inspect(request, &ThisSystem::new("/"), &progress))?;
-    if let Some(reason) = &answer.reason {
+    let answer = answer(request, request.colour, &inspect(request, &ThisSystem::new("/"), &progress))?;
+    for reason in &answer.reasons {
         progress.reason(reason);
     }
     print(&answer.stdout)?;
@@ -73,15 +82,13 @@ fn work(request: &Request, progress: Progress) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(answer.status))
 }
 
-fn answer(output: Output, evidence: &Evidence) -> anyhow::Result<Answer> {
-    let assessment = assess(evidence, Timestamp::now());
-    let text = match output {
-        Output::Result => report::result_line(&assessment),
-        Output::Json => report::json(&assessment).context("writing JSON")?,
-    };
-    let reason = assessment.state.as_ref().err().map(report::reason);
-    let status = if reason.is_none() { STATE_PRINTED } else { UNDETERMINED };
-    Ok(Answer { stdout: format!("{text}\n").into_bytes(), reason, status })
+fn answer(request: &Request, colour: bool, evidence: &[Evidence]) -> anyhow::Result<Answer> {
+    let now = Timestamp::now();
+    let assessments: Vec<_> = evidence.iter().map(|evidence| assess(evidence, now)).collect();
+    let style = Style { colour, unicode: is_utf8(|name| env::var_os(name)) };
+    let report = report(request, &assessments, style).context("writing JSON")?;
+    let status = if report.reasons.is_empty() { STATE_PRINTED } else { UNDETERMINED };
+    Ok(Answer { stdout: report.document.into_bytes(), reasons: report.reasons, status })
 }
 
 /// Help and version are answers; everything else that the command line gives instead of a request is wrong usage.

@@ -6,7 +6,6 @@
 use std::{
     fs::{self, DirBuilder},
     io::{self, Read, Write},
-    mem,
     os::unix::{ffi::OsStrExt, fs::DirBuilderExt},
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -154,13 +153,21 @@ impl Progress {
         Ok(&self.private_folder)
     }
 
-    /// Removes the private folder, if this process has made it.
+    /// Removes the private folder, if this process has made it; it may be made again for another user's keychain.
     pub fn remove_private_folder(&self) {
-        let was = mem::replace(&mut *self.folder(), Folder::Over);
-        if was == Folder::Made {
+        self.leave_folder(Folder::NotMade);
+    }
+
+    /// Removes the folder under lock: until it is gone, the end waits, and nobody makes it again.
+    fn leave_folder(&self, next: Folder) {
+        let mut folder = self.folder();
+        if *folder == Folder::Made {
             // Again, if something was just being put into it. What stays is the supervisor's to remove.
             let is_gone = || fs::remove_dir_all(&self.private_folder).is_ok() || !self.private_folder.exists();
             let _ = (0..REMOVALS).any(|_| is_gone());
+        }
+        if *folder != Folder::Over {
+            *folder = next;
         }
     }
 
@@ -175,7 +182,7 @@ impl Progress {
                 Ok(0) | Err(_) => break,
             }
         }
-        self.remove_private_folder();
+        self.leave_folder(Folder::Over);
         if let Some(group) = *self.group.lock().unwrap_or_else(PoisonError::into_inner) {
             let _ = killpg(group, Signal::SIGKILL);
         }
@@ -218,6 +225,7 @@ mod tests {
     fn no_private_folder_is_made_after_the_end() {
         let folder = tempfile::tempdir().unwrap();
         let progress = Progress::silent(&folder.path().join("private"));
+        progress.leave_folder(Folder::Over);
         progress.remove_private_folder();
         assert!(progress.make_private_folder().is_err());
         assert!(!folder.path().join("private").exists());
@@ -232,6 +240,9 @@ mod tests {
         assert!(folder.path().exists());
         let own = Progress::silent(&folder.path().join("private"));
         fs::write(own.make_private_folder().unwrap().join("a file"), b"").unwrap();
+        own.remove_private_folder();
+        assert!(!folder.path().join("private").exists());
+        assert!(own.make_private_folder().is_ok(), "a second user's keychain is copied, too");
         own.remove_private_folder();
         assert!(!folder.path().join("private").exists());
     }

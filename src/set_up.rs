@@ -63,6 +63,15 @@ pub enum JamfTool {
 }
 
 impl JamfTool {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ConditionalAccess => "Jamf Conditional Access",
+            Self::JamfAad => "JamfAAD",
+        }
+    }
+
     /// Where it lies, below the system's root.
     #[must_use]
     pub fn path(self) -> &'static str {
@@ -79,6 +88,17 @@ pub enum Setting<T> {
     Is(T),
     /// It has a value of another type.
     WrongType,
+}
+
+impl<T: Copy> Setting<T> {
+    /// The value, if it is of the right type.
+    #[must_use]
+    pub const fn value(&self) -> Option<T> {
+        match self {
+            Self::Is(value) => Some(*value),
+            Self::NotSet | Self::WrongType => None,
+        }
+    }
 }
 
 /// JamfAAD's managed preferences.

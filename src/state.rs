@@ -48,16 +48,10 @@ impl RegistrationState {
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::Registered => {
-                "The Workplace Join (WPJ) key is there, and JamfAAD has obtained the user's Azure AD ID."
-            }
-            Self::PlistMissing => "The Workplace Join (WPJ) key is there, but JamfAAD has never run for this user.",
-            Self::AadIdNotAcquired => {
-                "The Workplace Join (WPJ) key is there; JamfAAD ran, but did not obtain the user's Azure AD ID."
-            }
-            Self::NotRegistered => {
-                "There is no Workplace Join (WPJ) key: the user has never registered, or the key was lost."
-            }
+            Self::Registered => "The Workplace Join key is there, and JamfAAD has obtained the Azure AD ID.",
+            Self::PlistMissing => "The Workplace Join key is there, but JamfAAD has never run for this user.",
+            Self::AadIdNotAcquired => "The Workplace Join key is there, but JamfAAD did not obtain the Azure AD ID.",
+            Self::NotRegistered => "There is no Workplace Join key: never registered, or the key was lost.",
         }
     }
 }

@@ -39,22 +39,27 @@ const MAX_OUTPUT: usize = 64 * 1024 * 1024;
 pub struct Answer {
     /// What belongs on standard output.
     pub stdout: Vec<u8>,
-    /// Why the state cannot be told, if it cannot.
-    pub reason: Option<String>,
+    /// Why something cannot be told, if anything cannot.
+    pub reasons: Vec<String>,
     /// The exit status.
     pub status: u8,
 }
 
-/// Has the worker do what `arguments`, the program's own name first, ask for.
+/// Has the worker do what `arguments`, the program's own name first, ask for; `colour` tells it that what it prints may be
+/// coloured.
 ///
 /// # Errors
 /// If it does not come to its end, or ends otherwise than it should.
-pub fn supervise(arguments: &[OsString], limit: Duration) -> Result<Answer, Obstacle> {
+pub fn supervise(arguments: &[OsString], colour: bool, limit: Duration) -> Result<Answer, Obstacle> {
     let crashed = |words: String| Obstacle { path: None, cause: Cause::Crashed(words) };
     let program = env::current_exe().map_err(|error| crashed(format!("it does not know where it lies: {error}")))?;
     let private_folder = PrivateFolder::new();
     let mut worker = Command::new(program);
-    worker.arg(cli::WORKER).arg(&private_folder.0).args(arguments.get(1..).unwrap_or_default());
+    worker
+        .arg(cli::WORKER)
+        .arg(&private_folder.0)
+        .args(colour.then_some(cli::COLOUR))
+        .args(arguments.get(1..).unwrap_or_default());
     // Nobody writes to it. That it ends is what tells the worker that this process is gone.
     worker.stdin(Stdio::piped());
     let finished = command::run(worker, limit, MAX_OUTPUT, &|_| ());
@@ -107,14 +112,14 @@ fn read_messages(stderr: &[u8]) -> (Vec<Message>, String) {
 
 /// Only a worker that says that its answer is complete, and whose answer is, has answered.
 fn answer(status: Option<ExitStatus>, stdout: Vec<u8>, messages: &[Message]) -> Result<Answer, String> {
-    let reason = messages.iter().find_map(|message| match message {
+    let reasons = messages.iter().filter_map(|message| match message {
         Message::Reason(words) => Some(String::from_utf8_lossy(words).into_owned()),
         Message::Asks(_) | Message::Runs(_) | Message::Ends { .. } => None,
     });
     if let Some(&Message::Ends { status, length }) = messages.last()
         && length == stdout.len()
     {
-        return Ok(Answer { stdout, reason, status });
+        return Ok(Answer { stdout, reasons: reasons.collect(), status });
     }
     Err(match status.map(|status| (status.code(), status.signal())) {
         Some((Some(code), _)) => format!("it ended with exit status {code}"),

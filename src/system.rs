@@ -59,8 +59,8 @@ pub trait System: Accounts {
     /// Waits.
     fn pause(&self, time: Duration);
 
-    /// Whether there is a reader of macOS' own.
-    fn has_keychain_reader(&self) -> bool;
+    /// Whether this is a Mac, which has a keychain reader of its own and can be set up for JamfAAD.
+    fn is_mac(&self) -> bool;
 
     /// What macOS' own reader finds in a copy of a keychain.
     ///
@@ -119,7 +119,7 @@ impl System for ThisSystem {
         thread::sleep(time);
     }
 
-    fn has_keychain_reader(&self) -> bool {
+    fn is_mac(&self) -> bool {
         platform::IS_MACOS
     }
 

@@ -14,7 +14,7 @@ use plist::{Dictionary, Value};
 
 use crate::{
     cause::{Cause, Obstacle},
-    cli::Subject,
+    cli::Who,
 };
 
 /// macOS gives people's accounts this number or a higher one.
@@ -186,6 +186,8 @@ pub enum Source {
     LastConsole,
     /// Nobody is at the console, nor is it known who was; this user's login keychain changed last.
     MostRecent,
+    /// All users were asked for.
+    AllUsers,
     /// Nobody has ever used this Mac.
     None,
 }
@@ -200,6 +202,7 @@ impl Source {
             Self::Console => "console",
             Self::LastConsole => "last-console",
             Self::MostRecent => "most-recent",
+            Self::AllUsers => "all-users",
             Self::None => "none",
         }
     }
@@ -240,11 +243,11 @@ impl Choice {
 /// # Errors
 /// If the one who was asked for has no account, if it cannot be told who is at the console, or if the person there has
 /// no account record. Another user's state would then be a wrong answer.
-pub fn choose(subject: &Subject, accounts: &impl Accounts) -> Result<Choice, Obstacle> {
-    match subject {
-        Subject::Home(home) => Ok(home_option(home)),
-        Subject::User(name) => named(name, accounts),
-        Subject::Console => at_console(accounts),
+pub fn choose(who: &Who, accounts: &impl Accounts) -> Result<Choice, Obstacle> {
+    match who {
+        Who::Home(home) => Ok(home_option(home)),
+        Who::User(name) => named(name, accounts),
+        Who::Console => at_console(accounts),
     }
 }
 
@@ -297,6 +300,45 @@ fn nobody_at_console(record: &ConsoleRecord, accounts: &impl Accounts) -> Result
     Ok(Choice { user, account: None })
 }
 
+/// All persons with an account on this Mac and a home: whoever owns a folder where homes are, or has a session. In the
+/// place of one who cannot be looked at stands what is in the way.
+///
+/// # Errors
+/// If it cannot be told who they are.
+pub fn everybody(accounts: &impl Accounts) -> Result<Vec<Result<Choice, (User, Obstacle)>>, Obstacle> {
+    // Without the console's record no session is known of, which takes nothing from what the files show.
+    let record = accounts.console().ok().flatten().unwrap_or_default();
+    let mut owners = accounts.home_owners()?;
+    owners.extend(&record.sessions);
+    let choice = |uid| {
+        let of_user = |obstacle| (User { uid: Some(uid), source: Some(Source::AllUsers), ..User::UNKNOWN }, obstacle);
+        let account = match accounts.by_uid(uid) {
+            Ok(account) => account?,
+            Err(obstacle) => return Some(Err(of_user(obstacle))),
+        };
+        match accounts.has_home(&account) {
+            Ok(false) => None,
+            Ok(true) => {
+                let has_session = record.has_session(uid);
+                Some(Ok(Choice::of(account, Source::AllUsers, Console::NotAsked, has_session)))
+            }
+            Err(obstacle) => {
+                let user = User::account(&account, Source::AllUsers, Console::NotAsked, false);
+                Some(Err((user, obstacle)))
+            }
+        }
+    };
+    Ok(persons(owners).into_iter().filter_map(choice).collect())
+}
+
+/// The persons among the owners of accounts, each once, the lowest number first.
+fn persons(mut uids: Vec<u32>) -> Vec<u32> {
+    uids.retain(|&uid| uid >= FIRST_PERSON);
+    uids.sort_unstable();
+    uids.dedup();
+    uids
+}
+
 /// The login window's memory may be stale, so that it counts only if there still are such a person and home.
 fn last_user(accounts: &impl Accounts) -> Result<Option<Account>, Obstacle> {
     let Some(name) = accounts.last_user()?.filter(|name| is_person_s_name(name)) else { return Ok(None) };
@@ -308,12 +350,8 @@ fn last_user(accounts: &impl Accounts) -> Result<Option<Account>, Obstacle> {
 
 /// The person whose login keychain changed last; of several the one with the lowest number.
 fn most_recent(accounts: &impl Accounts) -> Result<Option<Account>, Obstacle> {
-    let mut owners = accounts.home_owners()?;
-    owners.retain(|&uid| uid >= FIRST_PERSON);
-    owners.sort_unstable();
-    owners.dedup();
     let mut found: Option<(SystemTime, Account)> = None;
-    for uid in owners {
+    for uid in persons(accounts.home_owners()?) {
         let Some(account) = accounts.by_uid(uid)? else { continue };
         if let Some(changed) = accounts.keychain_changed(&account)?
             && found.as_ref().is_none_or(|(latest, _)| *latest < changed)

@@ -12,10 +12,11 @@ use std::{
 use assert_cmd::Command;
 use fixture_generator::{
     Entry, Situation, situations,
-    situations::{APP_SSO, PSSO_STATUS},
+    situations::{APP_SSO, PSSO_STATUS, SYSTEM},
 };
 use keychain::{KeychainFile, RecordType, Value};
 use libtest_mimic::{Arguments, Failed, Trial};
+use wpj_state::{attribute::Attribute, state::Code};
 
 fn main() {
     let trials = situations().into_iter().flat_map(|situation| {
@@ -28,6 +29,8 @@ fn main() {
             trial("the folder holds what the generator writes", folder_is_as_generated),
             trial("the result line is right", result_line_is_right),
             trial("the JSON is as expected", json_is_as_expected),
+            trial("the report is as expected", report_is_as_expected),
+            trial("each attribute is what the JSON says", attributes_are_what_the_json_says),
         ];
         if situation.keychains.iter().any(|(_, keychain)| keychain.has_several_values()) {
             let reason = "keychain-db (ignored: it takes the number of values for the first value's length)";
@@ -45,7 +48,8 @@ fn folder_is_as_generated(situation: &Situation) -> Result<(), Failed> {
     let folder = Path::new("fixtures").join(&situation.name);
     let mut found = BTreeMap::new();
     collect(&folder, &folder, &mut found)?;
-    found.retain(|path, _| path != Path::new("expected.json") && path != Path::new("expected.stderr"));
+    let kept = ["expected.json", "expected.stderr", "expected.explain"].map(Path::new);
+    found.retain(|path, _| !kept.contains(&path.as_path()));
     let generated: BTreeMap<PathBuf, Entry> =
         situation.all_entries().into_iter().map(|(path, entry)| (path.into(), entry)).collect();
     let paths = |entries: &BTreeMap<PathBuf, Entry>| entries.keys().cloned().collect::<Vec<_>>();
@@ -104,6 +108,63 @@ fn json_is_as_expected(situation: &Situation) -> Result<(), Failed> {
     equal(&json["state"].as_str(), &situation.state)
 }
 
+fn report_is_as_expected(situation: &Situation) -> Result<(), Failed> {
+    let output = run(situation, &["--explain"])?;
+    keep_or_compare(&path(situation, "expected.explain"), &output.stdout)?;
+    equal(&output.status.code(), &Some(if situation.state.is_some() { 0 } else { 1 }))?;
+    expect_stderr(situation, &output)?;
+    let report = text(&output.stdout);
+    let state = format!("State: {}", situation.state.unwrap_or("Cannot be told"));
+    equal(&report.lines().next(), &Some(state.as_str()))?;
+    let widest = report.lines().map(|line| line.chars().count()).max();
+    equal(&widest.filter(|&columns| columns > 80), &None)?;
+    let lines = report.lines().count();
+    if lines <= 44 { Ok(()) } else { Err(format!("{lines} lines are more than a screen").into()) }
+}
+
+fn attributes_are_what_the_json_says(situation: &Situation) -> Result<(), Failed> {
+    let json: serde_json::Value = serde_json::from_slice(&run(situation, &["--json"])?.stdout)?;
+    let workplace_join = &json["workplace_join"];
+    let date = |value: &serde_json::Value| value.as_str().map(|at| at.replace('T', " ").replace('Z', ""));
+    let words = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    let storage = match (workplace_join["storage"].as_str(), json["state"].as_str()) {
+        (Some("login-keychain"), _) => Some("Login Keychain".to_owned()),
+        (Some(_), _) => Some("Secure Enclave".to_owned()),
+        (None, state) => state.map(|_| "None".to_owned()),
+    };
+    let findings = json["findings"].as_array().ok_or("there are findings")?;
+    let worst = findings.iter().find(|finding| finding["severity"] != "info");
+    let short_text = |finding: &serde_json::Value| {
+        let code = Code::ALL.iter().find(|code| finding["code"] == code.as_str());
+        code.map(|code| code.short_text().to_owned())
+    };
+    let finding = json["state"].as_str().and_then(|_| worst.map_or(Some("OK".to_owned()), short_text));
+    let state = words(&json["state"]);
+    let users = words(&json["user"]["home"]).map(|home| format!("{home}: {}", state.as_deref().unwrap_or_default()));
+    for attribute in Attribute::ALL {
+        let expected = match attribute {
+            Attribute::State => state.clone(),
+            Attribute::User => words(&json["user"]["name"]),
+            Attribute::DeviceId => words(&workplace_join["device_id"]),
+            Attribute::TenantId => words(&workplace_join["tenant_id"]),
+            Attribute::UserPrincipalName => words(&workplace_join["user_principal_name"]),
+            Attribute::KeyStorage => storage.clone(),
+            Attribute::CertificateExpires => date(&workplace_join["certificate"]["not_after"]),
+            Attribute::LastToken => date(&json["jamf_aad"]["last_token"]),
+            Attribute::Finding => finding.clone(),
+            Attribute::Users if situation.takes_saved_outputs() => continue,
+            Attribute::Users => users.as_ref().map(|users| users.trim_end().to_owned()),
+        };
+        let output = run(situation, &["--attribute", attribute.name()])?;
+        let expected_text = format!("<result>{}</result>\n", expected.as_deref().unwrap_or_default());
+        equal(&text(&output.stdout), &expected_text)?;
+        let is_known = if attribute == Attribute::Users { state.is_some() } else { expected.is_some() };
+        equal(&output.status.code(), &Some(if is_known { 0 } else { 1 }))?;
+        equal(&text(&output.stderr).lines().count(), &usize::from(!is_known))?;
+    }
+    Ok(())
+}
+
 fn expect_stderr(situation: &Situation, output: &Output) -> Result<(), Failed> {
     if situation.state.is_some() {
         return equal(&text(&output.stderr), "");
@@ -116,11 +177,12 @@ fn run(situation: &Situation, options: &[&str]) -> Result<Output, Failed> {
     // A relative path, so that what is printed is the same wherever the project lies.
     let home = path(situation, "home");
     let mut tool = Command::cargo_bin("wpj-state")?;
-    for (option, file) in [("--app-sso-state", APP_SSO), ("--psso-status", PSSO_STATUS)] {
-        if situation.entries.iter().any(|(name, _)| *name == file) {
+    for (option, file) in [("--app-sso-state", APP_SSO), ("--psso-status", PSSO_STATUS), ("--system-root", SYSTEM)] {
+        if situation.entries.iter().any(|(name, _)| Path::new(name).starts_with(file)) {
             tool.arg(option).arg(path(situation, file));
         }
     }
+    tool.env("LC_ALL", "en_US.UTF-8");
     // On a Mac its own reader may make sense of a keychain that was damaged on purpose.
     tool.arg("--home").arg(home).arg("--second-opinion=never").args(options);
     Ok(tool.output()?)

@@ -14,13 +14,14 @@ use fixture_generator::{
 };
 use tempfile::TempDir;
 use wpj_state::{
-    cause::Obstacle,
-    cli::{AskMacos, Output, Request, Subject},
+    attribute::Attribute,
+    cause::{Cause, Obstacle},
+    cli::{AskMacos, Output, Request, Subject, Who},
     command::Failure,
     evidence::Evidence,
     inspect::inspect,
     progress::Progress,
-    report,
+    report::{self, Report, style::Style},
     rights::{Identity, Rights},
     second_opinion::Records,
     state::{Code, assess},
@@ -54,9 +55,13 @@ struct Mac {
     limits: RefCell<Vec<Duration>>,
     /// Whether commands can be run as a user.
     may_run: bool,
+    /// Others who have a home beside the first user's: number and name.
+    others: Vec<(u32, &'static str)>,
 }
 
 const ADELE: u32 = 501;
+/// Somebody whose account cannot be asked for.
+const NO_RECORD: u32 = 666;
 const APP_SSO: &str = "/usr/bin/app-sso";
 const JAMF: &str = "/Library/Application Support/JAMF/Jamf.app/Contents/MacOS/Jamf Conditional Access.app/Contents/MacOS/Jamf Conditional Access";
 
@@ -74,6 +79,7 @@ impl Mac {
             commands: RefCell::default(),
             limits: RefCell::default(),
             may_run: true,
+            others: Vec::new(),
         };
         mac.write(KEYCHAIN, keychain);
         mac.write(PLIST, &fs::read(Path::new("fixtures/registered/home").join(PLIST)).unwrap());
@@ -96,25 +102,46 @@ impl Mac {
 
     fn request(&self, second_opinion: AskMacos, output: Output) -> Request {
         Request {
-            subject: Subject::Home(self.folder.path().to_owned()),
+            subject: Subject::One(Who::Home(self.folder.path().to_owned())),
             keychain: None,
             plist: None,
             app_sso_state: None,
             psso_status: None,
+            system_root: None,
             second_opinion,
             deadline: Duration::MAX,
             output,
+            colour: false,
             worker: None,
         }
     }
 
     fn gather(&self, second_opinion: AskMacos, output: Output) -> Evidence {
-        inspect(&self.request(second_opinion, output), self, &self.progress())
+        self.look(&self.request(second_opinion, output))
+    }
+
+    /// The evidence on one user.
+    fn look(&self, request: &Request) -> Evidence {
+        let mut evidence = inspect(request, self, &self.progress());
+        assert_eq!(evidence.len(), 1);
+        evidence.remove(0)
+    }
+
+    /// What is printed.
+    fn report(&self, request: &Request) -> Report {
+        let evidence = inspect(request, self, &self.progress());
+        let assessments: Vec<_> = evidence.iter().map(|evidence| assess(evidence, Timestamp::now())).collect();
+        report::report(request, &assessments, Style { colour: false, unicode: true }).unwrap()
+    }
+
+    /// What the person at the console is told.
+    fn at_console(&self, output: Output) -> Report {
+        self.report(&Request { subject: Subject::One(Who::Console), ..self.request(AskMacos::IfDamaged, output) })
     }
 
     /// The state and the codes of the findings; the state alone has to be the same.
     fn assess(&self, second_opinion: AskMacos) -> (Result<&'static str, String>, Vec<Code>) {
-        let [plain, detailed] = [Output::Result, Output::Json].map(|output| {
+        let [plain, detailed] = [Output::Result(Attribute::State), Output::Json].map(|output| {
             let evidence = self.gather(second_opinion, output);
             let assessment = assess(&evidence, Timestamp::now());
             let state = assessment.state.as_ref().map(|state| state.as_str()).map_err(report::reason);
@@ -135,8 +162,15 @@ impl Accounts for Mac {
     }
 
     fn by_uid(&self, uid: u32) -> Result<Option<Account>, Obstacle> {
-        let home = self.folder.path().to_owned();
-        Ok((uid == ADELE).then(|| Account { name: "adele".to_owned(), uid, gid: 20, home }))
+        let account = |name: &str, home: PathBuf| Some(Account { name: name.to_owned(), uid, gid: 20, home });
+        if uid == NO_RECORD {
+            return Err(Cause::AccountsUnavailable("no answer".to_owned()).into());
+        }
+        if uid == ADELE {
+            return Ok(account("adele", self.folder.path().to_owned()));
+        }
+        let other = self.others.iter().find(|(it, _)| *it == uid);
+        Ok(other.and_then(|(_, name)| account(name, self.folder.path().join(name))))
     }
 
     fn by_name(&self, name: &str) -> Result<Option<Account>, Obstacle> {
@@ -144,11 +178,12 @@ impl Accounts for Mac {
     }
 
     fn home_owners(&self) -> Result<Vec<u32>, Obstacle> {
-        Ok(Vec::new())
+        let first = [ADELE].into_iter().filter(|_| !self.others.is_empty());
+        Ok(first.chain(self.others.iter().map(|(uid, _)| *uid)).collect())
     }
 
-    fn has_home(&self, _: &Account) -> Result<bool, Obstacle> {
-        Ok(true)
+    fn has_home(&self, account: &Account) -> Result<bool, Obstacle> {
+        Ok(account.home.is_dir())
     }
 
     fn keychain_changed(&self, _: &Account) -> Result<Option<SystemTime>, Obstacle> {
@@ -188,7 +223,7 @@ impl System for Mac {
         }
     }
 
-    fn has_keychain_reader(&self) -> bool {
+    fn is_mac(&self) -> bool {
         true
     }
 
@@ -225,8 +260,8 @@ fn both() -> [Certificate; 2] {
 #[test]
 fn a_keychain_that_is_being_created_is_read_once_it_is_there() {
     let mac = Mac { meanwhile: Some(registered()), ..Mac::new(b"") };
-    let evidence = mac.gather(AskMacos::IfDamaged, Output::Result);
-    assert_eq!(report::result_line(&assess(&evidence, Timestamp::now())), "<result>Registered</result>");
+    let report = mac.report(&mac.request(AskMacos::IfDamaged, Output::Result(Attribute::State)));
+    assert_eq!(report, Report { document: "<result>Registered</result>\n".to_owned(), reasons: vec![] });
     assert_eq!(*mac.pauses.borrow(), [Duration::from_millis(200)]);
 }
 
@@ -309,10 +344,7 @@ fn a_second_opinion_on_a_keychain_that_is_not_there_is_missing() {
 #[test]
 fn on_a_mac_that_nobody_has_used_nobody_is_registered() {
     let mac = Mac::new(&registered());
-    let request = Request { subject: Subject::Console, ..mac.request(AskMacos::IfDamaged, Output::Json) };
-    let evidence = inspect(&request, &mac, &mac.progress());
-    let json: serde_json::Value =
-        serde_json::from_str(&report::json(&assess(&evidence, Timestamp::now())).unwrap()).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&mac.at_console(Output::Json).document).unwrap();
     let expected = serde_json::json!({
         "schema": 1,
         "state": "Not Registered",
@@ -345,6 +377,17 @@ fn on_a_mac_that_nobody_has_used_nobody_is_registered() {
             "user_principal_name": null,
         },
         "jamf_aad": { "path": null, "status": "absent", "have_an_azure_id": null, "last_token": null },
+        "set_up": {
+            "asked": true,
+            "use_wk_web_view": null,
+            "token_retry_count": null,
+            "token_retry_wait_time": null,
+            "sso_extension_allows_jamf": null,
+            "microsoft_ca_enabled": null,
+            "gathered_as_root": false,
+            "company_portal_installed": false,
+            "jamf_tool": null,
+        },
         "findings": [{
             "code": "not-at-the-console",
             "severity": "info",
@@ -388,10 +431,10 @@ const ASKED_APP_SSO: &str = "as 501|/usr/bin/app-sso|platform|-s";
 
 /// State or file that keeps it from being told, and the commands that were run; both depths have to agree.
 fn ask(mac: &Mac, change: impl Fn(Request) -> Request) -> (Result<&'static str, String>, Vec<String>) {
-    let [plain, detailed] = [Output::Result, Output::Json].map(|output| {
+    let [plain, detailed] = [Output::Result(Attribute::State), Output::Json].map(|output| {
         mac.commands.borrow_mut().clear();
-        let request = Request { subject: Subject::Console, ..mac.request(AskMacos::Never, output) };
-        let evidence = inspect(&change(request), mac, &mac.progress());
+        let request = Request { subject: Subject::One(Who::Console), ..mac.request(AskMacos::Never, output) };
+        let evidence = mac.look(&change(request));
         let assessment = assess(&evidence, Timestamp::now());
         let state = assessment.state.as_ref().map(|state| state.as_str()).map_err(|undetermined| {
             let path = undetermined.path.map(|path| path.display().to_string()).unwrap_or_default();
@@ -516,7 +559,7 @@ fn without_a_session_nothing_is_asked_and_single_sign_on_leaves_no_answer() {
             fs::remove_file(&path).unwrap();
             fs::create_dir(&path).unwrap();
             assert_eq!(ask(&mac, same), unasked);
-            let home = |request| Request { subject: Subject::Home(mac.folder.path().to_owned()), ..request };
+            let home = |request| Request { subject: Subject::One(Who::Home(mac.folder.path().to_owned())), ..request };
             assert_eq!(ask(&mac, home), (Ok("Not Registered"), vec![]));
             fs::remove_dir(path).unwrap();
         }
@@ -529,7 +572,7 @@ fn without_a_session_nothing_is_asked_and_single_sign_on_leaves_no_answer() {
 #[test]
 fn with_a_home_no_command_is_run() {
     let mac = Mac { programs: vec![(APP_SSO, Ok(PlatformSso::registered().json()))], ..with_session() };
-    let home = |request| Request { subject: Subject::Home(mac.folder.path().to_owned()), ..request };
+    let home = |request| Request { subject: Subject::One(Who::Home(mac.folder.path().to_owned())), ..request };
     assert_eq!(ask(&mac, home), (Ok("Not Registered"), vec![]));
 }
 

@@ -18,18 +18,16 @@ use crate::{
         app_sso::{self, PlatformSso},
         sso_status::{self, SsoStatus},
     },
+    set_up::JamfTool,
     system::System,
 };
 
 const APP_SSO: &str = "/usr/bin/app-sso";
 
-/// Jamf's tool. The one of earlier releases, `JamfAAD.app`, has no verb that tells.
-const JAMF_TOOL: &str = "/Library/Application Support/JAMF/Jamf.app/Contents/MacOS/Jamf Conditional Access.app/Contents/MacOS/Jamf Conditional Access";
-
 /// Where macOS keeps what a profile with the payload `com.apple.extensiblesso` sets, for all users or, in a folder of
 /// the user's name, for one.
-const MANAGED_PREFERENCES: &str = "Library/Managed Preferences";
-const EXTENSIBLE_SSO: &str = "com.apple.extensiblesso.plist";
+pub(super) const MANAGED_PREFERENCES: &str = "Library/Managed Preferences";
+pub(super) const EXTENSIBLE_SSO: &str = "com.apple.extensiblesso.plist";
 
 /// What each command may take.
 const TIME: Duration = Duration::from_secs(5);
@@ -83,7 +81,9 @@ impl<S: System> Inspection<'_, S> {
             sso.platform_sso = self.run(&prefix, Path::new(APP_SSO), &["platform", "-s"], app_sso::parse);
         }
         if sso.sso_extension.path.is_none() && !sso.shows_key() {
-            sso.sso_extension = self.run(&prefix, Path::new(JAMF_TOOL), &["getPSSOStatus"], sso_status::parse);
+            // The tool of earlier releases, JamfAAD, has no verb that tells.
+            let tool = Path::new("/").join(JamfTool::ConditionalAccess.path());
+            sso.sso_extension = self.run(&prefix, &tool, &["getPSSOStatus"], sso_status::parse);
         }
         sso
     }

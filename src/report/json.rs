@@ -12,6 +12,7 @@ use crate::{
     jamf_aad::JamfAad,
     login_keychain::{LoginKeychain, WorkplaceJoinCertificate},
     platform_sso::{Unclear, app_sso::PlatformSso, sso_status::SsoStatus},
+    set_up::{AllowList, SetUp},
     state::{self, Assessment, Finding},
     timestamp::Timestamp,
     user::{Source, User},
@@ -20,12 +21,14 @@ use crate::{
 /// Grows when a key goes or changes its meaning; a new key does not count.
 const SCHEMA: u32 = 1;
 
-/// The assessment as an indented JSON object. The order of the keys is fixed.
-///
-/// # Errors
-/// None in practice: the object holds nothing that JSON cannot express.
-pub fn json(assessment: &Assessment<'_>) -> serde_json::Result<String> {
+/// The assessment of one user as an indented JSON object. The order of the keys is fixed.
+pub(super) fn one(assessment: &Assessment<'_>) -> serde_json::Result<String> {
     serde_json::to_string_pretty(&Report::from(assessment))
+}
+
+/// The assessments of several users as an array of such objects.
+pub(super) fn several(assessments: &[Assessment<'_>]) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&assessments.iter().map(Report::from).collect::<Vec<_>>())
 }
 
 #[derive(Serialize)]
@@ -39,6 +42,7 @@ struct Report<'a> {
     platform_sso: PlatformSsoReport<'a>,
     sso_extension: SsoExtensionReport<'a>,
     jamf_aad: JamfAadReport,
+    set_up: SetUpReport,
     findings: Vec<FindingReport<'a>>,
 }
 
@@ -115,6 +119,19 @@ struct JamfAadReport {
 }
 
 #[derive(Serialize)]
+struct SetUpReport {
+    asked: bool,
+    use_wk_web_view: Option<bool>,
+    token_retry_count: Option<i64>,
+    token_retry_wait_time: Option<i64>,
+    sso_extension_allows_jamf: Option<bool>,
+    microsoft_ca_enabled: Option<bool>,
+    gathered_as_root: Option<bool>,
+    company_portal_installed: Option<bool>,
+    jamf_tool: Option<&'static str>,
+}
+
+#[derive(Serialize)]
 struct FindingReport<'a> {
     code: &'static str,
     severity: &'static str,
@@ -135,6 +152,7 @@ impl<'a> From<&'a Assessment<'_>> for Report<'a> {
             platform_sso: PlatformSsoReport::from(&evidence.platform_sso),
             sso_extension: SsoExtensionReport::from(&evidence.sso_extension),
             jamf_aad: JamfAadReport::from(&evidence.jamf_aad),
+            set_up: SetUpReport::from(&evidence.set_up),
             findings: findings.iter().map(FindingReport::from).collect(),
         }
     }
@@ -243,6 +261,31 @@ impl From<&Witness<JamfAad>> for JamfAadReport {
             have_an_azure_id,
             last_token: last_token.as_ref().map(Timestamp::to_string),
         }
+    }
+}
+
+impl From<&SetUp> for SetUpReport {
+    fn from(set_up: &SetUp) -> Self {
+        let preferences = set_up.preferences.found();
+        Self {
+            asked: is_asked(&set_up.jamf_tool),
+            use_wk_web_view: preferences.and_then(|it| it.use_wk_web_view.value()),
+            token_retry_count: preferences.and_then(|it| it.token_retry_count.value()),
+            token_retry_wait_time: preferences.and_then(|it| it.token_retry_wait_time.value()),
+            sso_extension_allows_jamf: set_up.allow_list.found().map(|list| *list == AllowList::CoversJamf),
+            microsoft_ca_enabled: set_up.conditional_access.found().and_then(|it| it.value()),
+            gathered_as_root: is_there(&set_up.plist_of_root),
+            company_portal_installed: is_there(&set_up.company_portal),
+            jamf_tool: set_up.jamf_tool.found().map(|tool| tool.name()),
+        }
+    }
+}
+
+const fn is_there<T>(probe: &Probe<T>) -> Option<bool> {
+    match probe {
+        Probe::Found(_) => Some(true),
+        Probe::Absent => Some(false),
+        Probe::Unreadable(_) | Probe::NotAsked => None,
     }
 }
 

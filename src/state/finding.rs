@@ -13,6 +13,7 @@ use crate::{
     login_keychain::{Details, LoginKeychain},
     platform_sso::{Absence, Key},
     second_opinion::SecondOpinion,
+    set_up::{SetUp, Setting},
     state::Storage,
     timestamp::Timestamp,
     user::{Console, Source, User},
@@ -38,6 +39,7 @@ pub(super) fn all(evidence: &Evidence, now: Timestamp) -> Vec<Finding> {
     }
     findings.extend(renamed_keychains(&evidence.renamed_keychains));
     findings.extend(jamf_aad(&evidence.jamf_aad));
+    findings.extend(set_up(&evidence.set_up));
     findings.sort_by_key(|finding: &Finding| finding.code.rank());
     findings
 }
@@ -58,7 +60,9 @@ fn console(user: &User) -> Option<Finding> {
         Some(Source::LastConsole) => format!("; this is about {name}, who was there last"),
         Some(Source::MostRecent) => format!("; this is about {name}, whose login keychain changed last"),
         Some(Source::None) => ", and there is no user whose login keychain could be looked at".to_owned(),
-        Some(Source::Console | Source::UserOption | Source::HomeOption) | None => format!("; this is about {name}"),
+        Some(Source::Console | Source::UserOption | Source::HomeOption | Source::AllUsers) | None => {
+            format!("; this is about {name}")
+        }
     };
     Some(Code::NotAtTheConsole.says(format!("{at_console}{about}.")))
 }
@@ -242,6 +246,17 @@ fn jamf_aad(plist: &Witness<JamfAad>) -> Option<Finding> {
             Some(Code::HaveAnAzureIdUnexpected.says(format!("have_an_Azure_id in the JamfAAD plist is {value}.")))
         }
     }
+}
+
+fn set_up(set_up: &SetUp) -> impl Iterator<Item = Finding> {
+    let as_root = set_up.plist_of_root.found().map(|()| {
+        Code::GatheredAsRoot.says("gatherAADInfo was once run as root, which does more harm than good.".to_owned())
+    });
+    let disabled = set_up.conditional_access.found().filter(|&&found| found != Setting::Is(true)).map(|_| {
+        let message = "microsoftCAEnabled is not true: registration stops when Company Portal closes.";
+        Code::ConditionalAccessDisabled.says(message.to_owned())
+    });
+    [as_root, disabled].into_iter().flatten()
 }
 
 fn counted(count: usize, one: &str, many: &str) -> String {

@@ -74,7 +74,7 @@ impl Mac {
 
     /// Name, source and console of the choice where nobody is named.
     fn chosen(&self) -> Result<(Option<String>, Source, Console), Obstacle> {
-        let choice = choose(&Subject::Console, self)?;
+        let choice = choose(&Who::Console, self)?;
         assert_eq!(choice.account.as_ref().map(|account| &account.home), choice.user.home.as_ref());
         Ok((choice.user.name, choice.user.source.unwrap(), choice.user.console))
     }
@@ -146,7 +146,7 @@ fn a_home_is_wherever_the_account_has_it() {
     for home in ["/Volumes/Data/adele", "/Users/Adele Vance", "/Users/adèle 李", "/"] {
         let mut mac = Mac::of_two().console("adele", ADELE);
         mac.accounts[0].home = home.into();
-        let choice = choose(&Subject::Console, &mac).unwrap();
+        let choice = choose(&Who::Console, &mac).unwrap();
         assert_eq!(choice.user.home, Some(home.into()));
         assert_eq!(choice.account.unwrap().home, PathBuf::from(home));
     }
@@ -257,7 +257,7 @@ fn of_two_keychains_that_changed_at_once_the_first_account_s_counts() {
 fn where_nobody_has_ever_been_there_is_nobody() {
     let mac = Mac { console: Some(ConsoleRecord::default()), ..Mac::default() };
     for mac in [mac, Mac::default()] {
-        let choice = choose(&Subject::Console, &mac).unwrap();
+        let choice = choose(&Who::Console, &mac).unwrap();
         let nobody = User { source: Some(Source::None), console: Console::Nobody, ..User::UNKNOWN };
         assert_eq!(choice, Choice { user: nobody, account: None });
     }
@@ -289,7 +289,7 @@ fn what_cannot_be_asked_is_no_answer() {
 fn a_user_may_be_named_or_numbered() {
     let mac = Mac::of_two().console("adele", ADELE);
     let named = |name: &str| {
-        let choice = choose(&Subject::User(name.to_owned()), &mac)?;
+        let choice = choose(&Who::User(name.to_owned()), &mac)?;
         Ok((choice.user.name, choice.user.source.unwrap(), choice.user.console))
     };
     assert_eq!(named("ben"), chosen("ben", Source::UserOption, Console::Another(ADELE)));
@@ -303,7 +303,7 @@ fn a_user_may_be_named_or_numbered() {
 
 #[test]
 fn a_user_who_is_named_needs_no_console() {
-    let console = |mac: &Mac| choose(&Subject::User("ben".to_owned()), mac).unwrap().user.console;
+    let console = |mac: &Mac| choose(&Who::User("ben".to_owned()), mac).unwrap().user.console;
     assert_eq!(console(&Mac::of_two().console("loginwindow", 0)), Console::Nobody);
     assert_eq!(console(&Mac::of_two().broken(Broken::Console)), Console::NotAsked);
     let without_number = Mac { console: Some(record("<key>Name</key><string>adele</string>")), ..Mac::of_two() };
@@ -312,7 +312,7 @@ fn a_user_who_is_named_needs_no_console() {
 
 #[test]
 fn a_home_that_is_given_is_taken_as_it_is() {
-    let choice = choose(&Subject::Home("/a home".into()), &Mac::of_two().broken(Broken::Accounts)).unwrap();
+    let choice = choose(&Who::Home("/a home".into()), &Mac::of_two().broken(Broken::Accounts)).unwrap();
     let user = User { home: Some("/a home".into()), source: Some(Source::HomeOption), ..User::UNKNOWN };
     assert_eq!(choice, Choice { user, account: None });
 }
@@ -366,8 +366,8 @@ fn a_console_record_that_is_no_dictionary_is_no_answer() {
 
 #[test]
 fn a_session_at_the_console_or_behind_it_is_known() {
-    let has_session = |mac: &Mac, subject: Subject| choose(&subject, mac).unwrap().user.has_session;
-    let named = |name: &str| Subject::User(name.to_owned());
+    let has_session = |mac: &Mac, subject: Who| choose(&subject, mac).unwrap().user.has_session;
+    let named = |name: &str| Who::User(name.to_owned());
     let record = |name: &str, uid, sessions: &[u32]| {
         let sessions = sessions.to_vec();
         Mac {
@@ -377,15 +377,15 @@ fn a_session_at_the_console_or_behind_it_is_known() {
     };
     // Adele is in front, and Ben has switched away.
     let switched = record("adele", ADELE, &[ADELE, BEN]);
-    assert!(has_session(&switched, Subject::Console));
+    assert!(has_session(&switched, Who::Console));
     assert!(has_session(&switched, named("ben")));
     assert!(!has_session(&record("adele", ADELE, &[ADELE]), named("ben")));
-    assert!(has_session(&record("adele", ADELE, &[]), Subject::Console));
+    assert!(has_session(&record("adele", ADELE, &[]), Who::Console));
     // At the login window Ben's session goes on.
     let window = record("loginwindow", 0, &[0, BEN]).last_user("ben");
-    assert!(has_session(&window, Subject::Console));
-    assert!(!has_session(&record("loginwindow", 0, &[0]).last_user("ben"), Subject::Console));
-    assert!(!has_session(&Mac::of_two(), Subject::Console));
+    assert!(has_session(&window, Who::Console));
+    assert!(!has_session(&record("loginwindow", 0, &[0]).last_user("ben"), Who::Console));
+    assert!(!has_session(&Mac::of_two(), Who::Console));
     assert!(!has_session(&Mac::of_two().broken(Broken::Console), named("ben")));
-    assert!(!has_session(&switched, Subject::Home("/Users/adele".into())));
+    assert!(!has_session(&switched, Who::Home("/Users/adele".into())));
 }

@@ -22,6 +22,16 @@ const PLIST: &str = "home/Library/Preferences/com.jamf.management.jamfAAD.plist"
 pub const APP_SSO: &str = "app-sso.txt";
 /// A saved output of Jamf's `getPSSOStatus`, which the tests give to the tool.
 pub const PSSO_STATUS: &str = "psso-status.txt";
+/// Copies of the system's files, which the tests give to the tool.
+pub const SYSTEM: &str = "system";
+const JAMF_AAD_PREFERENCES: &str = "system/Library/Managed Preferences/com.jamf.management.jamfAAD.plist";
+const SSO_PREFERENCES: &str = "system/Library/Managed Preferences/com.apple.extensiblesso.plist";
+const JAMF_AGENT: &str = "system/Library/Preferences/com.jamfsoftware.jamf.plist";
+const PLIST_OF_ROOT: &str = "system/var/root/Library/Preferences/com.jamf.management.jamfAAD.plist";
+const COMPANY_PORTAL: &str = "system/Applications/Company Portal.app/Contents/Info.plist";
+const JAMF_TOOL: &str = "system/Library/Application Support/JAMF/Jamf.app/Contents/MacOS/Jamf Conditional Access.app/Contents/MacOS/Jamf Conditional Access";
+const OLD_JAMF_TOOL: &str =
+    "system/Library/Application Support/JAMF/Jamf.app/Contents/MacOS/JamfAAD.app/Contents/MacOS/JamfAAD";
 /// A file that each home has, so that one without anything else can be kept.
 const ANY_FILE: &str = "home/.CFUserTextEncoding";
 
@@ -54,6 +64,11 @@ impl Situation {
         let result = format!("<result>{}</result>\n", self.state.unwrap_or_default());
         let expected = ("expected.result", Entry::File(result.into_bytes()));
         keychains.chain(self.entries.clone()).chain([expected]).collect()
+    }
+
+    /// Whether there are saved outputs of commands, which are one user's.
+    pub fn takes_saved_outputs(&self) -> bool {
+        self.entries.iter().any(|(path, _)| [APP_SSO, PSSO_STATUS].contains(path))
     }
 
     fn new(name: impl Into<String>, state: Option<&'static str>) -> Self {
@@ -117,6 +132,7 @@ pub fn situations() -> Vec<Situation> {
         platform_sso(),
         sso_extension(),
         undetermined(),
+        set_up(),
     ]
     .concat()
 }
@@ -539,6 +555,71 @@ fn undetermined() -> Vec<Situation> {
 const LAST_TOKEN_REAL: (&str, Value) = ("last_aad_token_timestamp", Value::Real(1_709_210_096.5));
 
 /// The plist as JamfAAD writes it.
+/// How the Mac is set up for JamfAAD, which never changes the state.
+fn set_up() -> Vec<Situation> {
+    let sso = |list: Value| {
+        plist::xml(&Value::Dictionary(vec![
+            ("ExtensionIdentifier", Value::String("com.microsoft.CompanyPortalMac.ssoextension")),
+            ("TeamIdentifier", Value::String("UBF8T346G9")),
+            ("Type", Value::String("Redirect")),
+            ("ExtensionData", Value::Dictionary(vec![("AppPrefixAllowList", list)])),
+        ]))
+    };
+    let conditional_access = |value| plist::binary(&Value::Dictionary(vec![("microsoftCAEnabled", value)]));
+    let preferences = |entries| plist::xml(&Value::Dictionary(entries));
+    let joined = |name: &str, state| Situation::new(name, state).keychain(workplace_joined());
+    let not_acquired = have_an_azure_id(Value::Boolean(false));
+    let installed = |situation: Situation| situation.file(COMPANY_PORTAL, Vec::new()).file(JAMF_TOOL, Vec::new());
+    vec![
+        installed(joined("set-up-complete", REGISTERED).acquired())
+            .file(SSO_PREFERENCES, sso(Value::String("com.microsoft.,com.apple.,com.jamf.,com.jamfsoftware.")))
+            .file(JAMF_AGENT, conditional_access(Value::Boolean(true)))
+            .file(
+                JAMF_AAD_PREFERENCES,
+                preferences(vec![
+                    ("useWKWebView", Value::Boolean(true)),
+                    ("tokenRetryCount", Value::Integer(3)),
+                    ("tokenRetryWaitTime", Value::Integer(42)),
+                ]),
+            ),
+        installed(joined("set-up-complete-not-acquired", NOT_ACQUIRED).xml(&not_acquired))
+            .file(SSO_PREFERENCES, sso(Value::String("com.microsoft.,com.apple.,com.jamf.,com.jamfsoftware.")))
+            .file(JAMF_AGENT, conditional_access(Value::Boolean(true))),
+        joined("set-up-wrong", NOT_ACQUIRED)
+            .xml(&not_acquired)
+            .file(SSO_PREFERENCES, sso(Value::String("com.microsoft.,com.apple.")))
+            .file(JAMF_AGENT, conditional_access(Value::Boolean(false)))
+            .file(PLIST_OF_ROOT, plist::xml(&not_acquired))
+            .file(OLD_JAMF_TOOL, Vec::new())
+            .file(
+                JAMF_AAD_PREFERENCES,
+                preferences(vec![("useWKWebView", Value::Boolean(false)), ("tokenRetryCount", Value::String("three"))]),
+            ),
+        joined("set-up-of-wrong-types", NOT_ACQUIRED)
+            .xml(&not_acquired)
+            .file(SSO_PREFERENCES, sso(Value::Array(vec![Value::String("com.jamf.")])))
+            .file(JAMF_AGENT, conditional_access(Value::Array(Vec::new())))
+            .file(JAMF_AAD_PREFERENCES, preferences(vec![("useWKWebView", Value::Array(Vec::new()))])),
+        Situation::new("set-up-missing", NOT_REGISTERED).keychain(own_identity()).file("system/.keep", Vec::new()),
+        Situation::new("set-up-conditional-access-not-set", NOT_REGISTERED)
+            .keychain(own_identity())
+            .file(JAMF_AGENT, preferences(Vec::new()))
+            .file(
+                SSO_PREFERENCES,
+                preferences(vec![(
+                    "ExtensionIdentifier",
+                    Value::String("com.microsoft.CompanyPortalMac.ssoextension"),
+                )]),
+            ),
+        joined("set-up-unreadable", REGISTERED)
+            .acquired()
+            .file(SSO_PREFERENCES, b"no property list".to_vec())
+            .file(JAMF_AGENT, plist::xml(&Value::Array(Vec::new())))
+            .file(JAMF_AAD_PREFERENCES, Vec::new())
+            .link(OLD_JAMF_TOOL, "JamfAAD"),
+    ]
+}
+
 fn have_an_azure_id(value: Value) -> Value {
     Value::Dictionary(vec![("have_an_Azure_id", value), LAST_TOKEN_REAL])
 }

@@ -1,0 +1,133 @@
+//! The values that extension attributes can have, one at a time.
+
+use clap::{ValueEnum, builder::PossibleValue};
+
+/// What an extension attribute tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attribute {
+    /// How far the registration got.
+    State,
+    /// Whose state it is.
+    User,
+    /// The device's id in Microsoft Entra.
+    DeviceId,
+    /// The tenant's id in Microsoft Entra.
+    TenantId,
+    /// The name with which the user registered.
+    UserPrincipalName,
+    /// Where the key is kept.
+    KeyStorage,
+    /// When the certificate's validity ends.
+    CertificateExpires,
+    /// When JamfAAD last obtained a token.
+    LastToken,
+    /// What is wrong, if anything is.
+    Finding,
+    /// The state of each user.
+    Users,
+}
+
+/// What Jamf Pro calls the type of an attribute's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DataType {
+    /// Text.
+    String,
+    /// A date and time in UTC, `YYYY-MM-DD hh:mm:ss`.
+    Date,
+}
+
+impl DataType {
+    /// The name that Jamf Pro shows.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::String => "String",
+            Self::Date => "Date",
+        }
+    }
+}
+
+impl Attribute {
+    /// All of them, in the order in which they are listed.
+    pub const ALL: [Self; 10] = [
+        Self::State,
+        Self::User,
+        Self::DeviceId,
+        Self::TenantId,
+        Self::UserPrincipalName,
+        Self::KeyStorage,
+        Self::CertificateExpires,
+        Self::LastToken,
+        Self::Finding,
+        Self::Users,
+    ];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::State => "state",
+            Self::User => "user",
+            Self::DeviceId => "device-id",
+            Self::TenantId => "tenant-id",
+            Self::UserPrincipalName => "user-principal-name",
+            Self::KeyStorage => "key-storage",
+            Self::CertificateExpires => "certificate-expires",
+            Self::LastToken => "last-token",
+            Self::Finding => "finding",
+            Self::Users => "users",
+        }
+    }
+
+    /// The type that the extension attribute has to have in Jamf Pro.
+    #[must_use]
+    pub const fn data_type(self) -> DataType {
+        match self {
+            Self::CertificateExpires | Self::LastToken => DataType::Date,
+            Self::State
+            | Self::User
+            | Self::DeviceId
+            | Self::TenantId
+            | Self::UserPrincipalName
+            | Self::KeyStorage
+            | Self::Finding
+            | Self::Users => DataType::String,
+        }
+    }
+
+    /// What it tells.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::State => "how far the registration got",
+            Self::User => "short name of the user whose state it is",
+            Self::DeviceId => "the device's id in Microsoft Entra",
+            Self::TenantId => "the tenant's id in Microsoft Entra",
+            Self::UserPrincipalName => "the name that the user registered with",
+            Self::KeyStorage => "Login Keychain, Secure Enclave, or None",
+            Self::CertificateExpires => "when the WPJ certificate expires (UTC)",
+            Self::LastToken => "when JamfAAD last obtained a token (UTC)",
+            Self::Finding => "the most severe error or warning, or OK",
+            Self::Users => "a line \"name: STATE\" for each local user",
+        }
+    }
+}
+
+impl ValueEnum for Attribute {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()).help(self.meaning()))
+    }
+}
+
+/// What `--list-attributes` prints: a line for each, with name, type and meaning.
+#[must_use]
+pub fn list() -> String {
+    let line = |attribute: &Attribute| {
+        format!("{:<21}{:<8}{}\n", attribute.name(), attribute.data_type().as_str(), attribute.meaning())
+    };
+    Attribute::ALL.iter().map(line).collect()
+}

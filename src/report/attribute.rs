@@ -1,0 +1,130 @@
+//! One value for an extension attribute.
+
+use crate::{
+    attribute::Attribute,
+    jamf_aad::JamfAad,
+    state::{Assessment, RegistrationState, Severity, Storage, WorkplaceJoin},
+    timestamp::Timestamp,
+};
+
+/// No value is longer, in bytes: what Jamf Pro does with very long ones is not public.
+const MAX_LENGTH: usize = 255;
+
+/// What `finding` has if nothing is wrong.
+pub const NOTHING_WRONG: &str = "OK";
+
+/// What `key-storage` has if there is no key.
+pub const NO_KEY: &str = "None";
+
+/// The value of an attribute of one user's.
+///
+/// # Errors
+/// If it is not known; why.
+pub fn value(attribute: Attribute, assessment: &Assessment<'_>) -> Result<String, String> {
+    let found = found(attribute, assessment).ok_or_else(|| match &assessment.state {
+        Err(undetermined) => super::reason(undetermined),
+        Ok(_) => format!("there is no {}; see what was found with --explain", attribute.name()),
+    })?;
+    if is_safe(&found) {
+        Ok(found)
+    } else {
+        Err(format!("the {} is not fit for an extension attribute; see it with --explain", attribute.name()))
+    }
+}
+
+fn found(attribute: Attribute, assessment: &Assessment<'_>) -> Option<String> {
+    let Assessment { state, findings, evidence } = assessment;
+    let workplace_join = || WorkplaceJoin::shown_by(evidence);
+    match attribute {
+        Attribute::State => state.as_ref().ok().map(|state| state.as_str().to_owned()),
+        Attribute::User => evidence.user.name.clone(),
+        Attribute::DeviceId => workplace_join()?.device_id.map(str::to_owned),
+        Attribute::TenantId => workplace_join()?.tenant_id.map(str::to_owned),
+        Attribute::UserPrincipalName => workplace_join()?.user_principal_name.map(str::to_owned),
+        Attribute::KeyStorage => match Storage::shown_by(evidence) {
+            Some(storage) => Some(storage.name().to_owned()),
+            None => (*state == Ok(RegistrationState::NotRegistered)).then(|| NO_KEY.to_owned()),
+        },
+        Attribute::CertificateExpires => workplace_join()?.certificate.map(|certificate| date(certificate.not_after)),
+        Attribute::LastToken => match evidence.jamf_aad.probe.found()? {
+            JamfAad::Parsed { last_token, .. } => last_token.map(date),
+            JamfAad::Unparsable(_) => None,
+        },
+        Attribute::Finding => {
+            // What could not be looked at may be worse than what was found.
+            state.as_ref().ok()?;
+            let worst = findings.iter().find(|finding| finding.code.severity() != Severity::Info);
+            Some(worst.map_or(NOTHING_WRONG, |finding| finding.code.short_text()).to_owned())
+        }
+        Attribute::Users => None,
+    }
+}
+
+/// What Jamf Pro takes for a date: RFC 3339 without its letters.
+fn date(time: Timestamp) -> String {
+    time.to_string().replace('T', " ").replace('Z', "")
+}
+
+/// Whether a value can stand in `<result>` as it is. What comes from the Mac may be anything.
+#[must_use]
+pub fn is_safe(value: &str) -> bool {
+    let is_plain = |byte: u8| (b' '..=b'~').contains(&byte) && !b"<>&".contains(&byte);
+    !value.is_empty() && value.len() <= MAX_LENGTH && value.trim() == value && value.bytes().all(is_plain)
+}
+
+/// The line that Jamf stores; blank without a value.
+#[must_use]
+pub fn result(value: &str) -> String {
+    format!("<result>{value}</result>\n")
+}
+
+/// The name that a user has in a list of users: the short name, or else the home, or else the number.
+#[must_use]
+pub fn label(assessment: &Assessment<'_>) -> Option<String> {
+    let user = &assessment.evidence.user;
+    let home = || user.home.as_ref().map(|home| home.to_string_lossy().into_owned());
+    user.name.clone().or_else(home).or_else(|| number(assessment))
+}
+
+fn number(assessment: &Assessment<'_>) -> Option<String> {
+    assessment.evidence.user.uid.map(|uid| format!("#{uid}"))
+}
+
+/// A line for each user; who has a name that cannot stand there has a number instead.
+#[must_use]
+pub fn users(assessments: &[Assessment<'_>]) -> String {
+    let line = |assessment: &Assessment<'_>| {
+        let name = label(assessment).filter(|name| is_safe(name)).or_else(|| number(assessment))?;
+        let state = assessment.state.as_ref().map_or("", |state| state.as_str());
+        Some(format!("{name}: {state}").trim_end().to_owned())
+    };
+    assessments.iter().filter_map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::Code;
+
+    #[test]
+    fn what_jamf_may_not_take_is_not_safe() {
+        for value in ["Registered", "adele.vance@contoso.com", "2024-02-29 12:34:56", "'#!~"] {
+            assert!(is_safe(value), "{value}");
+        }
+        for value in ["", " a", "a ", "a<b", "a>b", "a&b", "a\nb", "a\u{1b}b", "ü", "\u{7f}", &"a".repeat(256)] {
+            assert!(!is_safe(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn the_texts_of_findings_states_and_storages_are_safe_and_distinct() {
+        let mut texts: Vec<&str> = Code::ALL.iter().map(|code| code.short_text()).collect();
+        texts.extend(RegistrationState::ALL.map(RegistrationState::as_str));
+        texts.extend([Storage::LoginKeychain.name(), Storage::SecureEnclave.name(), NO_KEY, NOTHING_WRONG]);
+        assert!(texts.iter().all(|text| is_safe(text)));
+        let count = texts.len();
+        texts.sort_unstable();
+        texts.dedup();
+        assert_eq!(texts.len(), count);
+    }
+}

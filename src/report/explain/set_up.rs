@@ -1,0 +1,85 @@
+//! The lines on how the Mac is set up for JamfAAD.
+
+use crate::{
+    evidence::Probe,
+    report::style::{Mark, Page},
+    set_up::{AllowList, JamfTool, Preferences, SetUp, Setting},
+};
+
+type Row = (Mark, String);
+
+pub(super) fn rows(page: &mut Page, set_up: &SetUp) {
+    let mut row = |label: &str, (mark, text): Row| page.row(mark, label, &text);
+    let preferences = "not set: no managed preferences";
+    row("useWKWebView", line(&set_up.preferences, preferences, Mark::Neutral, use_wk_web_view));
+    row("Token retries", line(&set_up.preferences, preferences, Mark::Neutral, token_retries));
+    row("AppPrefixAllowList", line(&set_up.allow_list, "no SSO extension of Microsoft's", Mark::Neutral, allow_list));
+    let missing = "not set: the Jamf agent has no preferences";
+    row("microsoftCAEnabled", line(&set_up.conditional_access, missing, Mark::Wrong, conditional_access));
+    let as_root = |()| (Mark::Wrong, "has been run as root, which does more harm than good".to_owned());
+    row("gatherAADInfo", line(&set_up.plist_of_root, "never run as root", Mark::Good, |found| as_root(*found)));
+    let installed = |()| (Mark::Good, "installed".to_owned());
+    row("Company Portal", line(&set_up.company_portal, "not installed", Mark::Wrong, |found| installed(*found)));
+    row("Jamf's tool", line(&set_up.jamf_tool, "not installed", Mark::Wrong, jamf_tool));
+}
+
+fn line<T>(probe: &Probe<T>, absent: &str, mark: Mark, found: impl FnOnce(&T) -> Row) -> Row {
+    match probe {
+        Probe::Found(value) => found(value),
+        Probe::Absent => (mark, absent.to_owned()),
+        Probe::Unreadable(cause) => (Mark::Unclear, cause.to_string()),
+        Probe::NotAsked => (Mark::Neutral, "not asked".to_owned()),
+    }
+}
+
+fn use_wk_web_view(preferences: &Preferences) -> Row {
+    match preferences.use_wk_web_view {
+        Setting::Is(true) => (Mark::Good, "true".to_owned()),
+        Setting::Is(false) => (Mark::Neutral, "false".to_owned()),
+        Setting::NotSet => (Mark::Neutral, "not set".to_owned()),
+        Setting::WrongType => (Mark::Wrong, "is no boolean".to_owned()),
+    }
+}
+
+fn token_retries(preferences: &Preferences) -> Row {
+    let Preferences { token_retry_count, token_retry_wait_time, .. } = preferences;
+    let values = [("tokenRetryCount", token_retry_count, ""), ("tokenRetryWaitTime", token_retry_wait_time, " s")];
+    if values.iter().all(|(_, value, _)| **value == Setting::NotSet) {
+        return (Mark::Neutral, "not set".to_owned());
+    }
+    let is_wrong = values.iter().any(|(_, value, _)| **value == Setting::WrongType);
+    let text = values.map(|(name, value, unit)| match value {
+        Setting::Is(value) => format!("{name} {value}{unit}"),
+        Setting::NotSet => format!("{name} not set"),
+        Setting::WrongType => format!("{name} is no whole number"),
+    });
+    (if is_wrong { Mark::Wrong } else { Mark::Good }, text.join(", "))
+}
+
+fn allow_list(list: &AllowList) -> Row {
+    let (mark, text) = match list {
+        AllowList::CoversJamf => (Mark::Good, "covers Jamf"),
+        AllowList::LacksJamf => (Mark::Wrong, "does not cover Jamf: add com.jamf."),
+        AllowList::NotSet => (Mark::Wrong, "not set, so that it does not cover Jamf"),
+        AllowList::WrongType => (Mark::Wrong, "is no string, so that it does not count"),
+    };
+    (mark, text.to_owned())
+}
+
+fn conditional_access(setting: &Setting<bool>) -> Row {
+    let (mark, text) = match setting {
+        Setting::Is(true) => (Mark::Good, "true"),
+        Setting::Is(false) => (Mark::Wrong, "false: registration stops when Company Portal closes"),
+        Setting::NotSet => (Mark::Wrong, "not set: registration stops when Company Portal closes"),
+        Setting::WrongType => (Mark::Wrong, "is no boolean"),
+    };
+    (mark, text.to_owned())
+}
+
+fn jamf_tool(tool: &JamfTool) -> Row {
+    let text = match tool {
+        JamfTool::ConditionalAccess => "installed",
+        JamfTool::JamfAad => "installed, of an earlier release (JamfAAD)",
+    };
+    (Mark::Good, text.to_owned())
+}
