@@ -9,6 +9,7 @@ use crate::{
     report::style::{COLUMNS, Page},
     set_up::{AllowList, JamfTool, Setting},
     state::{Assessment, Code, RegistrationState, Severity, Storage, Undetermined},
+    user::Source,
 };
 
 /// Columns of a step that has its command in the same line.
@@ -53,6 +54,9 @@ fn steps(assessment: &Assessment<'_>, request: &Request) -> Vec<Step> {
     let has = |codes: &[Code]| assessment.findings.iter().any(|finding| codes.contains(&finding.code));
     let mut steps = Vec::new();
     match &assessment.state {
+        _ if evidence.user.source == Some(Source::None) => {
+            steps.push(Step::new("Run it again when a user has logged in."))
+        }
         Err(undetermined) => steps.push(undetermined_step(undetermined, request)),
         Ok(state) => {
             let registers = match state {

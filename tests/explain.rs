@@ -1,0 +1,244 @@
+//! The report on what only a Mac shows: whose state it is, the console, macOS' own keychain reader, single sign-on, the
+//! set-up. What each is to look like stands in `tests/explain/`.
+//!
+//! `WPJ_STATE_UPDATE_FIXTURES=1` keeps what it looks like now; read the difference before it is committed.
+
+use std::{collections::BTreeSet, env, fs, path::Path, process::Command};
+
+use fixture_generator::{
+    Certificate, Keychain,
+    sso::{PlatformSso, not_configured, sso_status},
+};
+use wpj_state::{
+    cause::{Cause, Obstacle},
+    cli::{AskMacos, Output, Request, Subject, Who},
+    command::Failure,
+    evidence::Evidence,
+    report::{self, style::Style},
+    state::{Code, RegistrationState, assess},
+    timestamp::Timestamp,
+    user::User,
+};
+
+#[allow(dead_code, reason = "each test file needs its share of it")]
+mod mac;
+
+use mac::{ADELE, APP_SSO, JAMF, KEYCHAIN, Mac, PLIST, both, console, damaged, records, registered, with_session};
+
+const HOME: &str = "/Users/adele";
+const JAMF_AGENT: &str = "Library/Preferences/com.jamfsoftware.jamf.plist";
+
+/// A situation, as whom it is asked about, and the code that it is there for.
+struct Case {
+    name: &'static str,
+    evidence: Evidence,
+    request: Request,
+}
+
+fn case(name: &'static str, mac: &Mac, who: Who, second_opinion: AskMacos) -> Case {
+    let request = Request { subject: Subject::One(who), ..mac.request(second_opinion, Output::Explain) };
+    let mut evidence = mac.look(&request);
+    // Where the made-up Mac's files lie differs each time.
+    if evidence.user.home.is_some() {
+        evidence.user.home = Some(HOME.into());
+        evidence.login_keychain.path = Some(Path::new(HOME).join(KEYCHAIN));
+        evidence.jamf_aad.path = Some(Path::new(HOME).join(PLIST));
+    }
+    if let Some(path) = &mut evidence.unasked_sso {
+        *path = Path::new("/").join(path.strip_prefix(mac.private.path()).unwrap());
+    }
+    Case { name, evidence, request }
+}
+
+/// A Mac with the registered user at the console.
+fn at_console() -> Mac {
+    let mac = Mac { console: Some(console("adele", ADELE, ADELE)), ..Mac::new(&registered()) };
+    mac.set_up(JAMF_AGENT, "<key>microsoftCAEnabled</key><true/>");
+    mac.set_up_file("Applications/Company Portal.app/Contents/Info.plist", b"");
+    mac.set_up_file(JAMF.strip_prefix('/').unwrap(), b"");
+    mac
+}
+
+fn cases() -> Vec<Case> {
+    let console_of = |mac: Mac, record: &str| Mac { console: Some(record.to_owned()), ..mac };
+    let at = |name, mac: &Mac| case(name, mac, Who::Console, AskMacos::IfDamaged);
+    let not_acquired = at_console();
+    not_acquired.write(PLIST, b"<plist version=\"1.0\"><dict><key>have_an_Azure_id</key><false/></dict></plist>");
+    let plist_missing = at_console();
+    fs::remove_file(plist_missing.path(PLIST)).unwrap();
+    let set_up = at_console();
+    set_up.set_up_file(&format!("var/root/{PLIST}"), b"");
+    set_up.set_up(JAMF_AGENT, "");
+    let without_session = Mac { may_run: false, ..with_session() };
+    let microsoft = "<key>ExtensionIdentifier</key><string>com.microsoft.CompanyPortalMac.ssoextension</string>";
+    without_session.set_up("Library/Managed Preferences/com.apple.extensiblesso.plist", microsoft);
+    let other_keychain = Ok(records(&[Certificate::contoso()], &both()));
+    let always = |name, mac: &Mac| case(name, mac, Who::Console, AskMacos::Always);
+    let sso = |programs| Mac { programs, ..with_session() };
+    let old_certificate =
+        Certificate { subject: "a1b2c3d4-0001-4002-8003-000000000009", ..Certificate::workplace_join() };
+    vec![
+        at("registered", &at_console()),
+        at("not-acquired", &not_acquired),
+        at("plist-missing", &plist_missing),
+        at("not-registered", &sso(vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(sso_status(0, "")))])),
+        at("not-registered-and-not-asked", &Mac { may_run: false, ..with_session() }),
+        case("user-given", &not_acquired, Who::User("adele".to_owned()), AskMacos::IfDamaged),
+        at("last-user", &console_of(at_console(), &console("loginwindow", 0, 0))),
+        case(
+            "another-user-at-the-console",
+            &console_of(at_console(), &console("ben", 502, 502)),
+            Who::User("adele".to_owned()),
+            AskMacos::IfDamaged,
+        ),
+        at("console-contradictory", &console_of(at_console(), &on_console("adele", ADELE, 502))),
+        at("nobody", &Mac::new(&registered())),
+        always("second-opinion-agrees", &Mac { opinion: Ok(records(&both(), &both())), ..at_console() }),
+        always("second-opinion-differs", &Mac { opinion: other_keychain, ..at_console() }),
+        always("second-opinion-missing", &at_console()),
+        at("second-opinion-used", &{
+            let mac = Mac { opinion: Ok(records(&both(), &both())), ..at_console() };
+            mac.write(KEYCHAIN, &damaged());
+            mac
+        }),
+        at("secure-enclave", &sso(vec![(APP_SSO, Ok(PlatformSso::registered().json()))])),
+        at("secure-enclave-by-jamf", &{
+            let device = Certificate::workplace_join().subject;
+            sso(vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(sso_status(0, device)))])
+        }),
+        at("single-sign-on-times-out", &sso(vec![(APP_SSO, Err(Failure::TimedOut))])),
+        at("single-sign-on-not-asked", &without_session),
+        at("set-up", &set_up),
+        at("old-key-only", &{
+            let old = Keychain::new().certificate(&old_certificate).to_bytes();
+            Mac { console: Some(console("adele", ADELE, ADELE)), ..Mac::new(&old) }
+        }),
+        Case {
+            name: "permission-denied",
+            evidence: Evidence::none(
+                User { home: Some(HOME.into()), ..User::UNKNOWN },
+                Obstacle { path: Some(HOME.into()), cause: Cause::PermissionDenied },
+            ),
+            request: Request {
+                subject: Subject::One(Who::User("Adele's".to_owned())),
+                ..Mac::new(b"").request(AskMacos::Never, Output::Explain)
+            },
+        },
+        Case {
+            name: "not-permitted",
+            evidence: Evidence::none(User::UNKNOWN, Obstacle { path: Some(HOME.into()), cause: Cause::NotPermitted }),
+            request: Mac::new(b"").request(AskMacos::Never, Output::Explain),
+        },
+        Case {
+            name: "deadline",
+            evidence: Evidence::none(
+                User::UNKNOWN,
+                Obstacle { path: Some(HOME.into()), cause: Cause::DeadlinePassed(10) },
+            ),
+            request: Mac::new(b"").request(AskMacos::Never, Output::Explain),
+        },
+    ]
+}
+
+/// The console's record where the session that says to be on the console is of this number.
+fn on_console(name: &str, uid: u32, session: u32) -> String {
+    console(name, uid, session)
+        .replace("</integer></dict></array>", "</integer><key>kCGSSessionOnConsoleKey</key><true/></dict></array>")
+}
+
+fn explained(case: &Case, style: Style) -> String {
+    let assessment = assess(&case.evidence, Timestamp::now());
+    report::report(&case.request, &[assessment], style).unwrap().document
+}
+
+const PLAIN: Style = Style { colour: false, unicode: true };
+
+#[test]
+fn each_report_is_as_expected_and_fits_a_screen() {
+    let mut names = BTreeSet::new();
+    for case in cases() {
+        let report = explained(&case, PLAIN);
+        let path = Path::new("tests/explain").join(case.name).with_extension("txt");
+        if env::var_os("WPJ_STATE_UPDATE_FIXTURES").is_some() {
+            fs::write(&path, &report).unwrap();
+        }
+        assert_eq!(report, fs::read_to_string(&path).unwrap_or_default(), "{}", case.name);
+        assert!(report.lines().all(|line| line.chars().count() <= 80), "{}", case.name);
+        assert!(report.lines().count() <= 42, "{}", case.name);
+        names.insert(path.into_os_string());
+    }
+    let kept: BTreeSet<_> =
+        fs::read_dir("tests/explain").unwrap().map(|it| it.unwrap().path().into_os_string()).collect();
+    assert_eq!(kept, names);
+}
+
+#[test]
+fn there_is_a_report_for_each_state_and_each_finding() {
+    let mut states = BTreeSet::new();
+    let mut codes = BTreeSet::new();
+    for case in cases() {
+        let assessment = assess(&case.evidence, Timestamp::now());
+        states.insert(assessment.state.as_ref().map_or("", |state| state.as_str()));
+        codes.extend(assessment.findings.iter().map(|finding| finding.code.as_str().to_owned()));
+    }
+    for folder in fs::read_dir("fixtures").unwrap() {
+        let folder = folder.unwrap().path();
+        assert!(folder.join("expected.explain").is_file(), "{}", folder.display());
+        let json: serde_json::Value = serde_json::from_slice(&fs::read(folder.join("expected.json")).unwrap()).unwrap();
+        codes.extend(json["findings"].as_array().unwrap().iter().map(|it| it["code"].as_str().unwrap().to_owned()));
+    }
+    let all: BTreeSet<String> = Code::ALL.iter().map(|code| code.as_str().to_owned()).collect();
+    assert_eq!(codes, all);
+    let all = RegistrationState::ALL.map(RegistrationState::as_str).into_iter().chain([""]).collect();
+    assert_eq!(states, all);
+}
+
+#[test]
+fn the_command_for_gather_aad_info_is_what_a_shell_makes_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let stand_in = "#!/bin/sh\nprintf '%s|' \"$@\"\n";
+    fs::write(folder.path().join("draft"), stand_in).unwrap();
+    let sudo = folder.path().join("sudo");
+    assert!(
+        Command::new("install")
+            .args(["-m", "755"])
+            .arg(folder.path().join("draft"))
+            .arg(&sudo)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let cases = cases();
+    let report = explained(cases.iter().find(|case| case.name == "not-acquired").unwrap(), PLAIN);
+    let lines: Vec<&str> = report.lines().collect();
+    let first = lines.iter().position(|line| line.starts_with("sudo launchctl")).unwrap();
+    let last = lines.iter().position(|line| line.ends_with("gatherAADInfo")).unwrap();
+    let output =
+        Command::new("/bin/sh").arg("-c").arg(lines[first..=last].join("\n")).env("PATH", folder.path()).output();
+    let expected = format!("launchctl|asuser|501|sudo|-u|#501|{JAMF}|gatherAADInfo|");
+    assert_eq!(String::from_utf8(output.unwrap().stdout).unwrap(), expected);
+}
+
+#[test]
+fn without_unicode_a_report_is_all_ascii() {
+    for mut case in cases() {
+        case.evidence.user.name = Some("jürgen\u{1b}[2J".to_owned());
+        let report = explained(&case, Style { colour: false, unicode: false });
+        assert!(report.is_ascii(), "{}", case.name);
+        assert!(report.contains("j\\u{fc}rgen\\u{1b}[2J"), "{}", case.name);
+        assert!(report.lines().all(|line| line.len() <= 80), "{}", case.name);
+    }
+}
+
+#[test]
+fn colours_change_nothing_but_colours() {
+    for case in cases() {
+        let coloured = explained(&case, Style { colour: true, unicode: true });
+        assert!(coloured.contains("\u{1b}["));
+        let mut plain = String::new();
+        for (number, piece) in coloured.split("\u{1b}[").enumerate() {
+            plain.push_str(if number == 0 { piece } else { piece.split_once('m').unwrap().1 });
+        }
+        assert_eq!(plain, explained(&case, PLAIN), "{}", case.name);
+    }
+}

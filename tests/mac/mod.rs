@@ -1,0 +1,284 @@
+//! A Mac that answers as told.
+
+use std::{
+    cell::RefCell,
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use fixture_generator::{Certificate, Keychain};
+use tempfile::TempDir;
+use wpj_state::{
+    attribute::Attribute,
+    cause::{Cause, Obstacle},
+    cli::{AskMacos, Output, Request, Subject, Who},
+    command::Failure,
+    evidence::Evidence,
+    inspect::inspect,
+    progress::Progress,
+    report::{self, Report, style::Style},
+    rights::{Identity, Rights},
+    second_opinion::Records,
+    state::{Code, assess},
+    system::System,
+    timestamp::Timestamp,
+    user::{Account, Accounts, ConsoleRecord},
+};
+
+pub const KEYCHAIN: &str = "Library/Keychains/login.keychain-db";
+pub const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
+
+/// A Mac with one home and nobody at the console.
+pub struct Mac {
+    pub folder: TempDir,
+    /// Where private folders are made.
+    pub private: TempDir,
+    /// What macOS' own reader finds.
+    pub opinion: Result<Records, String>,
+    /// What macOS' own reader was given.
+    pub asked_about: RefCell<Vec<Vec<u8>>>,
+    /// What happens to the keychain while the tool waits.
+    pub meanwhile: Option<Vec<u8>>,
+    pub pauses: RefCell<Vec<Duration>>,
+    /// The console's record, as a property list.
+    pub console: Option<String>,
+    /// What each program that is installed prints.
+    pub programs: Vec<(&'static str, Result<Vec<u8>, Failure>)>,
+    /// Which commands were run.
+    pub commands: RefCell<Vec<String>>,
+    /// How long each of them could have taken.
+    pub limits: RefCell<Vec<Duration>>,
+    /// Whether commands can be run as a user.
+    pub may_run: bool,
+    /// Others who have a home beside the first user's: number and name.
+    pub others: Vec<(u32, &'static str)>,
+}
+
+pub const ADELE: u32 = 501;
+/// Somebody whose account cannot be asked for.
+pub const NO_RECORD: u32 = 666;
+pub const APP_SSO: &str = "/usr/bin/app-sso";
+pub const JAMF: &str = "/Library/Application Support/JAMF/Jamf.app/Contents/MacOS/Jamf Conditional Access.app/Contents/MacOS/Jamf Conditional Access";
+
+impl Mac {
+    pub fn new(keychain: &[u8]) -> Self {
+        let mac = Self {
+            folder: tempfile::tempdir().unwrap(),
+            private: tempfile::tempdir().unwrap(),
+            opinion: Err("nobody asked".to_owned()),
+            asked_about: RefCell::default(),
+            meanwhile: None,
+            pauses: RefCell::default(),
+            console: None,
+            programs: Vec::new(),
+            commands: RefCell::default(),
+            limits: RefCell::default(),
+            may_run: true,
+            others: Vec::new(),
+        };
+        mac.write(KEYCHAIN, keychain);
+        mac.write(PLIST, &fs::read(Path::new("fixtures/registered/home").join(PLIST)).unwrap());
+        mac
+    }
+
+    pub fn write(&self, file: &str, content: &[u8]) {
+        let path = self.path(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    /// Writes one of the system's property lists, a dictionary.
+    pub fn set_up(&self, file: &str, entries: &str) {
+        let content = format!("<plist version=\"1.0\"><dict>{entries}</dict></plist>");
+        self.set_up_file(file, content.as_bytes());
+    }
+
+    /// Writes one of the system's files.
+    pub fn set_up_file(&self, file: &str, content: &[u8]) {
+        let path = self.private.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.folder.path().join(file)
+    }
+
+    pub fn progress(&self) -> Progress {
+        Progress::silent(&self.private.path().join("private"))
+    }
+
+    pub fn request(&self, second_opinion: AskMacos, output: Output) -> Request {
+        Request {
+            subject: Subject::One(Who::Home(self.folder.path().to_owned())),
+            keychain: None,
+            plist: None,
+            app_sso_state: None,
+            psso_status: None,
+            system_root: None,
+            second_opinion,
+            deadline: Duration::MAX,
+            output,
+            colour: false,
+            worker: None,
+        }
+    }
+
+    pub fn gather(&self, second_opinion: AskMacos, output: Output) -> Evidence {
+        self.look(&self.request(second_opinion, output))
+    }
+
+    /// The evidence on one user.
+    pub fn look(&self, request: &Request) -> Evidence {
+        let mut evidence = inspect(request, self, &self.progress());
+        assert_eq!(evidence.len(), 1);
+        evidence.remove(0)
+    }
+
+    /// What is printed.
+    pub fn report(&self, request: &Request) -> Report {
+        let evidence = inspect(request, self, &self.progress());
+        let assessments: Vec<_> = evidence.iter().map(|evidence| assess(evidence, Timestamp::now())).collect();
+        report::report(request, &assessments, Style { colour: false, unicode: true }).unwrap()
+    }
+
+    /// What the person at the console is told.
+    pub fn at_console(&self, output: Output) -> Report {
+        self.report(&Request { subject: Subject::One(Who::Console), ..self.request(AskMacos::IfDamaged, output) })
+    }
+
+    /// The state and the codes of the findings; the state alone has to be the same.
+    pub fn assess(&self, second_opinion: AskMacos) -> (Result<&'static str, String>, Vec<Code>) {
+        let [plain, detailed] = [Output::Result(Attribute::State), Output::Json].map(|output| {
+            let evidence = self.gather(second_opinion, output);
+            let assessment = assess(&evidence, Timestamp::now());
+            let state = assessment.state.as_ref().map(|state| state.as_str()).map_err(report::reason);
+            (state, assessment.findings.iter().map(|finding| finding.code).collect::<Vec<_>>())
+        });
+        assert_eq!(plain.0, detailed.0);
+        detailed
+    }
+}
+
+impl Accounts for Mac {
+    fn console(&self) -> Result<Option<ConsoleRecord>, Obstacle> {
+        Ok(self.console.as_ref().map(|record| ConsoleRecord::parse(record.as_bytes())).transpose()?)
+    }
+
+    fn last_user(&self) -> Result<Option<String>, Obstacle> {
+        Ok(self.console.as_ref().map(|_| "adele".to_owned()))
+    }
+
+    fn by_uid(&self, uid: u32) -> Result<Option<Account>, Obstacle> {
+        let account = |name: &str, home: PathBuf| Some(Account { name: name.to_owned(), uid, gid: 20, home });
+        if uid == NO_RECORD {
+            return Err(Cause::AccountsUnavailable("no answer".to_owned()).into());
+        }
+        if uid == ADELE {
+            return Ok(account("adele", self.folder.path().to_owned()));
+        }
+        let other = self.others.iter().find(|(it, _)| *it == uid);
+        Ok(other.and_then(|(_, name)| account(name, self.folder.path().join(name))))
+    }
+
+    fn by_name(&self, name: &str) -> Result<Option<Account>, Obstacle> {
+        if name == "adele" { self.by_uid(ADELE) } else { Ok(None) }
+    }
+
+    fn home_owners(&self) -> Result<Vec<u32>, Obstacle> {
+        let first = [ADELE].into_iter().filter(|_| !self.others.is_empty());
+        Ok(first.chain(self.others.iter().map(|(uid, _)| *uid)).collect())
+    }
+
+    fn has_home(&self, account: &Account) -> Result<bool, Obstacle> {
+        Ok(account.home.is_dir())
+    }
+
+    fn keychain_changed(&self, _: &Account) -> Result<Option<SystemTime>, Obstacle> {
+        Ok(None)
+    }
+}
+
+impl System for Mac {
+    /// To take a user's would change the whole process, and these tests run side by side.
+    fn rights_of(&self, _: Identity) -> Rights {
+        Rights::Own
+    }
+
+    fn root(&self) -> &Path {
+        self.private.path()
+    }
+
+    fn is_installed(&self, program: &Path) -> bool {
+        self.programs.iter().any(|(name, _)| Path::new(name) == program)
+    }
+
+    fn command_as(&self, uid: u32) -> Option<Vec<String>> {
+        self.may_run.then(|| vec![format!("as {uid}")])
+    }
+
+    fn run(&self, command: &[String], limit: Duration, _: &Progress) -> Result<Vec<u8>, Failure> {
+        self.limits.borrow_mut().push(limit);
+        self.commands.borrow_mut().push(command.join("|"));
+        let (_, answer) = self.programs.iter().find(|(name, _)| *name == command[1]).unwrap();
+        answer.clone()
+    }
+
+    fn pause(&self, time: Duration) {
+        self.pauses.borrow_mut().push(time);
+        if let Some(content) = &self.meanwhile {
+            fs::write(self.path(KEYCHAIN), content).unwrap();
+        }
+    }
+
+    fn is_mac(&self) -> bool {
+        true
+    }
+
+    fn read_keychain(&self, copy: &Path) -> Result<Records, String> {
+        assert!(!copy.starts_with(self.folder.path()), "the live keychain was opened");
+        self.asked_about.borrow_mut().push(fs::read(copy).unwrap());
+        self.opinion.clone()
+    }
+}
+
+pub fn registered() -> Vec<u8> {
+    let [joined, own] = both();
+    let keychain = Keychain::new().certificate(&joined).workplace_join_key(&joined).certificate(&own);
+    keychain.private_key(["Contoso", "\0"], &[own.public_key_hash()]).to_bytes()
+}
+
+pub fn damaged() -> Vec<u8> {
+    let mut bytes = registered();
+    bytes.pop();
+    bytes
+}
+
+pub fn both() -> [Certificate; 2] {
+    [Certificate::workplace_join(), Certificate::contoso()]
+}
+
+pub fn records(certificates: &[Certificate], keys: &[Certificate]) -> Records {
+    Records {
+        certificates: certificates.iter().map(Certificate::der).collect(),
+        key_labels: keys.iter().map(Certificate::public_key_hash).collect::<BTreeSet<_>>(),
+    }
+}
+
+/// A Mac whose user is at the console and has no key in the login keychain.
+pub fn with_session() -> Mac {
+    let own = Certificate::contoso();
+    let keychain = Keychain::new().certificate(&own).private_key(["Contoso", "\0"], &[own.public_key_hash()]);
+    Mac { console: Some(console("adele", ADELE, ADELE)), ..Mac::new(&keychain.to_bytes()) }
+}
+
+/// The console's record where one user has a session.
+pub fn console(name: &str, uid: u32, session: u32) -> String {
+    format!(
+        "<plist version=\"1.0\"><dict><key>Name</key><string>{name}</string><key>UID</key><integer>{uid}</integer>\
+         <key>SessionInfo</key><array><dict><key>kCGSSessionUserIDKey</key><integer>{session}</integer></dict></array>\
+         </dict></plist>"
+    )
+}
