@@ -1,13 +1,14 @@
 #!/bin/sh
-# Jamf extension attribute "AAD Registration State": prints one <result> line, whatever happens, and exits 0.
-# The result is blank if the state cannot be told; the reason is then on standard error.
+# Jamf extension attribute of wpj-state: prints one <result>, whatever happens, and exits 0.
+# The result is blank if the value is not known; the reason is then on standard error.
 
-# Settings
+# Settings: what to tell (wpj-state --list-attributes), and where the tool lies
+attribute='state'
 tool='/usr/local/wpj-state/wpj-state'
 
 # Nothing that the caller's environment says is relied upon: not its paths, language or shell functions.
 set +e
-unset -f find head id printf tail tr 2>/dev/null
+unset -f find grep head id printf tail tr 2>/dev/null
 PATH='/usr/bin:/bin:/usr/sbin:/sbin'
 LC_ALL='C'
 export PATH LC_ALL
@@ -23,6 +24,22 @@ is_safe() {
     [ -n "$(find "$1" -prune -type "$2" -user 0 ! -perm -020 ! -perm -002 2>/dev/null)" ]
 }
 
+# The lines of a value: $1 is a regular expression for each of them.
+most=1000
+case $attribute in
+    state)
+        lines='Registered|WPJ Key present, JamfAAD PLIST missing|WPJ Key present, AAD ID not acquired|Not Registered'
+        ;;
+    device-id | tenant-id) lines='[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}' ;;
+    key-storage) lines='Login Keychain|Secure Enclave|None' ;;
+    certificate-expires | last-token) lines='[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}' ;;
+    user | user-principal-name | finding) lines='[ -%'\''-;=?-~]+' ;;
+    users)
+        lines='[ -%'\''-;=?-~]+:( Registered| WPJ Key present, (JamfAAD PLIST missing|AAD ID not acquired)| Not Registered)?'
+        most=100000
+        ;;
+    *) blank "$attribute: there is no such attribute; see wpj-state --list-attributes" ;;
+esac
 case $tool in
     /*) ;;
     *) blank "$tool: the path of the tool has to be absolute" ;;
@@ -41,37 +58,42 @@ case $(id -u) in
     *) blank 'it cannot be told who runs this' ;;
 esac
 
-# The tool's output, of which more than a little cannot be right, and its exit status on a line of its own. A NUL byte
-# would vanish from a shell's variable, so it becomes something that cannot be right either. The dot keeps the shell
-# from taking away new lines at the end.
+# The tool's output, of which too much cannot be right, and its exit status on a line of its own. A NUL byte would vanish
+# from a shell's variable, so it becomes something that cannot be right either. The dot keeps the shell from taking away
+# new lines at the end.
 answer=$(
     {
-        "$tool" </dev/null
+        "$tool" --attribute "$attribute" </dev/null
         printf 'exit %s\n' "$?"
-    } | head -c 1000 | tr '\000' '?'
+    } | head -c "$most" | tr '\000' '\177'
     printf '.'
 )
 
+wrong() {
+    end=$(printf '%s' "${answer%.}" | tail -n 2 | tr -c '[:print:]' ' ' | head -c 200)
+    blank "$tool: failed, or printed what it must not; its output ends: $end"
+}
+
 # A new line in a pattern has to stand there as it is.
-end='
-exit 0
-.'
+new_line='
+'
 case $answer in
-    "<result>Registered</result>$end" | \
-        "<result>WPJ Key present, JamfAAD PLIST missing</result>$end" | \
-        "<result>WPJ Key present, AAD ID not acquired</result>$end" | \
-        "<result>Not Registered</result>$end")
-        printf '%s\n' "${answer%"$end"}"
-        ;;
-    '<result></result>
-exit 1
-.')
+    "<result></result>${new_line}exit 1$new_line.")
         # The tool has given its reason.
         printf '<result></result>\n'
+        exit 0
         ;;
-    *)
-        end=$(printf '%s' "${answer%.}" | tail -n 2 | tr -c '[:print:]' ' ' | head -c 200)
-        blank "$tool: failed, or printed what it must not; its output ends: $end"
+    "<result>"*"</result>${new_line}exit 0$new_line.") ;;
+    "<result>"*"</result>${new_line}exit 1$new_line.")
+        # Only of several users can some be known and others not.
+        [ "$attribute" = users ] || wrong
         ;;
+    *) wrong ;;
 esac
+value=${answer#"<result>"}
+value=${value%"</result>${new_line}exit "*}
+# Every line has to be right, and only a list may have more than one.
+[ "$attribute" = users ] || case $value in *"$new_line"*) wrong ;; esac
+printf '%s\n' "$value" | grep -Evqx -e "$lines" && wrong
+printf '<result>%s</result>\n' "$value"
 exit 0

@@ -28,7 +28,7 @@ install -d -m 0755 "$staged/payload" "$staged/scripts"
 mkdir -p "$folder"
 install -m 0755 "$binary" "$staged/payload/wpj-state"
 install -m 0755 "$here/uninstall.sh" "$staged/payload/uninstall.sh"
-install -m 0644 "$here/wpj-state.1" "$staged/payload/wpj-state.1"
+install -m 0644 "$here/wpj-state.1" "$here"/completions/* "$staged/payload"
 install -m 0755 "$here/postinstall" "$staged/scripts/postinstall"
 
 if [ -n "${INSTALLER_IDENTITY:-}" ]; then

@@ -6,17 +6,21 @@ use clap::{ArgAction, ArgGroup, CommandFactory, Parser, ValueEnum, error::ErrorK
 
 use crate::{attribute::Attribute, platform};
 
-/// Makes this process the worker; the path of its private folder follows. Not for people.
+/// Makes this process the worker, if it is the first argument. The path of its private folder follows, and whether what it
+/// prints may be coloured. Not for people, and so no option.
 pub const WORKER: &str = "--worker";
 
-/// Tells the worker that what it prints may be coloured. Not for people.
-pub const COLOUR: &str = "--colour";
+/// What the worker prints may be coloured.
+pub const COLOURED: &str = "coloured";
+
+/// It may not.
+pub const PLAIN: &str = "plain";
 
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// An answer about one or more users.
-    Answer(Request),
+    Answer(Box<Request>),
     /// The names of the attributes.
     ListAttributes,
     /// The manual page.
@@ -44,10 +48,17 @@ pub struct Request {
     pub deadline: Duration,
     /// What to print.
     pub output: Output,
-    /// Whether it may be coloured, if this process is the worker.
+    /// If this process is the worker, what it is told.
+    pub worker: Option<Worker>,
+}
+
+/// What the worker is told beside the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worker {
+    /// Where it may make its private folder.
+    pub private_folder: PathBuf,
+    /// Whether what it prints may be coloured.
     pub colour: bool,
-    /// If this process is the worker, where it may make its private folder.
-    pub worker: Option<PathBuf>,
 }
 
 /// Whose homes to look at.
@@ -223,10 +234,6 @@ struct Options {
     /// Print the version
     #[arg(short = 'V', long, action = ArgAction::Version, help_heading = "Help")]
     version: (),
-    #[arg(long, hide = true)]
-    worker: Option<PathBuf>,
-    #[arg(long, hide = true, requires = "worker")]
-    colour: bool,
 }
 
 /// The command line as clap knows it, to make shell completions of it.
@@ -240,8 +247,14 @@ pub fn definition() -> clap::Command {
 /// # Errors
 /// If it asks for help or the version, or for nothing that can be done. The error has the text to print, where to, and
 /// the exit status.
-pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
-    let options = Options::try_parse_from(arguments)?;
+pub fn parse(arguments: &[OsString]) -> Result<Command, clap::Error> {
+    let (worker, options) = match arguments {
+        [name, word, private_folder, style, options @ ..] if word == WORKER => {
+            let worker = Worker { private_folder: private_folder.into(), colour: style == COLOURED };
+            (Some(worker), Options::try_parse_from([name].into_iter().chain(options))?)
+        }
+        _ => (None, Options::try_parse_from(arguments)?),
+    };
     if options.list_attributes {
         return Ok(Command::ListAttributes);
     }
@@ -249,7 +262,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, c
         return Ok(Command::Manual);
     }
     let subject = subject(&options)?;
-    Ok(Command::Answer(Request {
+    Ok(Command::Answer(Box::new(Request {
         output: output(&options, &subject)?,
         subject,
         keychain: options.keychain,
@@ -259,9 +272,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, c
         system_root: options.system_root,
         second_opinion: options.second_opinion,
         deadline: Duration::from_secs(options.deadline),
-        colour: options.colour,
-        worker: options.worker,
-    }))
+        worker,
+    })))
 }
 
 fn subject(options: &Options) -> Result<Subject, clap::Error> {

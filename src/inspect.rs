@@ -25,7 +25,7 @@ use crate::{
     second_opinion::{self, Records, SecondOpinion},
     set_up::SetUp,
     system::System,
-    user::{self, Choice, User},
+    user::{self, Choice, Hidden, User},
 };
 
 mod set_up;
@@ -63,7 +63,7 @@ pub fn inspect(request: &Request, system: &impl System, progress: &Progress) -> 
                 .into_iter()
                 .map(|choice| match choice {
                     Ok(choice) => inspect_choice(request, &Who::Console, choice, system, progress),
-                    Err((user, obstacle)) => Evidence::none(user, obstacle),
+                    Err(Hidden { user, obstacle }) => Evidence::none(user, obstacle),
                 })
                 .collect(),
             Err(obstacle) => vec![Evidence::none(User::UNKNOWN, obstacle)],

@@ -15,7 +15,7 @@ use std::{
 use anyhow::Context;
 use wpj_state::{
     attribute,
-    cli::{self, Command, Request},
+    cli::{self, Command, Request, Worker},
     evidence::Evidence,
     inspect::inspect,
     progress::{Progress, leave_signals_to_supervisor},
@@ -38,9 +38,9 @@ const MANUAL: &str = include_str!("../packaging/wpj-state.1");
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().collect();
-    let outcome = match cli::parse(arguments.iter().cloned()) {
+    let outcome = match cli::parse(&arguments) {
         Ok(Command::Answer(request)) => match &request.worker {
-            Some(private_folder) => work(&request, Progress::of_worker(private_folder)),
+            Some(worker) => work(&request, worker),
             None => supervise_worker(&request, &arguments),
         },
         Ok(Command::ListAttributes) => print(attribute::list().as_bytes()).map(|()| ExitCode::from(STATE_PRINTED)),
@@ -68,12 +68,12 @@ fn supervise_worker(request: &Request, arguments: &[OsString]) -> anyhow::Result
 }
 
 /// Gathers the evidence, and answers to the supervisor.
-fn work(request: &Request, progress: Progress) -> anyhow::Result<ExitCode> {
+fn work(request: &Request, worker: &Worker) -> anyhow::Result<ExitCode> {
     leave_signals_to_supervisor();
-    let progress = Arc::new(progress);
+    let progress = Arc::new(Progress::of_worker(&worker.private_folder));
     let watching = Arc::clone(&progress);
     thread::Builder::new().spawn(move || watching.end_with_supervisor()).context("starting a thread")?;
-    let answer = answer(request, request.colour, &inspect(request, &ThisSystem::new("/"), &progress))?;
+    let answer = answer(request, worker.colour, &inspect(request, &ThisSystem::new("/"), &progress))?;
     for reason in &answer.reasons {
         progress.reason(reason);
     }

@@ -55,11 +55,8 @@ pub fn supervise(arguments: &[OsString], colour: bool, limit: Duration) -> Resul
     let program = env::current_exe().map_err(|error| crashed(format!("it does not know where it lies: {error}")))?;
     let private_folder = PrivateFolder::new();
     let mut worker = Command::new(program);
-    worker
-        .arg(cli::WORKER)
-        .arg(&private_folder.0)
-        .args(colour.then_some(cli::COLOUR))
-        .args(arguments.get(1..).unwrap_or_default());
+    worker.arg(cli::WORKER).arg(&private_folder.0).arg(if colour { cli::COLOURED } else { cli::PLAIN });
+    worker.args(arguments.get(1..).unwrap_or_default());
     // Nobody writes to it. That it ends is what tells the worker that this process is gone.
     worker.stdin(Stdio::piped());
     let finished = command::run(worker, limit, MAX_OUTPUT, &|_| ());
@@ -161,7 +158,7 @@ mod tests {
         let answered =
             |raw: i32, messages: &[Message]| answer(Some(ExitStatus::from_raw(raw)), b"output".to_vec(), messages);
         let answer = |reason: Option<&str>, status| {
-            Ok(Answer { stdout: b"output".to_vec(), reason: reason.map(str::to_owned), status })
+            Ok(Answer { stdout: b"output".to_vec(), reasons: reason.map(str::to_owned).into_iter().collect(), status })
         };
         let ends = |status, length| Message::Ends { status, length };
         assert_eq!(answered(0, &[Message::Asks(b"/".to_vec()), ends(0, 6)]), answer(None, 0));

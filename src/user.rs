@@ -300,21 +300,34 @@ fn nobody_at_console(record: &ConsoleRecord, accounts: &impl Accounts) -> Result
     Ok(Choice { user, account: None })
 }
 
-/// All persons with an account on this Mac and a home: whoever owns a folder where homes are, or has a session. In the
-/// place of one who cannot be looked at stands what is in the way.
+/// A person of this Mac, or somebody who may be one, and what is in the way of telling.
+pub type Person = Result<Choice, Hidden>;
+
+/// Somebody who cannot be looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hidden {
+    /// What is known of the user.
+    pub user: User,
+    /// What is in the way.
+    pub obstacle: Obstacle,
+}
+
+/// All persons with an account on this Mac and a home: whoever owns a folder where homes are, or has a session.
 ///
 /// # Errors
 /// If it cannot be told who they are.
-pub fn everybody(accounts: &impl Accounts) -> Result<Vec<Result<Choice, (User, Obstacle)>>, Obstacle> {
+pub fn everybody(accounts: &impl Accounts) -> Result<Vec<Person>, Obstacle> {
     // Without the console's record no session is known of, which takes nothing from what the files show.
     let record = accounts.console().ok().flatten().unwrap_or_default();
     let mut owners = accounts.home_owners()?;
     owners.extend(&record.sessions);
     let choice = |uid| {
-        let of_user = |obstacle| (User { uid: Some(uid), source: Some(Source::AllUsers), ..User::UNKNOWN }, obstacle);
         let account = match accounts.by_uid(uid) {
             Ok(account) => account?,
-            Err(obstacle) => return Some(Err(of_user(obstacle))),
+            Err(obstacle) => {
+                let user = User { uid: Some(uid), source: Some(Source::AllUsers), ..User::UNKNOWN };
+                return Some(Err(Hidden { user, obstacle }));
+            }
         };
         match accounts.has_home(&account) {
             Ok(false) => None,
@@ -324,7 +337,7 @@ pub fn everybody(accounts: &impl Accounts) -> Result<Vec<Result<Choice, (User, O
             }
             Err(obstacle) => {
                 let user = User::account(&account, Source::AllUsers, Console::NotAsked, false);
-                Some(Err((user, obstacle)))
+                Some(Err(Hidden { user, obstacle }))
             }
         }
     };

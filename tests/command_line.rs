@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    io::Read,
     os::unix::{fs::PermissionsExt, net::UnixListener, process::CommandExt},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
@@ -158,56 +159,178 @@ fn the_version_is_the_package_s() {
 }
 
 #[test]
-fn the_help_names_every_option_and_exit_status() {
-    let help = "\
-Tell how far a Mac's Microsoft Entra registration through Jamf got.
+fn the_help_is_one_screen_and_names_every_option_and_exit_status() {
+    let help = include_str!("help.txt");
+    for option in ["--help", "-h"] {
+        assert_output(&tool(&[option]), help, "", 0);
+    }
+    assert!(help.lines().all(|line| line.len() <= 80));
+    assert!(help.lines().count() <= 42);
+}
 
-Prints <result>STATE</result> for a Jamf extension attribute; blank, with the reason on standard error, if the state cannot be told.
-
-Usage: wpj-state [OPTIONS]
-
-Options:
-      --home <DIR>
-          Look at this home directory
-
-      --user <NAME>
-          Look at the home of this account, given by name or number
-
-      --keychain <FILE>
-          Read this file in place of the login keychain
-
-      --plist <FILE>
-          Read this file in place of JamfAAD's plist
-
-      --app-sso-state <FILE>
-          Read this saved output of `app-sso platform -s` in place of running it
-
-      --psso-status <FILE>
-          Read this saved output of Jamf's getPSSOStatus in place of running it
-
-      --second-opinion[=<WHEN>]
-          Ask macOS' own reader about a copy of the keychain: always (as with no WHEN), if-damaged, or never
-@
-          [default: if-damaged]
-
-      --deadline <SECONDS>
-          Give up after this many seconds
-@
-          [default: 10]
-
-      --json
-          Print everything that was found, as JSON
-
-  -h, --help
-          Print help (see a summary with '-h')
-
-  -V, --version
-          Print version
-
-Exit status: 0 a state was printed, 1 it cannot be told, 2 wrong usage.
+#[test]
+fn the_attributes_are_listed_with_types_and_meanings() {
+    let list = "\
+state                String  how far the registration got
+user                 String  short name of the user whose state it is
+device-id            String  the device's id in Microsoft Entra
+tenant-id            String  the tenant's id in Microsoft Entra
+user-principal-name  String  the name that the user registered with
+key-storage          String  Login Keychain, Secure Enclave, or None
+certificate-expires  Date    when the WPJ certificate expires (UTC)
+last-token           Date    when JamfAAD last obtained a token (UTC)
+finding              String  the most severe error or warning, or OK
+users                String  a line \"name: STATE\" for each local user
 ";
-    // The line above a default is not quite empty.
-    assert_output(&tool(&["--help"]), &help.replace('@', "          "), "", 0);
+    assert_output(&tool(&["--list-attributes"]), list, "", 0);
+}
+
+#[test]
+fn the_manual_page_is_the_package_s() {
+    assert_output(&tool(&["--man"]), &fs::read_to_string("packaging/wpj-state.1").unwrap(), "", 0);
+}
+
+#[test]
+fn options_that_contradict_each_other_are_refused_with_a_sentence_that_names_them() {
+    let cases = [
+        ("--json --explain", "the argument '--json' cannot be used with '--explain'"),
+        ("--json --attribute state", "the argument '--json' cannot be used with '--attribute <NAME>'"),
+        ("--explain --attribute state", "the argument '--explain' cannot be used with '--attribute <NAME>'"),
+        ("--all-users --user x", "the argument '--all-users' cannot be used with '--user <NAME>'"),
+        ("--all-users --home x --plist x", "the argument '--all-users' cannot be used with '--plist <FILE>'"),
+        ("--list-attributes --home x", "the argument '--list-attributes' cannot be used with '--home <DIR>'"),
+        ("--list-attributes --json", "the argument '--list-attributes' cannot be used with '--json'"),
+        ("--man --deadline 3", "the argument '--man' cannot be used with '--deadline <SECONDS>'"),
+        ("--man --list-attributes", "the argument '--man' cannot be used with '--list-attributes'"),
+        (
+            "--all-users --attribute state --home x",
+            "'--all-users' cannot be used with '--attribute state', which is about one user; \
+             '--attribute users' is about all",
+        ),
+        (
+            "--home x --home y --attribute device-id",
+            "several '--home' cannot be used with '--attribute device-id', which is about one user; \
+             '--attribute users' is about all",
+        ),
+        (
+            "--home x --home y --keychain x",
+            "several '--home' cannot be used with '--keychain', which is about one user",
+        ),
+        ("--attribute users --user x", "'--attribute users' cannot be used with '--user', which is about one user"),
+        (
+            "--attribute users --home x --psso-status x",
+            "'--attribute users' cannot be used with '--psso-status', which is about one user",
+        ),
+    ];
+    for (arguments, sentence) in cases {
+        let output = tool(&arguments.split(' ').collect::<Vec<_>>());
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(stderr.lines().next().unwrap(), format!("error: {sentence}"), "{arguments}");
+        assert_eq!((output.stdout, output.status.code()), (Vec::new(), Some(2)), "{arguments}");
+    }
+}
+
+#[test]
+#[cfg(not(target_os = "macos"))]
+fn only_a_mac_knows_all_its_users() {
+    let stderr = "error: which users? Only a Mac can tell; give their home directories, each with --home DIR\n\n\
+        Usage: wpj-state [OPTIONS]\n\nFor more information, try '--help'.\n";
+    for arguments in [&["--all-users"][..], &["--attribute", "users"], &["--all-users", "--json"]] {
+        assert_output(&tool(arguments), "", stderr, 2);
+    }
+}
+
+#[test]
+fn a_value_that_is_not_known_is_blank_and_the_reason_is_told() {
+    let stderr = "wpj-state: there is no device-id; see what was found with --explain\n";
+    let not_registered = ["--home", "fixtures/not-registered/home", "--attribute", "device-id"];
+    assert_output(&tool(&not_registered), "<result></result>\n", stderr, 1);
+    let stderr = "wpj-state: no-such-home: this home directory does not exist; give an existing home directory with \
+        --home\n";
+    for attribute in ["user", "finding", "last-token"] {
+        let output = tool(&["--home", "no-such-home", "--attribute", attribute]);
+        assert_output(&output, "<result></result>\n", stderr, 1);
+    }
+}
+
+#[test]
+fn a_value_that_jamf_may_not_take_is_blank() {
+    let home = Home::new();
+    let status = home.path("psso-status");
+    let name = "a&b@contoso.com";
+    let ids = "AnyHashable(\"primary_registration_metadata_device_id\"): 0f5b8d8a-98d2-4e3f-8a6c-5d0a3f7e9b21";
+    let upn = format!("AnyHashable(\"primary_registration_metadata_upn\"): {name}");
+    fs::write(&status, format!("2\nextraDeviceInformation [{ids}, {upn}]\n")).unwrap();
+    fs::remove_file(home.path(KEYCHAIN)).unwrap();
+    let (folder, status) = (home.home.to_str().unwrap(), status.to_str().unwrap());
+    let arguments = ["--home", folder, "--psso-status", status, "--attribute", "user-principal-name"];
+    let stderr = "wpj-state: the user-principal-name is not fit for an extension attribute; see it with --explain\n";
+    assert_output(&tool(&arguments), "<result></result>\n", stderr, 1);
+    let report = tool(&[&arguments[..4], &["--explain"]].concat());
+    assert!(String::from_utf8(report.stdout).unwrap().contains(name));
+}
+
+#[test]
+fn a_report_is_in_ascii_where_the_locale_is_not_utf_8() {
+    let report = |locale: &[(&str, &str)]| {
+        let mut command = Command::new(cargo_bin("wpj-state"));
+        command.env_remove("LC_ALL").env_remove("LC_CTYPE").env_remove("LANG").envs(locale.iter().copied());
+        String::from_utf8(command.args(["--explain", "--home", "fixtures/no-such-h\u{f6}me"]).output().unwrap().stdout)
+            .unwrap()
+    };
+    for locale in [&[][..], &[("LC_ALL", "C")], &[("LANG", "de_DE.ISO8859-1")], &[("LC_CTYPE", "POSIX")]] {
+        let report = report(locale);
+        assert!(report.is_ascii(), "{report}");
+        assert!(report.contains("fixtures/no-such-h\\u{f6}me") && report.contains("\n .  Last token"), "{report}");
+    }
+    for locale in [&[("LC_ALL", "C.UTF-8")][..], &[("LANG", "de_DE.utf8")], &[("LC_CTYPE", "UTF-8")]] {
+        let report = report(locale);
+        assert!(report.contains("fixtures/no-such-h\u{f6}me") && report.contains("\n \u{b7}  Last token"), "{report}");
+    }
+}
+
+#[test]
+fn control_characters_of_a_name_reach_no_terminal() {
+    let name = "fixtures/no\u{1b}]0;title\u{7}\n[+] such\u{202e} home";
+    for arguments in [&["--explain"][..], &[], &["--explain", "--all-users"]] {
+        let mut command = Command::new(cargo_bin("wpj-state"));
+        let output = command.env("LC_ALL", "C.UTF-8").args(["--home", name]).args(arguments).output().unwrap();
+        for text in [output.stdout, output.stderr] {
+            let text = String::from_utf8(text).unwrap();
+            let is_odd = |character: char| (character.is_control() && character != '\n') || character == '\u{202e}';
+            assert!(!text.contains(is_odd), "{text:?}");
+            assert!(text.lines().all(|line| !line.starts_with("[+] such")), "{text:?}");
+        }
+    }
+}
+
+#[test]
+fn a_report_is_coloured_on_a_terminal_only_and_not_if_that_is_not_wanted() {
+    let on_terminal = |environment: &[(&str, &str)]| {
+        let terminal = nix::pty::openpty(None, None).unwrap();
+        let mut command = Command::new(cargo_bin("wpj-state"));
+        command.env_remove("NO_COLOR").env("TERM", "xterm").envs(environment.iter().copied());
+        command.args(["--explain", "--home", REGISTERED]).stdout(terminal.slave);
+        let mut child = command.spawn().unwrap();
+        // Until nobody has the other end any more.
+        drop(command);
+        let mut text = Vec::new();
+        let mut reader = File::from(terminal.master);
+        let mut buffer = [0; 4096];
+        // The end of a terminal reads as an error on Linux.
+        while let Ok(length @ 1..) = reader.read(&mut buffer) {
+            text.extend(&buffer[..length]);
+        }
+        assert!(child.wait().unwrap().success());
+        String::from_utf8(text).unwrap().replace("\r\n", "\n")
+    };
+    let coloured = on_terminal(&[]);
+    assert!(coloured.starts_with("\u{1b}[1m\u{1b}[32mState: Registered\u{1b}[0m\n"), "{coloured:?}");
+    assert!(!on_terminal(&[("NO_COLOR", "1")]).contains('\u{1b}'));
+    assert!(!on_terminal(&[("TERM", "dumb")]).contains('\u{1b}'));
+    // The variable has to have a value to count.
+    assert!(on_terminal(&[("NO_COLOR", "")]).contains('\u{1b}'));
+    assert!(!tool(&["--explain", "--home", REGISTERED]).stdout.contains(&0x1b));
 }
 
 #[test]
@@ -229,7 +352,9 @@ fn a_file_that_is_given_has_to_exist() {
 
 #[test]
 fn a_closed_pipe_is_no_error() {
-    for arguments in [&["--home", REGISTERED][..], &["--home", REGISTERED, "--json"], &["--help"]] {
+    let home = ["--home", REGISTERED];
+    let with = |option| [home[0], home[1], option];
+    for arguments in [&home[..], &with("--json"), &with("--explain"), &["--help"], &["--man"], &["--list-attributes"]] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let output = Command::new(cargo_bin("wpj-state")).args(arguments).stdout(writer).output().unwrap();

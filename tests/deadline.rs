@@ -31,12 +31,13 @@ mod held_up {
 
     pub type Test = fn() -> Result<(), Failed>;
 
-    pub const TESTS: [(&str, Test); 6] = [
+    pub const TESTS: [(&str, Test); 7] = [
         ("a file system that never answers does not hold up the answer", a_dead_file_system_is_not_waited_for),
         ("a worker without its supervisor ends", a_worker_ends_with_its_supervisor),
         ("a caller that ignores the ends of its children gets an answer", an_ignored_end_of_a_child_is_no_obstacle),
         ("the result is blank when the time is over", the_result_is_blank),
         ("the JSON says why there is no state when the time is over", the_json_says_why),
+        ("every kind of output says why when the time is over", every_kind_of_output_says_why),
         ("a tool that is held up ends when it is told to", it_ends_when_told_to),
     ];
 
@@ -121,10 +122,40 @@ mod held_up {
                 "user_principal_name": null,
             },
             "jamf_aad": { "path": null, "status": "not-asked", "have_an_azure_id": null, "last_token": null },
+            "set_up": {
+                "asked": false,
+                "use_wk_web_view": null,
+                "token_retry_count": null,
+                "token_retry_wait_time": null,
+                "sso_extension_allows_jamf": null,
+                "microsoft_ca_enabled": null,
+                "gathered_as_root": null,
+                "company_portal_installed": null,
+                "jamf_tool": null,
+            },
             "findings": [],
         });
         equal(&json, &expected)?;
         equal(&output.status.code(), &Some(1))
+    }
+
+    fn every_kind_of_output_says_why() -> Result<(), Failed> {
+        let held_up = HeldUp::new()?;
+        let reason = format!("wpj-state: {}\n", held_up.reason());
+        for (options, first_line) in [
+            (&["--attribute", "user"][..], "<result></result>"),
+            (&["--attribute", "users"], "<result></result>"),
+            (&["--explain"], "State: Cannot be told"),
+            (&["--explain", "--all-users"], "NAME  UID  STATE                                   KEY STORAGE"),
+            (&["--json", "--all-users"], "["),
+        ] {
+            let output = held_up.tool()?.args(options).output()?;
+            let stdout = String::from_utf8(output.stdout)?;
+            equal(&stdout.lines().next(), &Some(first_line))?;
+            equal(&String::from_utf8(output.stderr)?, &reason)?;
+            equal(&output.status.code(), &Some(1))?;
+        }
+        Ok(())
     }
 
     fn it_ends_when_told_to() -> Result<(), Failed> {
@@ -160,7 +191,7 @@ mod held_up {
         let folder = tempfile::tempdir()?;
         let mut worker = Command::new(cargo_bin("wpj-state"));
         let held_up = HeldUp::new()?;
-        worker.arg("--worker").arg(folder.path().join("private")).arg("--home").arg(held_up.home.path());
+        worker.arg("--worker").arg(folder.path().join("private")).arg("plain").arg("--home").arg(held_up.home.path());
         let mut child = worker.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         equal(&held_up.holder.read_events()?.len(), &1)?;
         // Whatever it is told to remove, it removes only what it has made.

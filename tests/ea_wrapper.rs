@@ -1,14 +1,16 @@
 //! `ea-wrapper.sh` in each shell that may run it, with stand-ins for the tool that fail in each way.
 
 use std::{
-    fs,
+    env, fs,
     os::unix::fs::{PermissionsExt, chown, symlink},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
 
+use assert_cmd::cargo::cargo_bin;
 use libtest_mimic::{Arguments, Failed, Trial};
 use tempfile::TempDir;
+use wpj_state::attribute::Attribute;
 
 /// bash 3.2, which macOS has as `/bin/sh`, differs from later ones in nothing that the wrapper uses.
 const SHELLS: [(&str, &[&str]); 3] = [("dash", &[]), ("bash", &["--posix"]), ("zsh", &[])];
@@ -59,7 +61,7 @@ const STAND_INS: [(&str, &str, &str, &str); 20] = [
     ),
     ("text behind the result", "echo '<result>Registered</result> '", BLANK, "<result>Registered</result>  exit 0 "),
     ("no end of line", "printf '<result>Registered</result>'", BLANK, "<result>Registered</result>exit 0 "),
-    ("a NUL byte", "printf '<result>Regis\\000tered</result>\\n'", BLANK, "<result>Regis?tered</result> exit 0 "),
+    ("a NUL byte", "printf '<result>Regis\\000tered</result>\\n'", BLANK, "<result>Regis tered</result> exit 0 "),
     ("empty lines behind the result", "printf '<result>Registered</result>\\n\\n\\n'", BLANK, " exit 0 "),
     (
         "an exit status of its own making, and then too much",
@@ -75,18 +77,68 @@ const STAND_INS: [(&str, &str, &str, &str); 20] = [
     ),
 ];
 
+/// Attribute, what stands between the tags, the exit status, and whether it is passed on.
+const VALUES: [(&str, &str, u8, bool); 41] = [
+    ("user", "adele", 0, true),
+    ("user", "Adele Vance", 0, true),
+    ("user", "a&b", 0, false),
+    ("user", "a<b", 0, false),
+    ("user", "a>b", 0, false),
+    ("user", "ad\x1bele", 0, false),
+    ("user", "j\u{fc}rgen", 0, false),
+    ("user", "adele\nben", 0, false),
+    ("user", "adele", 1, false),
+    ("user", "", 0, false),
+    ("device-id", "0f5b8d8a-98d2-4e3f-8a6c-5d0a3f7e9b21", 0, true),
+    ("device-id", "0F5B8D8A-98D2-4E3F-8A6C-5D0A3F7E9B21", 0, true),
+    ("device-id", "0f5b8d8a-98d2-4e3f-8a6c-5d0a3f7e9b2", 0, false),
+    ("device-id", "unknown", 0, false),
+    ("tenant-id", "7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f", 0, true),
+    ("tenant-id", "contoso.com", 0, false),
+    ("user-principal-name", "o'neill!#$%*+/=?^_`{|}~.x-y@contoso.com", 0, true),
+    ("user-principal-name", "adele&x@contoso.com", 0, false),
+    ("key-storage", "Login Keychain", 0, true),
+    ("key-storage", "Secure Enclave", 0, true),
+    ("key-storage", "None", 0, true),
+    ("key-storage", "none", 0, false),
+    ("certificate-expires", "2034-02-28 12:34:56", 0, true),
+    ("certificate-expires", "2034-02-28T12:34:56Z", 0, false),
+    ("certificate-expires", "2034-02-28", 0, false),
+    ("last-token", "2024-02-29 12:34:56", 0, true),
+    ("last-token", "0", 0, false),
+    ("finding", "OK", 0, true),
+    ("finding", "WPJ certificate expired", 0, true),
+    ("users", "adele: Registered", 0, true),
+    ("users", "adele: Registered\nben: WPJ Key present, AAD ID not acquired\nclaire: Not Registered", 0, true),
+    ("users", "adele: WPJ Key present, JamfAAD PLIST missing\nben:", 1, true),
+    ("users", "a: b: Registered", 0, true),
+    ("users", "adele: registered", 0, false),
+    ("users", "adele", 0, false),
+    ("users", "adele: Registered\n", 0, false),
+    ("users", "adele: Registered\n\nben: Registered", 0, false),
+    ("users", "adele: Registered\n<b>: Registered", 0, false),
+    ("users", "adele: Registered\nben: Registered", 101, false),
+    ("state", "OK", 0, false),
+    ("users", "", 0, false),
+];
+
 fn main() {
     let is_root = nix::unistd::Uid::effective().is_root();
     let trials = SHELLS.into_iter().flat_map(|shell| {
         let (program, _) = shell;
-        let reason = match installed(program) {
-            true => String::new(),
-            false => format!(" (ignored: {program} is not installed)"),
+        let reason: &str = match installed(program) {
+            true => "",
+            false => format!(" (ignored: {program} is not installed)").leak(),
         };
         let missing = !reason.is_empty();
         let stand_ins = STAND_INS.into_iter().map(move |row| {
             Trial::test(format!("{program}: {}{reason}", row.0), move || stand_in_gives(shell, row))
                 .with_ignored_flag(missing)
+        });
+        let values = VALUES.into_iter().map(move |row| {
+            let (attribute, printed, status, _) = row;
+            let name = format!("{program}: {attribute} of {printed:?} with exit status {status}{reason}");
+            Trial::test(name, move || value_gives(shell, row)).with_ignored_flag(missing)
         });
         let others = OTHERS.into_iter().map(move |(name, needs_root, test)| {
             let reason = match (missing, needs_root && !is_root) {
@@ -97,7 +149,7 @@ fn main() {
             let ignored = !reason.is_empty();
             Trial::test(format!("{program}: {name}{reason}"), move || test(shell)).with_ignored_flag(ignored)
         });
-        stand_ins.chain(others).collect::<Vec<_>>()
+        stand_ins.chain(values).chain(others).collect::<Vec<_>>()
     });
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
 }
@@ -106,7 +158,37 @@ type Shell = (&'static str, &'static [&'static str]);
 
 type Test = fn(Shell) -> Result<(), Failed>;
 
-const OTHERS: [(&str, bool, Test); 17] = [
+const OTHERS: [(&str, bool, Test); 20] = [
+    ("each attribute of the tool's own is passed on", false, |shell| {
+        for attribute in Attribute::ALL {
+            for home in ["registered", "platform-sso-not-configured", "certificate-expired", "keychain-empty"] {
+                let home = env::current_dir()?.join("fixtures").join(home).join("home");
+                let tool = cargo_bin("wpj-state");
+                let place = Place::with(&format!("exec '{}' --home '{}' \"$@\"", tool.display(), home.display()))?;
+                place.set("attribute='state'\n", &format!("attribute='{}'\n", attribute.name()))?;
+                let direct = Command::new(&place.tool).args(["--attribute", attribute.name()]).output()?;
+                let output = place.run(shell)?;
+                equal(&text(&output.stdout), &text(&direct.stdout))?;
+                equal(&text(&output.stderr), &text(&direct.stderr))?;
+                equal(&output.status.code(), &Some(0))?;
+            }
+        }
+        Ok(())
+    }),
+    ("an attribute that there is not", false, |shell| {
+        let place = Place::new()?;
+        place.set("attribute='state'\n", "attribute='status'\n")?;
+        let output = place.run(shell)?;
+        equal(&text(&output.stdout), BLANK)?;
+        let words = "status: there is no such attribute; see wpj-state --list-attributes";
+        equal(&text(&output.stderr), &format!("wpj-state extension attribute: {words}\n"))?;
+        equal(&output.status.code(), &Some(0))
+    }),
+    ("the users of a computer room", false, |shell| {
+        let lines: String = (0..1500).map(|number| format!("student{number}: Registered\n")).collect();
+        value_gives(shell, ("users", lines.trim_end(), 0, true))?;
+        value_gives(shell, ("user", lines.trim_end(), 0, false))
+    }),
     ("the tool is missing", false, |shell| {
         let place = Place::new()?;
         fs::remove_file(&place.tool)?;
@@ -165,7 +247,7 @@ const OTHERS: [(&str, bool, Test); 17] = [
     ("no environment, or a hostile one, changes nothing", false, |shell| {
         let place = Place::with("echo '<result>Not Registered</result>'")?;
         let folder = place.tool.parent().ok_or("the tool lies in a folder")?;
-        for name in ["id", "find", "head", "tr", "echo"] {
+        for name in ["id", "find", "grep", "head", "tr", "echo"] {
             fs::write(folder.join(name), "#!/bin/sh\necho hostile\n")?;
             place.mode(&folder.join(name), 0o755)?;
         }
@@ -189,7 +271,7 @@ const OTHERS: [(&str, bool, Test); 17] = [
         let place = Place::new()?;
         place.mode(&place.tool, 0o4777)?;
         let mut command = place.command(shell);
-        for name in ["find", "head", "id", "printf", "tail", "tr"] {
+        for name in ["find", "grep", "head", "id", "printf", "tail", "tr"] {
             command.env(format!("BASH_FUNC_{name}%%"), "() { echo 1; }");
         }
         let output = command.output()?;
@@ -248,6 +330,22 @@ fn stand_in_gives(shell: Shell, (_, body, stdout, stderr): (&str, &str, &str, &s
     equal(last, expected)
 }
 
+fn value_gives(shell: Shell, (attribute, value, status, is_right): (&str, &str, u8, bool)) -> Result<(), Failed> {
+    // The stand-in prints what lies beside it, and notes how it was called.
+    let place = Place::with(&format!(
+        "echo \"$*\" >\"$0.notes\"; printf '<result>'; cat \"$0.value\"; echo '</result>'; exit {status}"
+    ))?;
+    let beside = |extension: &str| PathBuf::from(format!("{}.{extension}", place.tool.display()));
+    fs::write(beside("value"), value)?;
+    place.set("attribute='state'\n", &format!("attribute='{attribute}'\n"))?;
+    let output = place.run(shell)?;
+    let expected = if is_right { format!("<result>{value}</result>\n") } else { BLANK.to_owned() };
+    equal(&text(&output.stdout), &expected)?;
+    equal(&output.status.code(), &Some(0))?;
+    equal(&text(&output.stderr).contains(MALFORMED), &!is_right)?;
+    equal(&fs::read_to_string(beside("notes"))?, &format!("--attribute {attribute}\n"))
+}
+
 /// A folder with a stand-in for the tool, and the wrapper with its path.
 struct Place {
     _all: TempDir,
@@ -272,11 +370,16 @@ impl Place {
         equal(&Command::new("cp").arg(draft).arg(&place.tool).status()?.success(), &true)?;
         place.mode(&place.tool, 0o755)?;
         place.mode(&folder, 0o755)?;
-        let wrapper = fs::read_to_string("ea-wrapper.sh")?;
-        let setting = "tool='/usr/local/wpj-state/wpj-state'";
-        equal(&wrapper.matches(setting).count(), &1)?;
-        fs::write(&place.wrapper, wrapper.replace(setting, &format!("tool='{}'", place.tool.display())))?;
+        fs::copy("ea-wrapper.sh", &place.wrapper)?;
+        place.set("tool='/usr/local/wpj-state/wpj-state'\n", &format!("tool='{}'\n", place.tool.display()))?;
         Ok(place)
+    }
+
+    /// Changes a setting of the wrapper's.
+    fn set(&self, setting: &str, value: &str) -> Result<(), Failed> {
+        let wrapper = fs::read_to_string(&self.wrapper)?;
+        equal(&wrapper.matches(setting).count(), &1)?;
+        Ok(fs::write(&self.wrapper, wrapper.replace(setting, value))?)
     }
 
     fn folder(&self) -> Result<&Path, Failed> {

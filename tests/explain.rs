@@ -242,3 +242,17 @@ fn colours_change_nothing_but_colours() {
         assert_eq!(plain, explained(&case, PLAIN), "{}", case.name);
     }
 }
+
+#[test]
+fn the_picture_in_the_readme_is_a_report() {
+    let cases = cases();
+    let case = cases.iter().find(|case| case.name == "not-acquired").unwrap();
+    let report = explained(case, Style { colour: true, unicode: true });
+    let picture = anstyle_svg::Term::new().render_svg(&format!("$ sudo wpj-state --explain\n{report}"));
+    let path = ".github/explain.svg";
+    if env::var_os("WPJ_STATE_UPDATE_FIXTURES").is_some() {
+        fs::write(path, &picture).unwrap();
+    }
+    assert_eq!(picture, fs::read_to_string(path).unwrap_or_default());
+    assert!(fs::read_to_string("README.md").unwrap().contains(&format!("]({path})")));
+}

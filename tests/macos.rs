@@ -20,7 +20,7 @@ use wpj_state::{
     platform,
     second_opinion::Records,
     system::ThisSystem,
-    user::Accounts,
+    user::{Accounts, FIRST_PERSON},
 };
 
 const PASSWORD: &str = "only for this test";
@@ -255,4 +255,27 @@ fn without_options_there_is_one_result_line_whoever_is_at_the_console() {
         answers.iter().chain(&["Not Registered", ""]).map(|it| format!("<result>{it}</result>\n")).collect();
     assert!(lines.contains(&stdout), "{stdout}");
     assert_eq!(output.status.code(), Some(i32::from(stdout == "<result></result>\n")));
+}
+
+#[test]
+fn whoever_runs_this_is_among_all_users() {
+    let output = Command::new(cargo_bin("wpj-state")).args(["--all-users", "--json"]).output().unwrap();
+    let all: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let account = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap();
+    let is_person_with_home = account.uid.as_raw() >= FIRST_PERSON && account.dir.starts_with("/Users");
+    let is_listed = all.iter().any(|one| one["user"]["name"] == account.name.as_str());
+    assert!(is_listed || !is_person_with_home, "{all:?}");
+    assert_eq!(output.status.code(), Some(i32::from(all.iter().any(|one| one["state"].is_null()))));
+}
+
+#[test]
+fn the_set_up_of_this_mac_is_looked_at() {
+    let output = Command::new(cargo_bin("wpj-state")).arg("--json").output().unwrap();
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    // Without a user there is nothing to look at the set-up for.
+    assert!(json["set_up"]["asked"] == true || json["user"]["source"].is_null(), "{json}");
+    let report = Command::new(cargo_bin("wpj-state")).arg("--explain").output().unwrap();
+    let report = String::from_utf8(report.stdout).unwrap();
+    let state = json["state"].as_str().unwrap_or("Cannot be told");
+    assert_eq!(report.lines().next().unwrap(), format!("State: {state}"));
 }

@@ -1,13 +1,15 @@
 //! The scripts that build, install and remove the package, with stand-ins for Apple's tools that note how they are called.
 
 use std::{
-    fs,
+    env, fs,
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::{Command, Output},
 };
 
+use clap_complete::Shell;
 use tempfile::TempDir;
+use wpj_state::{attribute::Attribute, cli};
 
 const BINARY: &str = "echo 'wpj-state 1.2.3'";
 
@@ -81,9 +83,12 @@ fn build(place: &Place, identity: Option<&str>) -> Output {
 }
 
 const CONTENT: &str = "\
+-rw-r--r-- _wpj-state
 -rwxr-xr-x uninstall.sh
 -rwxr-xr-x wpj-state
 -rw-r--r-- wpj-state.1
+-rw-r--r-- wpj-state.bash
+-rw-r--r-- wpj-state.fish
 -rwxr-xr-x postinstall
 ";
 
@@ -168,9 +173,12 @@ struct Volume {
     root: TempDir,
 }
 
-const LINKS: [(&str, &str); 2] = [
+const LINKS: [(&str, &str); 5] = [
     ("usr/local/bin/wpj-state", "/usr/local/wpj-state/wpj-state"),
     ("usr/local/share/man/man1/wpj-state.1", "/usr/local/wpj-state/wpj-state.1"),
+    ("usr/local/share/zsh/site-functions/_wpj-state", "/usr/local/wpj-state/_wpj-state"),
+    ("usr/local/share/bash-completion/completions/wpj-state", "/usr/local/wpj-state/wpj-state.bash"),
+    ("usr/local/share/fish/vendor_completions.d/wpj-state.fish", "/usr/local/wpj-state/wpj-state.fish"),
 ];
 
 impl Volume {
@@ -269,15 +277,21 @@ fn the_manual_page_explains_every_option() {
     options.sort_unstable();
     options.dedup();
     let expected = [
+        "all-users",
         "app-sso-state",
+        "attribute",
         "deadline",
+        "explain",
         "help",
         "home",
         "json",
         "keychain",
+        "list-attributes",
+        "man",
         "plist",
         "psso-status",
         "second-opinion",
+        "system-root",
         "user",
         "version",
     ];
@@ -285,5 +299,25 @@ fn the_manual_page_explains_every_option() {
     for option in options {
         let explained = |line: &str| line.starts_with(&format!(".It Fl -{option}"));
         assert!(manual.lines().any(explained), "{option}");
+    }
+    for attribute in Attribute::ALL {
+        let line = format!(".It Cm {}", attribute.name());
+        assert!(manual.lines().any(|it| it == line), "{line}");
+    }
+}
+
+/// `WPJ_STATE_UPDATE_FIXTURES=1` keeps them as they are now.
+#[test]
+fn the_shell_completions_are_those_of_the_command_line() {
+    for (shell, file) in [(Shell::Bash, "wpj-state.bash"), (Shell::Fish, "wpj-state.fish"), (Shell::Zsh, "_wpj-state")]
+    {
+        let mut completions = Vec::new();
+        clap_complete::generate(shell, &mut cli::definition(), "wpj-state", &mut completions);
+        let path = Path::new("packaging/completions").join(file);
+        if env::var_os("WPJ_STATE_UPDATE_FIXTURES").is_some() {
+            fs::write(&path, &completions).unwrap();
+        }
+        assert_eq!(text(&completions), fs::read_to_string(&path).unwrap_or_default(), "{}", path.display());
+        assert!(!text(&completions).contains("worker"), "what is not for people is not offered");
     }
 }

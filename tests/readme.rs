@@ -3,31 +3,36 @@
 use std::fs;
 
 use assert_cmd::Command;
-use wpj_state::state::{Code, RegistrationState};
+use wpj_state::{
+    attribute::Attribute,
+    cli,
+    state::{Code, RegistrationState},
+};
 
 fn readme() -> String {
     fs::read_to_string("README.md").unwrap()
 }
 
-/// The first two cells of each row whose first cell is code, in the section with this heading.
-fn rows(readme: &str, heading: &str) -> Vec<(String, String)> {
+/// The cells of each row whose first cell is code, in the section with this heading.
+fn rows(readme: &str, heading: &str) -> Vec<Vec<String>> {
     let section = readme.split("\n## ").find(|section| section.starts_with(heading)).unwrap();
-    let cells = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
-    cells.map(|(first, rest)| (first.to_owned(), rest.split(" |").next().unwrap().to_owned())).collect()
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"));
+    rows.map(|row| row.replacen("` | ", " | ", 1).split(" | ").map(str::to_owned).collect()).collect()
 }
 
 #[test]
 fn the_first_table_lists_the_four_results() {
-    let listed: Vec<String> = rows(&readme(), "# wpj-state").into_iter().map(|(result, _)| result).collect();
+    let listed: Vec<String> = rows(&readme(), "# wpj-state").into_iter().map(|row| row[0].clone()).collect();
     assert_eq!(listed, RegistrationState::ALL.map(RegistrationState::as_str));
 }
 
 #[test]
-fn every_finding_s_code_and_severity_is_listed_in_order() {
+fn every_finding_s_code_severity_and_short_text_is_listed_in_order() {
     let listed = rows(&readme(), "JSON");
     let codes: Vec<_> =
-        Code::ALL.iter().map(|code| (code.as_str().to_owned(), code.severity().as_str().to_owned())).collect();
-    assert_eq!(listed[listed.len() - codes.len()..], codes);
+        Code::ALL.iter().map(|code| [code.as_str(), code.severity().as_str(), code.short_text()]).collect();
+    let listed: Vec<_> = listed[listed.len() - codes.len()..].iter().map(|row| &row[..3]).collect();
+    assert_eq!(listed, codes);
 }
 
 #[test]
@@ -36,7 +41,24 @@ fn every_key_of_the_json_is_listed_in_order() {
         Command::cargo_bin("wpj-state").unwrap().args(["--json", "--home", "fixtures/registered/home"]).output();
     let json = String::from_utf8(output.unwrap().stdout).unwrap();
     let keys: Vec<&str> = json.lines().filter_map(|line| line.strip_prefix("  \"")?.split('"').next()).collect();
-    let listed: Vec<String> = rows(&readme(), "JSON").into_iter().map(|(key, _)| key).collect();
+    let listed: Vec<String> = rows(&readme(), "JSON").into_iter().map(|row| row[0].clone()).collect();
     let listed: Vec<&String> = listed.iter().take(keys.len() + 1).filter(|&key| key != "certificate").collect();
     assert_eq!(listed, keys);
+}
+
+#[test]
+fn every_attribute_and_its_type_is_listed_in_order() {
+    let listed = rows(&readme(), "Attributes");
+    let listed: Vec<_> = listed.iter().map(|row| &row[..2]).collect();
+    let attributes = Attribute::ALL.map(|attribute| [attribute.name(), attribute.data_type().as_str()]);
+    assert_eq!(listed, attributes);
+}
+
+#[test]
+fn every_option_is_listed() {
+    let listed: Vec<String> = rows(&readme(), "Command line").into_iter().map(|row| row[0].clone()).collect();
+    for argument in cli::definition().get_arguments() {
+        let option = format!("--{}", argument.get_long().unwrap());
+        assert!(listed.iter().any(|row| row.split([' ', '`', ',']).any(|word| word == option)), "{option}");
+    }
 }

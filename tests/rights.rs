@@ -34,7 +34,7 @@ const GROUP: u32 = 61_235;
 
 type Test = fn() -> Result<(), Failed>;
 
-const TESTS: [(&str, Test); 18] = [
+const TESTS: [(&str, Test); 19] = [
     ("a home is read with its owner's rights", a_home_is_read),
     ("a link to a file that only root can read is refused", a_link_is_refused),
     ("a link to a folder that only root can enter leads nowhere", a_linked_folder_is_closed),
@@ -50,6 +50,7 @@ const TESTS: [(&str, Test); 18] = [
     ("a home's group is not its owner's", a_home_s_group_is_not_its_owner_s),
     ("a plist is read with the user's rights", a_plist_is_read_with_the_user_s_rights),
     ("renamed keychains are listed with the user's rights", renamed_keychains_are_listed_with_the_user_s_rights),
+    ("each of several homes is read with its own user's rights", each_home_is_read_with_its_user_s_rights),
     ("the owners of homes are found", owners_of_homes_are_found),
     ("the login window's last user is found", the_last_user_is_found),
     ("when a keychain changed is found with its user's rights", changes_are_found_with_the_user_s_rights),
@@ -132,6 +133,29 @@ const DENIED: &str = "permission denied, even to its user; give its user the rig
 
 fn a_home_is_read() -> Result<(), Failed> {
     Place::new()?.is_registered(&[])
+}
+
+fn each_home_is_read_with_its_user_s_rights() -> Result<(), Failed> {
+    let place = Place::new()?;
+    // Another user who has laid a link to what only the first one can enter.
+    let other = place.folder.path().join("other");
+    fs::create_dir(&other)?;
+    symlink(place.home("Library"), other.join("Library"))?;
+    chown(&other, Some(USER + 2), Some(GROUP))?;
+    for homes in [[place.home(""), other.clone()], [other.clone(), place.home("")]] {
+        let mut tool = Command::new(cargo_bin("wpj-state"));
+        let output = tool.arg("--home").arg(&homes[0]).arg("--home").arg(&homes[1]).output()?;
+        let line = |home: &Path| match home == other {
+            true => format!("{}:", home.display()),
+            false => format!("{}: Registered", home.display()),
+        };
+        let lines = homes.each_ref().map(|home| line(home)).join("\n");
+        equal(&String::from_utf8(output.stdout)?, &format!("<result>{lines}</result>\n"))?;
+        let (place, keychain) = (other.display(), other.join(KEYCHAIN));
+        equal(&String::from_utf8(output.stderr)?, &format!("wpj-state: {place}: {}: {DENIED}\n", keychain.display()))?;
+        equal(&output.status.code(), &Some(1))?;
+    }
+    Ok(())
 }
 
 fn a_link_is_refused() -> Result<(), Failed> {

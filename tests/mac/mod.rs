@@ -121,7 +121,6 @@ impl Mac {
             second_opinion,
             deadline: Duration::MAX,
             output,
-            colour: false,
             worker: None,
         }
     }

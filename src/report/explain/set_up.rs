@@ -16,10 +16,10 @@ pub(super) fn rows(page: &mut Page, set_up: &SetUp) {
     row("AppPrefixAllowList", line(&set_up.allow_list, "no SSO extension of Microsoft's", Mark::Neutral, allow_list));
     let missing = "not set: the Jamf agent has no preferences";
     row("microsoftCAEnabled", line(&set_up.conditional_access, missing, Mark::Wrong, conditional_access));
-    let as_root = |()| (Mark::Wrong, "has been run as root, which does more harm than good".to_owned());
-    row("gatherAADInfo", line(&set_up.plist_of_root, "never run as root", Mark::Good, |found| as_root(*found)));
-    let installed = |()| (Mark::Good, "installed".to_owned());
-    row("Company Portal", line(&set_up.company_portal, "not installed", Mark::Wrong, |found| installed(*found)));
+    let as_root = |_: &()| (Mark::Wrong, "has been run as root, which does more harm than good".to_owned());
+    row("gatherAADInfo", line(&set_up.plist_of_root, "never run as root", Mark::Good, as_root));
+    let installed = |_: &()| (Mark::Good, "installed".to_owned());
+    row("Company Portal", line(&set_up.company_portal, "not installed", Mark::Wrong, installed));
     row("Jamf's tool", line(&set_up.jamf_tool, "not installed", Mark::Wrong, jamf_tool));
 }
 
