@@ -1,0 +1,115 @@
+//! Extension attributes: Jamf Pro's upload templates.
+
+use std::{collections::BTreeMap, fs};
+
+use serde::{Deserialize, Serialize};
+use wpj_state::{
+    attribute::{Attribute, DataType},
+    report::attribute::{NO_KEY, NOTHING_WRONG},
+    state::{Code, RegistrationState, Severity, Storage},
+};
+
+/// A template as Jamf Pro reads it.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "extensionAttribute", rename_all = "camelCase", deny_unknown_fields)]
+struct Template {
+    display_name: String,
+    description: String,
+    data_type: String,
+    script_contents_mac: String,
+    script_contents_windows: String,
+}
+
+/// The name that an attribute has in Jamf Pro, and in smart groups.
+pub fn display_name(attribute: Attribute) -> &'static str {
+    match attribute {
+        Attribute::State => "AAD Registration State",
+        Attribute::User => "AAD Registration - User",
+        Attribute::DeviceId => "AAD Registration - Device ID",
+        Attribute::TenantId => "AAD Registration - Tenant ID",
+        Attribute::UserPrincipalName => "AAD Registration - User Principal Name",
+        Attribute::KeyStorage => "AAD Registration - Key Storage",
+        Attribute::CertificateExpires => "AAD Registration - Certificate Expires",
+        Attribute::LastToken => "AAD Registration - Last Token",
+        Attribute::Finding => "AAD Registration - Finding",
+        Attribute::Users => "AAD Registration - Users",
+    }
+}
+
+/// All values that an attribute can have, if they are a closed set.
+pub fn values(attribute: Attribute) -> Option<Vec<&'static str>> {
+    match attribute {
+        Attribute::State => Some(RegistrationState::ALL.map(RegistrationState::as_str).into()),
+        Attribute::KeyStorage => Some(vec![Storage::LoginKeychain.name(), Storage::SecureEnclave.name(), NO_KEY]),
+        Attribute::Finding => {
+            let wrong = Code::ALL.into_iter().filter(|code| code.severity() != Severity::Info);
+            Some([NOTHING_WRONG].into_iter().chain(wrong.map(Code::short_text)).collect())
+        }
+        _ => None,
+    }
+}
+
+fn description(attribute: Attribute) -> String {
+    let meaning = attribute.meaning();
+    let values = match (values(attribute), attribute) {
+        (Some(values), _) => values.join("; "),
+        (None, Attribute::Users) => {
+            let states = RegistrationState::ALL.map(RegistrationState::as_str).join("; ");
+            format!("lines \"name: STATE\", where STATE is one of {states}, or nothing if it is not known")
+        }
+        (None, Attribute::CertificateExpires | Attribute::LastToken) => "YYYY-MM-DD hh:mm:ss in UTC".to_owned(),
+        (None, Attribute::DeviceId | Attribute::TenantId) => "a GUID".to_owned(),
+        (None, _) => "any name".to_owned(),
+    };
+    format!("wpj-state: {meaning}. Values: {values}. Blank: not known, or the tool is not installed.")
+}
+
+fn template(attribute: Attribute) -> Template {
+    let wrapper = fs::read_to_string("ea-wrapper.sh").unwrap();
+    let setting = "\nattribute='state'\n";
+    assert_eq!(wrapper.matches(setting).count(), 1);
+    Template {
+        display_name: display_name(attribute).to_owned(),
+        description: description(attribute),
+        data_type: match attribute.data_type() {
+            DataType::String => "string".to_owned(),
+            DataType::Date => "date".to_owned(),
+        },
+        script_contents_mac: wrapper.replace(setting, &format!("\nattribute='{}'\n", attribute.name())),
+        script_contents_windows: String::new(),
+    }
+}
+
+pub fn xml<T: Serialize>(value: &T) -> String {
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let mut serializer = quick_xml::se::Serializer::new(&mut text);
+    serializer.indent(' ', 2);
+    value.serialize(serializer).unwrap();
+    text + "\n"
+}
+
+#[test]
+fn the_templates_are_those_of_the_tool_s_attributes_and_of_the_wrapper() {
+    let file = |attribute: Attribute| (format!("{}.xml", attribute.name()), xml(&template(attribute)));
+    let files: BTreeMap<String, String> = Attribute::ALL.into_iter().map(file).collect();
+    super::keep_or_compare("jamf/extension-attributes", &files);
+    for attribute in Attribute::ALL {
+        let read: Template = quick_xml::de::from_str(&files[&format!("{}.xml", attribute.name())]).unwrap();
+        assert_eq!(read, template(attribute));
+    }
+}
+
+#[test]
+fn a_template_s_script_is_the_wrapper_byte_for_byte_but_for_the_attribute() {
+    let wrapper = fs::read_to_string("ea-wrapper.sh").unwrap();
+    for attribute in Attribute::ALL {
+        let path = format!("jamf/extension-attributes/{}.xml", attribute.name());
+        let read: Template = quick_xml::de::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+        let line = format!("attribute='{}'", attribute.name());
+        let differing: Vec<_> =
+            wrapper.lines().zip(read.script_contents_mac.lines()).filter(|(one, other)| one != other).collect();
+        let expected: &[_] = if attribute == Attribute::State { &[] } else { &[("attribute='state'", line.as_str())] };
+        assert_eq!(differing, expected);
+        assert_eq!(wrapper.lines().count(), read.script_contents_mac.lines().count());
+    }
+}

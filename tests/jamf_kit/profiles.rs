@@ -1,0 +1,206 @@
+//! Profiles: as configuration profiles to upload, and as the bare property lists for Jamf Pro's custom settings.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use plist::{Dictionary, Value};
+use wpj_state::set_up::{self, AllowList, Preferences, Setting};
+
+const JAMF_AAD: &str = "com.jamf.management.jamfAAD";
+const EXTENSIBLE_SSO: &str = "com.apple.extensiblesso";
+
+/// A profile: its file, for people, its identifiers, and the payload.
+struct Profile {
+    file: &'static str,
+    name: &'static str,
+    description: &'static str,
+    /// Of the profile, and of its payload: they never change, so that a new version replaces the old one.
+    uuids: [&'static str; 2],
+    domain: &'static str,
+    settings: Dictionary,
+}
+
+fn dictionary<const N: usize>(entries: [(&str, Value); N]) -> Dictionary {
+    entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+fn text(value: &str) -> Value {
+    value.into()
+}
+
+fn profiles() -> [Profile; 3] {
+    let urls = [
+        "https://login.microsoftonline.com",
+        "https://login.microsoft.com",
+        "https://sts.windows.net",
+        "https://login.partner.microsoftonline.cn",
+        "https://login.chinacloudapi.cn",
+        "https://login.microsoftonline.us",
+        "https://login-us.microsoftonline.com",
+    ];
+    [
+        Profile {
+            file: "jamfaad-web-view",
+            name: "JamfAAD: web view",
+            description: "Has JamfAAD sign in in a web view of its own instead of the default browser.",
+            uuids: ["1E2AAF72-EEFC-42C3-999E-0D7314687AC0", "06943286-653E-4160-BEBF-CE15C110491A"],
+            domain: JAMF_AAD,
+            settings: dictionary([("useWKWebView", true.into())]),
+        },
+        Profile {
+            file: "jamfaad-token-retries",
+            name: "JamfAAD: token retries",
+            description: "Has JamfAAD try three times, 42 seconds apart, to obtain a token.",
+            uuids: ["71802AE8-ABAE-4071-BE1C-D6920792CB10", "582B6CD6-6A2F-4AD6-8883-5C4278941320"],
+            domain: JAMF_AAD,
+            settings: dictionary([("tokenRetryCount", 3.into()), ("tokenRetryWaitTime", 42.into())]),
+        },
+        Profile {
+            file: "microsoft-sso-extension",
+            name: "Microsoft SSO extension",
+            description: "Sets up Microsoft's SSO extension, for Jamf's apps, too.",
+            uuids: ["4F3753F0-A6A4-4F70-9D1A-E0E8C9976EE3", "7DA21722-502A-41A2-BB60-9645D84DEB39"],
+            domain: EXTENSIBLE_SSO,
+            settings: dictionary([
+                ("ExtensionIdentifier", text("com.microsoft.CompanyPortalMac.ssoextension")),
+                ("TeamIdentifier", text("UBF8T346G9")),
+                ("Type", text("Redirect")),
+                ("URLs", Value::Array(urls.map(text).into())),
+                (
+                    "ExtensionData",
+                    Value::Dictionary(dictionary([
+                        ("AppPrefixAllowList", text("com.microsoft.,com.apple.,com.jamf.,com.jamfsoftware.")),
+                        ("browser_sso_interaction_enabled", 1.into()),
+                        ("disable_explicit_app_prompt", 1.into()),
+                    ])),
+                ),
+            ]),
+        },
+    ]
+}
+
+impl Profile {
+    /// The payload: macOS has one of its own for single sign-on, and one for any other domain's preferences.
+    fn payload(&self) -> Dictionary {
+        let header = dictionary([
+            ("PayloadIdentifier", text(&format!("wpj-state.{}.settings", self.file))),
+            ("PayloadUUID", text(self.uuids[1])),
+            ("PayloadVersion", 1.into()),
+            ("PayloadDisplayName", text(self.name)),
+        ]);
+        let content = if self.domain == EXTENSIBLE_SSO {
+            let mut content = self.settings.clone();
+            content.insert("PayloadType".to_owned(), text(EXTENSIBLE_SSO));
+            content
+        } else {
+            let settings = dictionary([("mcx_preference_settings", Value::Dictionary(self.settings.clone()))]);
+            let forced = dictionary([("Forced", Value::Array(vec![Value::Dictionary(settings)]))]);
+            dictionary([
+                ("PayloadType", text("com.apple.ManagedClient.preferences")),
+                ("PayloadContent", Value::Dictionary(dictionary([(self.domain, Value::Dictionary(forced))]))),
+            ])
+        };
+        header.into_iter().chain(content).collect()
+    }
+
+    fn profile(&self) -> Dictionary {
+        dictionary([
+            ("PayloadType", text("Configuration")),
+            ("PayloadVersion", 1.into()),
+            ("PayloadIdentifier", text(&format!("wpj-state.{}", self.file))),
+            ("PayloadUUID", text(self.uuids[0])),
+            ("PayloadDisplayName", text(self.name)),
+            ("PayloadDescription", text(self.description)),
+            ("PayloadScope", text("System")),
+            ("PayloadContent", Value::Array(vec![Value::Dictionary(self.payload())])),
+        ])
+    }
+}
+
+fn xml(mut dictionary: Dictionary) -> String {
+    dictionary.sort_keys();
+    let mut bytes = Vec::new();
+    plist::to_writer_xml(&mut bytes, &dictionary).unwrap();
+    String::from_utf8(bytes).unwrap() + "\n"
+}
+
+#[test]
+fn the_profiles_and_property_lists_are_as_written_here() {
+    let files = profiles().into_iter().flat_map(|profile| {
+        let bare = (format!("{}.plist", profile.file), xml(profile.settings.clone()));
+        [(format!("{}.mobileconfig", profile.file), xml(profile.profile())), bare]
+    });
+    super::keep_or_compare("jamf/profiles", &files.collect::<BTreeMap<_, _>>());
+}
+
+fn read(file: &str) -> Dictionary {
+    plist::from_file::<_, Value>(Path::new("jamf/profiles").join(file)).unwrap().into_dictionary().unwrap()
+}
+
+/// The only payload of a profile.
+fn payload(profile: &Dictionary) -> Dictionary {
+    let [payload] = profile["PayloadContent"].as_array().unwrap().as_slice() else { panic!("one payload") };
+    payload.as_dictionary().unwrap().clone()
+}
+
+#[test]
+fn every_payload_has_what_macos_wants_of_one_and_no_identifier_twice() {
+    let mut seen = Vec::new();
+    for profile in profiles() {
+        let whole = read(&format!("{}.mobileconfig", profile.file));
+        let inner = payload(&whole);
+        assert_eq!(whole["PayloadType"].as_string(), Some("Configuration"));
+        assert_eq!(whole["PayloadScope"].as_string(), Some("System"));
+        for payload in [&whole, &inner] {
+            assert_eq!(payload["PayloadVersion"].as_signed_integer(), Some(1));
+            assert!(!payload["PayloadDisplayName"].as_string().unwrap().is_empty());
+            let uuid = payload["PayloadUUID"].as_string().unwrap();
+            assert!(wpj_state::certificate::is_guid(uuid), "{uuid}");
+            seen.extend([uuid.to_owned(), payload["PayloadIdentifier"].as_string().unwrap().to_owned()]);
+        }
+    }
+    let count = seen.len();
+    seen.sort();
+    seen.dedup();
+    assert_eq!((seen.len(), count), (12, 12));
+}
+
+/// The settings of a profile of preferences.
+fn forced(file: &str) -> Dictionary {
+    let payload = payload(&read(file));
+    assert_eq!(payload["PayloadType"].as_string(), Some("com.apple.ManagedClient.preferences"));
+    let domains = payload["PayloadContent"].as_dictionary().unwrap();
+    assert_eq!(domains.keys().collect::<Vec<_>>(), [JAMF_AAD]);
+    let [forced] = domains[JAMF_AAD].as_dictionary().unwrap()["Forced"].as_array().unwrap().as_slice() else {
+        panic!("one set of settings")
+    };
+    forced.as_dictionary().unwrap()["mcx_preference_settings"].as_dictionary().unwrap().clone()
+}
+
+#[test]
+fn a_bare_property_list_has_the_settings_of_its_profile() {
+    for file in ["jamfaad-web-view", "jamfaad-token-retries"] {
+        assert_eq!(read(&format!("{file}.plist")), forced(&format!("{file}.mobileconfig")), "{file}");
+    }
+    let whole = payload(&read("microsoft-sso-extension.mobileconfig"));
+    let settings: Dictionary = whole.into_iter().filter(|(key, _)| !key.starts_with("Payload")).collect();
+    assert_eq!(read("microsoft-sso-extension.plist"), settings);
+}
+
+/// What the tool makes of these settings where macOS puts them is what `--explain` shows.
+#[test]
+fn the_tool_finds_in_the_settings_what_they_are_for() {
+    let bytes = |file: &str| fs::read(Path::new("jamf/profiles").join(file)).unwrap();
+    let both = [bytes("jamfaad-web-view.plist"), bytes("jamfaad-token-retries.plist")];
+    let expected = Preferences {
+        use_wk_web_view: Setting::Is(true),
+        token_retry_count: Setting::Is(3),
+        token_retry_wait_time: Setting::Is(42),
+    };
+    assert_eq!(set_up::preferences(&both), Ok(expected));
+    assert_eq!(set_up::allow_list(&[bytes("microsoft-sso-extension.plist")]), Ok(Some(AllowList::CoversJamf)));
+    let data = &read("microsoft-sso-extension.plist")["ExtensionData"];
+    let flags = ["browser_sso_interaction_enabled", "disable_explicit_app_prompt"];
+    for flag in flags {
+        assert_eq!(data.as_dictionary().unwrap()[flag].as_signed_integer(), Some(1));
+    }
+}

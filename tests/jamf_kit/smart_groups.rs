@@ -1,0 +1,169 @@
+//! Smart groups, as the Classic API takes them, and what Jamf Pro would put into them.
+
+use std::{collections::BTreeMap, fs};
+
+use serde::{Deserialize, Serialize};
+use wpj_state::{
+    attribute::Attribute,
+    report::attribute::NOTHING_WRONG,
+    state::{Code, RegistrationState},
+};
+
+use super::extension_attributes::{display_name, values, xml};
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "computer_group", deny_unknown_fields)]
+struct Group {
+    name: String,
+    is_smart: bool,
+    criteria: Criteria,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Criteria {
+    criterion: Vec<Criterion>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Criterion {
+    name: String,
+    priority: usize,
+    and_or: String,
+    search_type: String,
+    value: String,
+    opening_paren: bool,
+    closing_paren: bool,
+}
+
+/// How long before the end of a certificate there is something to do, in days.
+const DAYS: &str = "60";
+
+fn group(name: &str, criteria: &[(Attribute, &str, &str)]) -> Group {
+    let criterion = |(priority, (attribute, operator, value)): (usize, &(Attribute, &str, &str))| Criterion {
+        name: display_name(*attribute).to_owned(),
+        priority,
+        and_or: "and".to_owned(),
+        search_type: (*operator).to_owned(),
+        value: (*value).to_owned(),
+        opening_paren: false,
+        closing_paren: false,
+    };
+    let criterion = criteria.iter().enumerate().map(criterion).collect();
+    Group { name: format!("AAD Registration - {name}"), is_smart: true, criteria: Criteria { criterion } }
+}
+
+fn groups() -> BTreeMap<String, Group> {
+    let of_state = |file: &str, name: &str, state: RegistrationState| {
+        (format!("{file}.xml"), group(name, &[(Attribute::State, "is", state.as_str())]))
+    };
+    let other =
+        |file: &str, name: &str, criteria: &[(Attribute, &str, &str)]| (format!("{file}.xml"), group(name, criteria));
+    BTreeMap::from([
+        of_state("registered", "Registered", RegistrationState::Registered),
+        of_state("plist-missing", "JamfAAD PLIST missing", RegistrationState::PlistMissing),
+        of_state("aad-id-not-acquired", "AAD ID not acquired", RegistrationState::AadIdNotAcquired),
+        of_state("not-registered", "Not Registered", RegistrationState::NotRegistered),
+        other("no-answer", "No answer", &[(Attribute::State, "is", "")]),
+        other(
+            "certificate-expires-soon",
+            "Certificate expires within 60 days",
+            &[(Attribute::CertificateExpires, "in less than x days", DAYS)],
+        ),
+        // `is not` also matches a blank, which says nothing.
+        other(
+            "finding",
+            "Finding is not OK",
+            &[(Attribute::Finding, "is not", NOTHING_WRONG), (Attribute::Finding, "is not", "")],
+        ),
+    ])
+}
+
+#[test]
+fn the_groups_are_those_of_the_tool_s_states() {
+    let groups = groups();
+    let files = groups.iter().map(|(name, group)| (name.clone(), xml(group))).collect();
+    super::keep_or_compare("jamf/smart-groups", &files);
+    for (name, group) in &groups {
+        let read: Group = quick_xml::de::from_str(&files[name]).unwrap();
+        assert_eq!(read, *group);
+    }
+}
+
+/// The groups as they stand in the files.
+fn kept() -> Vec<Group> {
+    let read = |entry: std::io::Result<fs::DirEntry>| {
+        quick_xml::de::from_str(&fs::read_to_string(entry.unwrap().path()).unwrap()).unwrap()
+    };
+    fs::read_dir("jamf/smart-groups").unwrap().map(read).collect()
+}
+
+/// Whether a Mac with these values is in a group, by Jamf Pro's operators; what it has no value for is blank. A date is
+/// given as the number of days until then.
+fn contains(group: &Group, values: &[(Attribute, &str)]) -> bool {
+    group.criteria.criterion.iter().all(|criterion| {
+        assert_eq!(
+            (criterion.and_or.as_str(), criterion.opening_paren, criterion.closing_paren),
+            ("and", false, false)
+        );
+        let value = values.iter().find(|(attribute, _)| display_name(*attribute) == criterion.name);
+        let value = value.map_or("", |(_, value)| value);
+        match criterion.search_type.as_str() {
+            "is" => value == criterion.value,
+            "is not" => value != criterion.value,
+            "in less than x days" => {
+                let days = |text: &str| text.parse::<i64>().ok();
+                days(value).zip(days(&criterion.value)).is_some_and(|(left, limit)| (0..limit).contains(&left))
+            }
+            other => panic!("{other} is no operator that is used here"),
+        }
+    })
+}
+
+fn names(values: &[(Attribute, &str)]) -> Vec<String> {
+    let mut names: Vec<String> = kept().into_iter().filter(|group| contains(group, values)).map(|it| it.name).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn each_state_and_the_lack_of_one_is_in_exactly_one_group() {
+    let states = RegistrationState::ALL.map(RegistrationState::as_str);
+    let mut all: Vec<String> = Vec::new();
+    for state in states.into_iter().chain([""]) {
+        let names = names(&[(Attribute::State, state), (Attribute::Finding, NOTHING_WRONG)]);
+        assert_eq!(names.len(), 1, "{state}: {names:?}");
+        all.extend(names);
+    }
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), 5);
+}
+
+#[test]
+fn a_mac_is_in_the_groups_that_its_values_belong_to() {
+    let registered = (Attribute::State, RegistrationState::Registered.as_str());
+    let ok = (Attribute::Finding, NOTHING_WRONG);
+    let registered_group = "AAD Registration - Registered";
+    assert_eq!(names(&[registered, ok, (Attribute::CertificateExpires, "3000")]), [registered_group]);
+    assert_eq!(names(&[registered]), [registered_group]);
+    let soon = names(&[registered, ok, (Attribute::CertificateExpires, "59")]);
+    assert_eq!(soon, ["AAD Registration - Certificate expires within 60 days", registered_group]);
+    let expired = names(&[registered, (Attribute::Finding, Code::CertificateExpired.short_text())]);
+    assert_eq!(expired, ["AAD Registration - Finding is not OK", registered_group]);
+    for value in values(Attribute::Finding).unwrap() {
+        let is_in = names(&[registered, (Attribute::Finding, value)]).len() == 2;
+        assert_eq!(is_in, value != NOTHING_WRONG, "{value}");
+    }
+}
+
+#[test]
+fn no_criterion_has_a_name_or_an_operator_that_jamf_pro_does_not_know() {
+    let operators = ["is", "is not", "in less than x days"];
+    let attributes = Attribute::ALL.map(display_name);
+    for criterion in kept().iter().flat_map(|group| &group.criteria.criterion) {
+        assert!(attributes.contains(&criterion.name.as_str()), "{criterion:?}");
+        assert!(operators.contains(&criterion.search_type.as_str()), "{criterion:?}");
+    }
+}
