@@ -33,9 +33,9 @@ case $attribute in
     device-id | tenant-id) lines='[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}' ;;
     key-storage) lines='Login Keychain|Secure Enclave|None' ;;
     certificate-expires | last-token) lines='[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}' ;;
-    user | user-principal-name | finding) lines='[ -%'\''-;=?-~]+' ;;
+    user | user-principal-name | finding) lines='[!-%'\''-;=?-~][ -%'\''-;=?-~]*' ;;
     users)
-        lines='[ -%'\''-;=?-~]+:( Registered| WPJ Key present, (JamfAAD PLIST missing|AAD ID not acquired)| Not Registered)?'
+        lines='[!-%'\''-;=?-~][ -%'\''-;=?-~]*:( Registered| WPJ Key present, (JamfAAD PLIST missing|AAD ID not acquired)| Not Registered)?'
         most=100000
         ;;
     *) blank "$attribute: there is no such attribute; see wpj-state --list-attributes" ;;
@@ -94,6 +94,6 @@ value=${answer#"<result>"}
 value=${value%"</result>${new_line}exit "*}
 # Every line has to be right, and only a list may have more than one.
 [ "$attribute" = users ] || case $value in *"$new_line"*) wrong ;; esac
-printf '%s\n' "$value" | grep -Evqx -e "$lines" && wrong
+printf '%s\n' "$value" | grep -Evq -e "^($lines)\$" && wrong
 printf '<result>%s</result>\n' "$value"
 exit 0

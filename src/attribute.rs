@@ -108,7 +108,7 @@ impl Attribute {
             Self::CertificateExpires => "when the WPJ certificate expires (UTC)",
             Self::LastToken => "when JamfAAD last obtained a token (UTC)",
             Self::Finding => "the most severe error or warning, or OK",
-            Self::Users => "a line \"name: STATE\" for each local user",
+            Self::Users => "the state of each local user, a line each",
         }
     }
 }

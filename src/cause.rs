@@ -16,6 +16,8 @@ pub enum Cause {
     HomeNotADirectory,
     /// A file that was named expressly does not exist.
     FileMissing,
+    /// A folder that was named expressly does not exist, or is something else.
+    FolderMissing,
     /// Nobody can tell whose home it would be; what failed.
     AccountsUnavailable(String),
     /// There is no account with this name or number.
@@ -90,6 +92,7 @@ impl Cause {
         match self {
             Self::HomeMissing | Self::HomeNotADirectory => "give an existing home directory with --home",
             Self::FileMissing => "give an existing file",
+            Self::FolderMissing => "give an existing folder",
             Self::AccountsUnavailable(_) => "name the user with --user or the home directory with --home",
             Self::NoSuchAccount(_) => "name an account of this Mac with --user or a home directory with --home",
             Self::RightsNotTaken { .. } => "run it as root or as this user",
@@ -137,6 +140,7 @@ impl fmt::Display for Cause {
             Self::HomeMissing => f.write_str("this home directory does not exist"),
             Self::HomeNotADirectory => f.write_str("this is not a directory"),
             Self::FileMissing => f.write_str("this file does not exist"),
+            Self::FolderMissing => f.write_str("there is no such folder"),
             Self::AccountsUnavailable(words) => write!(f, "it cannot be told whose Mac this is: {words}"),
             Self::NoSuchAccount(who) => write!(f, "there is no account {who:?}"),
             Self::RightsNotTaken { uid, words } => {

@@ -113,15 +113,26 @@ pub enum Output {
     Explain,
 }
 
-impl Output {
-    /// Whether it shows what the state does not depend on.
+impl Request {
+    /// Whether the output shows what the state does not depend on.
     #[must_use]
-    pub const fn is_detailed(self) -> bool {
-        match self {
-            Self::Json | Self::Explain => true,
-            Self::Result(attribute) => {
+    pub const fn needs_details(&self) -> bool {
+        match self.output {
+            Output::Json => true,
+            Output::Explain => !self.subject.is_several(),
+            Output::Result(attribute) => {
                 matches!(attribute, Attribute::UserPrincipalName | Attribute::LastToken | Attribute::Finding)
             }
+        }
+    }
+
+    /// Whether the output shows how the Mac is set up.
+    #[must_use]
+    pub const fn needs_set_up(&self) -> bool {
+        match self.output {
+            Output::Json => true,
+            Output::Explain => !self.subject.is_several(),
+            Output::Result(attribute) => matches!(attribute, Attribute::Finding),
         }
     }
 }

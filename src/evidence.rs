@@ -30,6 +30,8 @@ pub struct Evidence {
     pub platform_sso: Witness<PlatformSso>,
     /// Microsoft's SSO extension, by Jamf's tool; not asked if anything else has shown the key, or if it cannot be.
     pub sso_extension: Witness<SsoStatus>,
+    /// Whether commands could be run that tell about single sign-on: as root, in a session of the user's.
+    pub can_ask_sso: bool,
     /// What sets up single sign-on, if neither source could be asked because the user has no session.
     pub unasked_sso: Option<PathBuf>,
     /// How the Mac is set up for JamfAAD; asked only in detail.
@@ -50,6 +52,7 @@ impl Evidence {
             renamed_keychains: Vec::new(),
             platform_sso: Witness::not_asked(None),
             sso_extension: Witness::not_asked(None),
+            can_ask_sso: false,
             unasked_sso: None,
             set_up: SetUp::NOT_ASKED,
             jamf_aad: Witness::not_asked(None),

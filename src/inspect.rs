@@ -25,7 +25,7 @@ use crate::{
     second_opinion::{self, Records, SecondOpinion},
     set_up::SetUp,
     system::System,
-    user::{self, Choice, Hidden, User},
+    user::{self, Choice, Hidden, Person, User},
 };
 
 mod set_up;
@@ -54,32 +54,38 @@ const CREATION: Duration = Duration::from_millis(200);
 /// Reads what the request needs, of each user whom it is about, and tells `progress` which file it is at.
 #[must_use]
 pub fn inspect(request: &Request, system: &impl System, progress: &Progress) -> Vec<Evidence> {
-    let of_home = |home: &PathBuf| inspect_one(request, &Who::Home(home.clone()), system, progress);
-    match &request.subject {
-        Subject::One(who) => vec![inspect_one(request, who, system, progress)],
-        Subject::Homes(homes) => homes.iter().map(of_home).collect(),
-        Subject::AllUsers => match user::everybody(system) {
-            Ok(choices) => choices
-                .into_iter()
-                .map(|choice| match choice {
-                    Ok(choice) => inspect_choice(request, &Who::Console, choice, system, progress),
-                    Err(Hidden { user, obstacle }) => Evidence::none(user, obstacle),
-                })
-                .collect(),
-            Err(obstacle) => vec![Evidence::none(User::UNKNOWN, obstacle)],
-        },
-    }
-}
-
-fn inspect_one(request: &Request, who: &Who, system: &impl System, progress: &Progress) -> Evidence {
-    match user::choose(who, system) {
-        Ok(choice) => inspect_choice(request, who, choice, system, progress),
+    let named = |who: &Who| match user::choose(who, system) {
+        Ok(choice) => inspect_choice(request, who, choice, 1, system, progress),
         Err(obstacle) => Evidence::none(User::UNKNOWN, obstacle),
+    };
+    match &request.subject {
+        Subject::One(who) => vec![named(who)],
+        Subject::Homes(homes) => homes.iter().map(|home| named(&Who::Home(home.clone()))).collect(),
+        Subject::AllUsers => {
+            let persons = match user::everybody(system) {
+                Ok(persons) => persons,
+                Err(obstacle) => return vec![Evidence::none(User::UNKNOWN, obstacle)],
+            };
+            // Whoever is looked at leaves time for those who come after.
+            let left = (1..=u32::try_from(persons.len()).unwrap_or(u32::MAX)).rev();
+            let evidence = |(person, left): (Person, u32)| match person {
+                Ok(choice) => inspect_choice(request, &Who::Console, choice, left, system, progress),
+                Err(Hidden { user, obstacle }) => Evidence::none(user, obstacle),
+            };
+            persons.into_iter().zip(left).map(evidence).collect()
+        }
     }
 }
 
-fn inspect_choice(request: &Request, who: &Who, choice: Choice, system: &impl System, progress: &Progress) -> Evidence {
-    let home = match Home::of(&choice, system, progress) {
+fn inspect_choice(
+    request: &Request,
+    who: &Who,
+    choice: Choice,
+    left: u32,
+    system: &impl System,
+    progress: &Progress,
+) -> Evidence {
+    let home = match Home::of(&choice, system, progress).and_then(|home| system_root_exists(request).map(|()| home)) {
         Ok(home) => home,
         Err(obstacle) => {
             return Evidence {
@@ -89,8 +95,16 @@ fn inspect_choice(request: &Request, who: &Who, choice: Choice, system: &impl Sy
             };
         }
     };
-    let depth = if request.output.is_detailed() { Depth::Details } else { Depth::State };
-    Inspection { request, system, progress, who, user: &choice.user, home, depth }.evidence()
+    let depth = if request.needs_details() { Depth::Details } else { Depth::State };
+    Inspection { request, system, progress, who, user: &choice.user, left, home, depth }.evidence()
+}
+
+/// A folder that was named expressly has to be there.
+fn system_root_exists(request: &Request) -> Result<(), Obstacle> {
+    match &request.system_root {
+        Some(root) if !root.is_dir() => Err(Obstacle { path: Some(root.clone()), cause: Cause::FolderMissing }),
+        _ => Ok(()),
+    }
 }
 
 /// Both names of an account's login keychain, the one that macOS prefers first.
@@ -172,6 +186,8 @@ struct Inspection<'a, S> {
     progress: &'a Progress,
     who: &'a Who,
     user: &'a User,
+    /// How many users are left to be looked at, this one included.
+    left: u32,
     home: Home,
     depth: Depth,
 }
@@ -218,8 +234,9 @@ impl<S: System> Inspection<'_, S> {
             renamed_keychains,
             platform_sso: sso.platform_sso,
             sso_extension: sso.sso_extension,
+            can_ask_sso: self.session_prefix().is_some(),
             unasked_sso: sso.unasked,
-            set_up: if in_detail { self.set_up() } else { SetUp::NOT_ASKED },
+            set_up: if self.request.needs_set_up() { self.set_up() } else { SetUp::NOT_ASKED },
             jamf_aad,
         }
     }

@@ -33,8 +33,14 @@ const MICROSOFT: &str = "com.microsoft.CompanyPortalMac.ssoextension";
 pub fn is_configured_by(preferences: &[u8]) -> bool {
     property_list::dictionary(preferences).map_or(true, |preferences| {
         let extension = preferences.get("ExtensionIdentifier").and_then(plist::Value::as_string);
-        preferences.contains_key("PlatformSSO") || extension.is_some_and(|it| it.eq_ignore_ascii_case(MICROSOFT))
+        preferences.contains_key("PlatformSSO") || extension.is_some_and(is_microsoft_s)
     })
+}
+
+/// Whether this is the identifier of Microsoft's extension.
+#[must_use]
+pub fn is_microsoft_s(extension: &str) -> bool {
+    extension.eq_ignore_ascii_case(MICROSOFT)
 }
 
 /// Whether a program with this name has printed how it is called, because it lacks the verb that it was called with.

@@ -10,6 +10,9 @@ use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, Seq
 const MAX_DEPTH: usize = 64;
 const MAX_VALUES: usize = 100_000;
 
+/// Nor has any that much text and data, in bytes: in the binary format, many values can be the same long text.
+const MAX_TEXT: usize = 4 * 1024 * 1024;
+
 /// Reads a property list, XML or binary, whose outermost value is a dictionary. Dates are given as text.
 ///
 /// # Errors
@@ -23,22 +26,35 @@ struct Outermost(Value);
 
 impl<'de> Deserialize<'de> for Outermost {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut values = MAX_VALUES;
-        Limited { values: &mut values, depth: MAX_DEPTH }.deserialize(deserializer).map(Self)
+        let mut left = Left { values: MAX_VALUES, text: MAX_TEXT };
+        Limited { left: &mut left, depth: MAX_DEPTH }.deserialize(deserializer).map(Self)
+    }
+}
+
+/// What may still come.
+struct Left {
+    values: usize,
+    text: usize,
+}
+
+impl Left {
+    fn take_text<E: de::Error>(&mut self, length: usize) -> Result<(), E> {
+        self.text = self.text.checked_sub(length).ok_or_else(|| E::custom("too much text"))?;
+        Ok(())
     }
 }
 
 /// A value, and what may still come.
 struct Limited<'a> {
-    values: &'a mut usize,
+    left: &'a mut Left,
     depth: usize,
 }
 
 impl Limited<'_> {
     fn inner<E: de::Error>(&mut self) -> Result<Limited<'_>, E> {
         let depth = self.depth.checked_sub(1).ok_or_else(|| E::custom("too deep"))?;
-        *self.values = self.values.checked_sub(1).ok_or_else(|| E::custom("too many values"))?;
-        Ok(Limited { values: self.values, depth })
+        self.left.values = self.left.values.checked_sub(1).ok_or_else(|| E::custom("too many values"))?;
+        Ok(Limited { left: self.left, depth })
     }
 }
 
@@ -73,11 +89,13 @@ impl<'de> Visitor<'de> for Limited<'_> {
         Ok(value.into())
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<Value, E> {
+        self.left.take_text(value.len())?;
         Ok(value.into())
     }
 
-    fn visit_bytes<E>(self, value: &[u8]) -> Result<Value, E> {
+    fn visit_bytes<E: de::Error>(self, value: &[u8]) -> Result<Value, E> {
+        self.left.take_text(value.len())?;
         Ok(Value::Data(value.to_vec()))
     }
 
@@ -91,7 +109,8 @@ impl<'de> Visitor<'de> for Limited<'_> {
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Value, A::Error> {
         let mut entries = Dictionary::new();
-        while let Some(key) = map.next_key()? {
+        while let Some(key) = map.next_key::<String>()? {
+            self.left.take_text(key.len())?;
             entries.insert(key, map.next_value_seed(self.inner()?)?);
         }
         Ok(Value::Dictionary(entries))
@@ -138,6 +157,32 @@ mod tests {
         assert!(dictionary(&nested(MAX_DEPTH - 1)).is_ok());
         assert_eq!(dictionary(&nested(MAX_DEPTH)), Err("it is no property list"));
         assert_eq!(dictionary(&nested(100_000)), Err("it is no property list"));
+    }
+
+    /// In the binary format: an array in a dictionary, and each of its values the same text.
+    fn with_one_text(length: u16, times: u16) -> Vec<u8> {
+        let mut bytes = b"bplist00".to_vec();
+        let mut offsets = Vec::new();
+        let mut add = |object: &[&[u8]]| {
+            offsets.extend(u32::try_from(bytes.len()).unwrap().to_be_bytes());
+            bytes.extend(object.concat());
+        };
+        add(&[&[0xD1, 0, 1, 0, 2]]);
+        add(&[&[0x51, b'a']]);
+        add(&[&[0xAF, 0x11], &times.to_be_bytes(), &[0, 3].repeat(times.into())]);
+        add(&[&[0x5F, 0x11], &length.to_be_bytes(), &vec![b'x'; length.into()]]);
+        let table = u64::try_from(bytes.len()).unwrap();
+        bytes.extend(offsets);
+        bytes.extend([0, 0, 0, 0, 0, 0, 4, 2]);
+        bytes.extend([4, 0, table].map(u64::to_be_bytes).concat());
+        bytes
+    }
+
+    #[test]
+    fn a_small_property_list_that_stands_for_very_much_text_is_refused() {
+        let few = dictionary(&with_one_text(60_000, 10)).unwrap();
+        assert_eq!(few["a"].as_array().unwrap().len(), 10);
+        assert_eq!(dictionary(&with_one_text(60_000, 60_000)), Err("it is no property list"));
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub fn report(request: &Request, assessments: &[Assessment<'_>], style: Style) -
     let document = match (request.output, assessments) {
         (Output::Result(Attribute::Users), _) => {
             let users = attribute::users(assessments);
-            if users.is_empty() && reasons.is_empty() {
+            if assessments.is_empty() {
                 reasons.push("this Mac has no local user with a home; see --home".to_owned());
             }
             attribute::result(&users)
@@ -53,7 +53,8 @@ pub fn report(request: &Request, assessments: &[Assessment<'_>], style: Style) -
         (Output::Explain, [assessment]) if !is_several => explain::explain(assessment, request, style),
         (Output::Explain, _) => users::table(assessments, style),
     };
-    Ok(Report { document, reasons })
+    let readable = |reason: String| style::readable(&reason, style);
+    Ok(Report { document, reasons: reasons.into_iter().map(readable).collect() })
 }
 
 fn reasons(assessments: &[Assessment<'_>], is_several: bool) -> Vec<String> {

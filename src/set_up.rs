@@ -53,6 +53,16 @@ impl SetUp {
     };
 }
 
+/// Whether the Jamf agent was asked, and has not been told that conditional access is in use.
+#[must_use]
+pub fn has_no_conditional_access(set_up: &SetUp) -> bool {
+    match &set_up.conditional_access {
+        Probe::Found(setting) => *setting != Setting::Is(true),
+        Probe::Absent => true,
+        Probe::Unreadable(_) | Probe::NotAsked => false,
+    }
+}
+
 /// Which of Jamf's tools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JamfTool {
@@ -107,9 +117,19 @@ pub struct Preferences {
     /// Whether to sign in in a web view of its own.
     pub use_wk_web_view: Setting<bool>,
     /// How often to try again to get a token.
-    pub token_retry_count: Setting<i64>,
+    pub token_retry_count: Setting<u64>,
     /// How long to wait in between, in seconds.
-    pub token_retry_wait_time: Setting<i64>,
+    pub token_retry_wait_time: Setting<u64>,
+}
+
+impl Preferences {
+    /// Whether nothing has a value of another type.
+    #[must_use]
+    pub fn have_right_types(&self) -> bool {
+        self.use_wk_web_view != Setting::WrongType
+            && self.token_retry_count != Setting::WrongType
+            && self.token_retry_wait_time != Setting::WrongType
+    }
 }
 
 /// Which apps Microsoft's SSO extension serves.
@@ -117,6 +137,8 @@ pub struct Preferences {
 pub enum AllowList {
     /// Jamf's are among them.
     CoversJamf,
+    /// Some of Jamf's are among them, by longer prefixes; which ones they are is not known.
+    CoversSome,
     /// Jamf's are not among them.
     LacksJamf,
     /// There is no list.
@@ -132,7 +154,7 @@ pub enum AllowList {
 pub fn preferences(files: &[Vec<u8>]) -> Result<Preferences, &'static str> {
     let files = files.iter().map(|bytes| dictionary(bytes)).collect::<Result<Vec<_>, _>>()?;
     let value = |key: &str| files.iter().find_map(|file| file.get(key));
-    let whole = |key: &str| setting(value(key), Value::as_signed_integer);
+    let whole = |key: &str| setting(value(key), Value::as_unsigned_integer);
     Ok(Preferences {
         use_wk_web_view: setting(value("useWKWebView"), boolean),
         token_retry_count: whole("tokenRetryCount"),
@@ -156,19 +178,43 @@ pub fn conditional_access(bytes: &[u8]) -> Result<Setting<bool>, &'static str> {
 pub fn allow_list(files: &[Vec<u8>]) -> Result<Option<AllowList>, &'static str> {
     for bytes in files {
         let file = Value::Dictionary(dictionary(bytes)?);
-        if !platform_sso::is_configured_by(bytes) {
-            continue;
+        if let Some(extension) = microsoft_s(&file, MAX_DEPTH) {
+            return Ok(Some(find(extension, "AppPrefixAllowList", MAX_DEPTH).map_or(AllowList::NotSet, AllowList::of)));
         }
-        return Ok(Some(match find(&file, "AppPrefixAllowList", MAX_DEPTH).map(Value::as_string) {
-            None => AllowList::NotSet,
-            Some(None) => AllowList::WrongType,
-            Some(Some(list)) => {
-                let covers_jamf = |item: &str| !item.trim().is_empty() && JAMF_APPS.starts_with(item.trim());
-                if list.split(',').any(covers_jamf) { AllowList::CoversJamf } else { AllowList::LacksJamf }
-            }
-        }));
     }
     Ok(None)
+}
+
+impl AllowList {
+    fn of(value: &Value) -> Self {
+        let Some(list) = value.as_string() else { return Self::WrongType };
+        let has =
+            |wanted: &dyn Fn(&str) -> bool| list.split(',').map(str::trim).filter(|item| !item.is_empty()).any(wanted);
+        if has(&|item| JAMF_APPS.starts_with(item)) {
+            Self::CoversJamf
+        } else if has(&|item| item.starts_with(JAMF_APPS)) {
+            Self::CoversSome
+        } else {
+            Self::LacksJamf
+        }
+    }
+}
+
+/// The dictionary that sets up Microsoft's extension, however deep it stands, down to a limit: there may be several
+/// extensions.
+fn microsoft_s(value: &Value, depth: usize) -> Option<&Value> {
+    let depth = depth.checked_sub(1)?;
+    match value {
+        Value::Dictionary(entries) => {
+            let extension = entries.get("ExtensionIdentifier").and_then(Value::as_string);
+            if extension.is_some_and(platform_sso::is_microsoft_s) {
+                return Some(value);
+            }
+            entries.values().find_map(|value| microsoft_s(value, depth))
+        }
+        Value::Array(values) => values.iter().find_map(|value| microsoft_s(value, depth)),
+        _ => None,
+    }
 }
 
 fn setting<T>(value: Option<&Value>, read: impl FnOnce(&Value) -> Option<T>) -> Setting<T> {
@@ -265,7 +311,18 @@ mod tests {
         for list in ["com.microsoft.,com.apple.", "com.jamfsoftware.", "", ",", "jamf"] {
             assert_eq!(read(&format!("<string>{list}</string>")), AllowList::LacksJamf, "{list}");
         }
+        for list in ["com.microsoft.,com.jamf.management.jamfAAD", "com.jamf.management.x"] {
+            assert_eq!(read(&format!("<string>{list}</string>")), AllowList::CoversSome, "{list}");
+        }
         assert_eq!(read("<array><string>com.jamf.</string></array>"), AllowList::WrongType);
+        let nested = format!(
+            "<key>a</key><array><dict><key>ExtensionIdentifier</key><string>com.contoso.sso</string></dict>\
+             <dict>{MICROSOFT}<key>ExtensionData</key><dict><key>AppPrefixAllowList</key><string>com.</string></dict>\
+             </dict></array>"
+        );
+        assert_eq!(allow_list(&[file(&nested)]), Ok(Some(AllowList::CoversJamf)));
+        let another = "<key>ExtensionIdentifier</key><string>com.contoso.sso</string><key>PlatformSSO</key><dict/>";
+        assert_eq!(allow_list(&[file(another)]), Ok(None));
         assert_eq!(allow_list(&[file(""), file(MICROSOFT)]), Ok(Some(AllowList::NotSet)));
         assert_eq!(allow_list(&[file("")]), Ok(None));
         assert_eq!(allow_list(&[file(""), b"x".to_vec()]), Err("it is no property list"));

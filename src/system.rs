@@ -161,8 +161,12 @@ impl Accounts for ThisSystem {
         let mut owners = Vec::new();
         for entry in entries {
             // This does not follow links: only what is itself a folder is somebody's home.
-            let metadata = entry.and_then(|entry| entry.metadata()).map_err(unreadable)?;
-            owners.extend(metadata.is_dir().then_some(metadata.uid()));
+            match entry.and_then(|entry| entry.metadata()) {
+                Ok(metadata) => owners.extend(metadata.is_dir().then_some(metadata.uid())),
+                // It has just been removed.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(unreadable(error)),
+            }
         }
         Ok(owners)
     }

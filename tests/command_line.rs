@@ -180,7 +180,7 @@ key-storage          String  Login Keychain, Secure Enclave, or None
 certificate-expires  Date    when the WPJ certificate expires (UTC)
 last-token           Date    when JamfAAD last obtained a token (UTC)
 finding              String  the most severe error or warning, or OK
-users                String  a line \"name: STATE\" for each local user
+users                String  the state of each local user, a line each
 ";
     assert_output(&tool(&["--list-attributes"]), list, "", 0);
 }
@@ -347,6 +347,15 @@ fn a_file_that_is_given_has_to_exist() {
     for option in ["--keychain", "--plist"] {
         let stderr = "wpj-state: no-such-file: this file does not exist; give an existing file\n";
         assert_output(&tool(&["--home", REGISTERED, option, "no-such-file"]), "<result></result>\n", stderr, 1);
+    }
+}
+
+#[test]
+fn a_folder_with_the_system_s_files_has_to_exist() {
+    for root in ["no-such-folder", "Cargo.toml"] {
+        let stderr = format!("wpj-state: {root}: there is no such folder; give an existing folder\n");
+        let output = tool(&["--home", REGISTERED, "--system-root", root]);
+        assert_output(&output, "<result></result>\n", &stderr, 1);
     }
 }
 

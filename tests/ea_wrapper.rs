@@ -78,7 +78,7 @@ const STAND_INS: [(&str, &str, &str, &str); 20] = [
 ];
 
 /// Attribute, what stands between the tags, the exit status, and whether it is passed on.
-const VALUES: [(&str, &str, u8, bool); 41] = [
+const VALUES: [(&str, &str, u8, bool); 42] = [
     ("user", "adele", 0, true),
     ("user", "Adele Vance", 0, true),
     ("user", "a&b", 0, false),
@@ -89,6 +89,7 @@ const VALUES: [(&str, &str, u8, bool); 41] = [
     ("user", "adele\nben", 0, false),
     ("user", "adele", 1, false),
     ("user", "", 0, false),
+    ("user", " ", 0, false),
     ("device-id", "0f5b8d8a-98d2-4e3f-8a6c-5d0a3f7e9b21", 0, true),
     ("device-id", "0F5B8D8A-98D2-4E3F-8A6C-5D0A3F7E9B21", 0, true),
     ("device-id", "0f5b8d8a-98d2-4e3f-8a6c-5d0a3f7e9b2", 0, false),

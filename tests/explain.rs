@@ -165,6 +165,8 @@ fn each_report_is_as_expected_and_fits_a_screen() {
         assert_eq!(report, fs::read_to_string(&path).unwrap_or_default(), "{}", case.name);
         assert!(report.lines().all(|line| line.chars().count() <= 80), "{}", case.name);
         assert!(report.lines().count() <= 42, "{}", case.name);
+        let is_wrong = report.lines().any(|line| line.starts_with("[-]"));
+        assert!(!is_wrong || !report.contains("What to do\n    Nothing."), "{}", case.name);
         names.insert(path.into_os_string());
     }
     let kept: BTreeSet<_> =

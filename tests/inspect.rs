@@ -10,6 +10,7 @@ use wpj_state::{
     attribute::Attribute,
     cli::{AskMacos, Output, Request, Subject, Who},
     command::Failure,
+    evidence::Probe,
     report::Report,
     second_opinion::Records,
     state::{Code, assess},
@@ -153,6 +154,11 @@ fn on_a_mac_that_nobody_has_used_nobody_is_registered() {
             "jamf_tool": null,
         },
         "findings": [{
+            "code": "conditional-access-disabled",
+            "severity": "warning",
+            "message": "microsoftCAEnabled is not true: registration stops when Company Portal closes.",
+            "remedy": "Run sudo jamf manage, and check that Jamf Pro shares inventory.",
+        }, {
             "code": "not-at-the-console",
             "severity": "info",
             "message": "Nobody is at the console, and there is no user whose login keychain could be looked at.",
@@ -338,4 +344,24 @@ fn a_command_gets_five_seconds_or_what_is_left_of_the_whole_time() {
     assert!(limits.iter().all(|limit| !limit.is_zero() && *limit <= Duration::from_secs(3)), "{limits:?}");
     // With nothing left it is not even begun.
     assert_eq!(ask(1), (Err(format!("{APP_SSO}: there was no answer in time")), vec![]));
+}
+
+#[test]
+fn the_set_up_is_looked_at_only_for_what_shows_it() {
+    let mac = Mac::new(&registered());
+    for (output, is_asked) in [
+        (Output::Json, true),
+        (Output::Explain, true),
+        (Output::Result(Attribute::Finding), true),
+        (Output::Result(Attribute::State), false),
+        (Output::Result(Attribute::LastToken), false),
+        (Output::Result(Attribute::UserPrincipalName), false),
+    ] {
+        let request = Request { subject: Subject::One(Who::Console), ..mac.request(AskMacos::Never, output) };
+        let evidence = mac.look(&request);
+        assert_eq!(!matches!(evidence.set_up.jamf_tool, Probe::NotAsked), is_asked, "{output:?}");
+        // A home may be another Mac's.
+        let evidence = mac.look(&mac.request(AskMacos::Never, output));
+        assert!(matches!(evidence.set_up.jamf_tool, Probe::NotAsked), "{output:?}");
+    }
 }

@@ -34,7 +34,7 @@ const GROUP: u32 = 61_235;
 
 type Test = fn() -> Result<(), Failed>;
 
-const TESTS: [(&str, Test); 19] = [
+const TESTS: [(&str, Test); 20] = [
     ("a home is read with its owner's rights", a_home_is_read),
     ("a link to a file that only root can read is refused", a_link_is_refused),
     ("a link to a folder that only root can enter leads nowhere", a_linked_folder_is_closed),
@@ -51,6 +51,7 @@ const TESTS: [(&str, Test); 19] = [
     ("a plist is read with the user's rights", a_plist_is_read_with_the_user_s_rights),
     ("renamed keychains are listed with the user's rights", renamed_keychains_are_listed_with_the_user_s_rights),
     ("each of several homes is read with its own user's rights", each_home_is_read_with_its_user_s_rights),
+    ("copies of the system's files in a home are read with its user's rights", copies_in_a_home_are_the_user_s),
     ("the owners of homes are found", owners_of_homes_are_found),
     ("the login window's last user is found", the_last_user_is_found),
     ("when a keychain changed is found with its user's rights", changes_are_found_with_the_user_s_rights),
@@ -156,6 +157,33 @@ fn each_home_is_read_with_its_user_s_rights() -> Result<(), Failed> {
         equal(&output.status.code(), &Some(1))?;
     }
     Ok(())
+}
+
+fn copies_in_a_home_are_the_user_s() -> Result<(), Failed> {
+    let place = Place::new()?;
+    // What the user's links lead to, only root can enter.
+    let secret = place.folder.path().join("secret");
+    let agent = "Library/Preferences/com.jamfsoftware.jamf.plist";
+    for file in [agent, "var/root/Library/Preferences/com.jamf.management.jamfAAD.plist"] {
+        fs::create_dir_all(secret.join(file).parent().ok_or("a file has a folder")?)?;
+        fs::write(
+            secret.join(file),
+            "<plist version=\"1.0\"><dict><key>microsoftCAEnabled</key><true/></dict></plist>",
+        )?;
+    }
+    fs::set_permissions(&secret, Permissions::from_mode(0o700))?;
+    let copy = place.home("copy");
+    fs::create_dir(&copy)?;
+    symlink(secret.join("Library"), copy.join("Library"))?;
+    symlink(secret.join("var"), copy.join("var"))?;
+    let set_up = |root: &Path| -> Result<serde_json::Value, Failed> {
+        let root = root.to_str().ok_or("a path")?;
+        let (json, ..) = place.run(&["--json", "--system-root", root])?;
+        let json: serde_json::Value = serde_json::from_str(&json)?;
+        Ok(serde_json::json!([json["set_up"]["microsoft_ca_enabled"], json["set_up"]["gathered_as_root"]]))
+    };
+    equal(&set_up(&copy)?, &serde_json::json!([null, null]))?;
+    equal(&set_up(&secret)?, &serde_json::json!([true, true]))
 }
 
 fn a_link_is_refused() -> Result<(), Failed> {

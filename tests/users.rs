@@ -149,7 +149,8 @@ fn each_user_s_damaged_keychain_gets_a_second_opinion() {
 
 /// What the tool prints about these homes, and its exit status.
 fn tool(arguments: &[&str]) -> (String, String, Option<i32>) {
-    let output = std::process::Command::new(cargo_bin("wpj-state")).args(arguments).output().unwrap();
+    let output =
+        std::process::Command::new(cargo_bin("wpj-state")).env("LC_ALL", "C").args(arguments).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (text(output.stdout), text(output.stderr), output.status.code())
 }
@@ -184,4 +185,24 @@ fixtures/not-registered/home
 ";
     assert_eq!(tool(&homes), (expected.to_owned(), String::new(), Some(0)));
     assert!(Path::new("fixtures/not-registered/home").is_dir());
+}
+
+#[test]
+fn a_home_that_cannot_stand_in_a_list_as_it_is_hides_nobody() {
+    let odd = "fixtures/no-such-h\u{f6}me <b>: Registered";
+    let reason = "this home directory does not exist; give an existing home directory with --home";
+    let homes = ["--home", "fixtures/registered/home", "--home", odd];
+    let lines = "<result>fixtures/registered/home: Registered\nfixtures/no-such-h?me??b???Registered:</result>\n";
+    let stderr = format!("wpj-state: {odd}: {odd}: {reason}\n").replace('\u{f6}', "\\u{f6}");
+    assert_eq!(tool(&homes), (lines.to_owned(), stderr.clone(), Some(1)));
+    let lines = "<result>fixtures/no-such-h?me??b???Registered:</result>\n";
+    assert_eq!(tool(&["--all-users", "--home", odd]), (lines.to_owned(), stderr, Some(1)));
+}
+
+#[test]
+fn a_name_that_looks_like_a_state_gives_way_to_the_number() {
+    let mac = Mac { others: vec![(BEN, "ben: Registered")], ..Mac::new(&registered()) };
+    fs::create_dir(mac.path("ben: Registered")).unwrap();
+    let document = "<result>adele: Registered\n#502: Not Registered</result>\n".to_owned();
+    assert_eq!(all(&mac, Output::Result(Attribute::Users)), Report { document, reasons: vec![] });
 }

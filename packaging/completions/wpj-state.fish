@@ -9,7 +9,7 @@ key-storage\t'Login Keychain, Secure Enclave, or None'
 certificate-expires\t'when the WPJ certificate expires (UTC)'
 last-token\t'when JamfAAD last obtained a token (UTC)'
 finding\t'the most severe error or warning, or OK'
-users\t'a line "name: STATE" for each local user'"
+users\t'the state of each local user, a line each'"
 complete -c wpj-state -l keychain -d 'In place of the login keychain' -r -F
 complete -c wpj-state -l plist -d 'In place of JamfAAD\'s plist' -r -F
 complete -c wpj-state -l app-sso-state -d 'A saved output of `app-sso platform -s`' -r -F

@@ -31,7 +31,8 @@ pub fn parse(text: &str) -> Result<SsoStatus, Unclear> {
     let is_number = |line: &&str| !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit());
     let status = text.lines().map(str::trim).find(is_number);
     let value = |name: &str| value(text, &format!("{PREFIX}{name}"));
-    let device_id = value("device_id");
+    let id = |name| value(name).map(|id| id.to_ascii_lowercase());
+    let device_id = id("device_id");
     if device_id.as_ref().is_some_and(|id| !certificate::is_guid(id)) {
         return Err(Unclear::Unintelligible("the device id is none"));
     }
@@ -48,7 +49,8 @@ pub fn parse(text: &str) -> Result<SsoStatus, Unclear> {
         (Some("2"), None) => return Err(Unclear::Unintelligible("it is registered, but has no device id")),
         (Some(_), _) => return Err(Unclear::Unintelligible("it has an unknown status")),
     };
-    Ok(SsoStatus { tenant_id: value("tenant_id"), user_principal_name: value("upn"), device_id, key })
+    let tenant_id = id("tenant_id").filter(|id| certificate::is_guid(id));
+    Ok(SsoStatus { tenant_id, user_principal_name: value("upn"), device_id, key })
 }
 
 fn has_whole_list(text: &str) -> bool {
@@ -97,6 +99,15 @@ mod tests {
         assert_eq!(found.device_id.as_deref(), Some(DEVICE));
         assert_eq!(found.tenant_id.as_deref(), Some("7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f"));
         assert_eq!(found.user_principal_name.as_deref(), Some("adele.vance@contoso.com"));
+    }
+
+    #[test]
+    fn ids_are_guids_in_lower_case() {
+        let text = output("2", &DEVICE.to_ascii_uppercase());
+        assert_eq!(parse(&text).unwrap().device_id.as_deref(), Some(DEVICE));
+        let text = text.replace("7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f", "hello there");
+        assert_eq!(parse(&text).map(|found| (found.key, found.tenant_id)), Ok((Key::Present, None)));
+        assert_eq!(key(&output("2", "hello")), Err(Unclear::Unintelligible("the device id is none")));
     }
 
     #[test]

@@ -68,8 +68,11 @@ fn date(time: Timestamp) -> String {
 /// Whether a value can stand in `<result>` as it is. What comes from the Mac may be anything.
 #[must_use]
 pub fn is_safe(value: &str) -> bool {
-    let is_plain = |byte: u8| (b' '..=b'~').contains(&byte) && !b"<>&".contains(&byte);
-    !value.is_empty() && value.len() <= MAX_LENGTH && value.trim() == value && value.bytes().all(is_plain)
+    !value.is_empty() && value.len() <= MAX_LENGTH && value.trim() == value && value.chars().all(is_plain)
+}
+
+fn is_plain(character: char) -> bool {
+    (' '..='~').contains(&character) && !"<>&".contains(character)
 }
 
 /// The line that Jamf stores; blank without a value.
@@ -90,15 +93,24 @@ fn number(assessment: &Assessment<'_>) -> Option<String> {
     assessment.evidence.user.uid.map(|uid| format!("#{uid}"))
 }
 
-/// A line for each user; who has a name that cannot stand there has a number instead.
+/// A line for each user. Who has a name that cannot stand there has a number instead, or without one what is left of it.
 #[must_use]
 pub fn users(assessments: &[Assessment<'_>]) -> String {
+    // A colon would make another state of a name.
+    let fits = |name: &String| is_safe(name) && !name.contains(": ");
     let line = |assessment: &Assessment<'_>| {
-        let name = label(assessment).filter(|name| is_safe(name)).or_else(|| number(assessment))?;
+        let name = label(assessment)?;
+        let name = Some(name.clone()).filter(fits).or_else(|| number(assessment)).unwrap_or_else(|| masked(&name));
         let state = assessment.state.as_ref().map_or("", |state| state.as_str());
         Some(format!("{name}: {state}").trim_end().to_owned())
     };
     assessments.iter().filter_map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A question mark for each character that cannot stand in a list.
+fn masked(name: &str) -> String {
+    let mask = |character: char| if is_plain(character) && !" :".contains(character) { character } else { '?' };
+    name.chars().take(MAX_LENGTH).map(mask).collect()
 }
 
 #[cfg(test)]

@@ -24,14 +24,15 @@ pub(super) fn explain(assessment: &Assessment<'_>, request: &Request, style: Sty
     page.heading("Evidence");
     evidence::rows(&mut page, assessment);
     page.heading("JamfAAD set-up");
-    set_up::rows(&mut page, &assessment.evidence.set_up);
+    let is_needed = assessment.state.as_ref().is_ok_and(|state| *state != RegistrationState::Registered);
+    set_up::rows(&mut page, &assessment.evidence.set_up, is_needed);
     let has_key = Storage::shown_by(assessment.evidence).is_some();
     let others = assessment.findings.iter().filter(|finding| !has_row(finding.code, has_key));
     for (number, finding) in others.enumerate() {
         if number == 0 {
             page.heading("Also found");
         }
-        page.row(mark(finding.code), "", &finding.message);
+        page.row(mark(finding.code, has_key), "", &finding.message);
     }
     page.heading("What to do");
     steps::rows(&mut page, assessment, request);
@@ -98,8 +99,10 @@ const fn has_row(code: Code, has_key: bool) -> bool {
     }
 }
 
-const fn mark(code: Code) -> Mark {
+const fn mark(code: Code, has_key: bool) -> Mark {
     match code {
+        // Beside a key that works, these are what an earlier registration left behind.
+        Code::CertificateWithoutPrivateKey | Code::PrivateKeyWithoutCertificate if has_key => Mark::Neutral,
         Code::CertificateUnparsable
         | Code::ConsoleContradictory
         | Code::SecondOpinionMissing

@@ -122,8 +122,8 @@ struct JamfAadReport {
 struct SetUpReport {
     asked: bool,
     use_wk_web_view: Option<bool>,
-    token_retry_count: Option<i64>,
-    token_retry_wait_time: Option<i64>,
+    token_retry_count: Option<u64>,
+    token_retry_wait_time: Option<u64>,
     sso_extension_allows_jamf: Option<bool>,
     microsoft_ca_enabled: Option<bool>,
     gathered_as_root: Option<bool>,
@@ -272,7 +272,11 @@ impl From<&SetUp> for SetUpReport {
             use_wk_web_view: preferences.and_then(|it| it.use_wk_web_view.value()),
             token_retry_count: preferences.and_then(|it| it.token_retry_count.value()),
             token_retry_wait_time: preferences.and_then(|it| it.token_retry_wait_time.value()),
-            sso_extension_allows_jamf: set_up.allow_list.found().map(|list| *list == AllowList::CoversJamf),
+            sso_extension_allows_jamf: set_up.allow_list.found().and_then(|list| match list {
+                AllowList::CoversJamf => Some(true),
+                AllowList::CoversSome => None,
+                AllowList::LacksJamf | AllowList::NotSet | AllowList::WrongType => Some(false),
+            }),
             microsoft_ca_enabled: set_up.conditional_access.found().and_then(|it| it.value()),
             gathered_as_root: is_there(&set_up.plist_of_root),
             company_portal_installed: is_there(&set_up.company_portal),

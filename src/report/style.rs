@@ -8,7 +8,7 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style as Ansi};
-use textwrap::{Options, WordSplitter};
+use textwrap::{Options, WordSplitter, core::display_width};
 
 /// Columns of a terminal.
 pub const COLUMNS: usize = 80;
@@ -38,7 +38,8 @@ pub fn is_coloured() -> bool {
 pub fn is_utf8(variable: impl Fn(&str) -> Option<OsString>) -> bool {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(variable).find(|value| !value.is_empty());
     let locale = locale.unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    locale.ends_with("utf-8") || locale.ends_with("utf8")
+    let characters = locale.split('@').next().unwrap_or_default();
+    characters.ends_with("utf-8") || characters.ends_with("utf8")
 }
 
 /// Text that may come from anywhere, with every character escaped that could move the cursor, start a line, or show
@@ -75,12 +76,13 @@ pub enum Mark {
 }
 
 impl Mark {
-    const fn text(self) -> &'static str {
+    const fn text(self, unicode: bool) -> &'static str {
         match self {
             Self::Good => "[+]",
             Self::Wrong => "[-]",
             Self::Unclear => "[?]",
-            Self::Neutral => " · ",
+            Self::Neutral if unicode => " · ",
+            Self::Neutral => " . ",
         }
     }
 
@@ -137,10 +139,10 @@ impl Page {
     /// A line with a mark, and a label if that is not empty.
     pub fn row(&mut self, mark: Mark, label: &str, text: &str) {
         let label = if label.is_empty() { String::new() } else { format!("{label:<LABEL$} ") };
-        let sign = self.readable(mark.text());
+        let sign = mark.text(self.style.unicode);
         for line in self.wrapped(text, &format!("{sign} {label}"), 4 + label.len()) {
-            match line.strip_prefix(&sign) {
-                Some(rest) => self.line(&sign, mark.colour(), rest),
+            match line.strip_prefix(sign) {
+                Some(rest) => self.line(sign, mark.colour(), rest),
                 None => self.line("", Ansi::new(), &line),
             }
         }
@@ -190,22 +192,34 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// The text without what could do harm on a terminal, and without what the terminal cannot show.
+    /// The text as it can be shown.
     #[must_use]
     pub fn readable(&self, text: &str) -> String {
-        let text = escape(text);
-        if self.style.unicode {
-            return text;
-        }
-        text.replace('·', ".").chars().fold(String::new(), |mut ascii, character| {
-            if character.is_ascii() {
-                ascii.push(character);
-            } else {
-                ascii.extend(character.escape_default());
-            }
-            ascii
-        })
+        readable(text, self.style)
     }
+}
+
+/// A text without what could do harm on a terminal, and without what the terminal cannot show.
+#[must_use]
+pub fn readable(text: &str, style: Style) -> String {
+    let text = escape(text);
+    if style.unicode {
+        return text;
+    }
+    text.chars().fold(String::new(), |mut ascii, character| {
+        if character.is_ascii() {
+            ascii.push(character);
+        } else {
+            ascii.extend(character.escape_default());
+        }
+        ascii
+    })
+}
+
+/// A text with spaces behind it, up to this many columns: some characters take two.
+#[must_use]
+pub fn padded(text: &str, columns: usize) -> String {
+    format!("{text}{}", " ".repeat(columns.saturating_sub(display_width(text))))
 }
 
 #[cfg(test)]
@@ -219,6 +233,7 @@ mod tests {
         };
         assert!(is_utf8(&[("LANG", "en_US.UTF-8")]));
         assert!(is_utf8(&[("LC_CTYPE", "UTF-8")]));
+        assert!(is_utf8(&[("LANG", "de_DE.UTF-8@euro")]));
         assert!(is_utf8(&[("LC_ALL", ""), ("LANG", "de_DE.utf8")]));
         assert!(!is_utf8(&[("LC_ALL", "C"), ("LANG", "en_US.UTF-8")]));
         assert!(!is_utf8(&[("LANG", "de_DE.ISO8859-1")]));

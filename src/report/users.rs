@@ -1,11 +1,12 @@
 //! The users of a Mac, a row each.
 
 use anstyle::Style as Ansi;
+use textwrap::core::display_width;
 
 use super::{
     attribute::{NO_KEY, label},
     reason,
-    style::{COLUMNS, Page, Style},
+    style::{COLUMNS, Page, Style, padded},
 };
 use crate::state::{Assessment, RegistrationState, Storage, WorkplaceJoin};
 
@@ -49,15 +50,15 @@ pub(super) fn table(assessments: &[Assessment<'_>], style: Style) -> String {
     let rows: Vec<Row> = assessments.iter().map(Row::of).collect();
     let uid = rows.iter().map(|row| row.uid.len()).chain([3]).max().unwrap_or_default();
     let room = COLUMNS.saturating_sub(uid + STATE + STORAGE + 3 * GAP);
-    let longest = rows.iter().map(|row| page.readable(&row.name).chars().count()).chain([4]).max();
+    let longest = rows.iter().map(|row| display_width(&page.readable(&row.name))).chain([4]).max();
     let name = longest.unwrap_or_default().min(room);
     let indent = name + GAP + uid + GAP;
     page.table_head(&format!("{:name$}  {:>uid$}  {:STATE$}  KEY STORAGE", "NAME", "UID", "STATE"));
     for (row, assessment) in rows.iter().zip(assessments) {
         let shown = page.readable(&row.name);
-        let fits = shown.chars().count() <= name;
+        let fits = display_width(&shown) <= name;
         // A name that is too long has the line for itself.
-        let first = if fits { format!("{shown:name$}") } else { " ".repeat(name) };
+        let first = padded(if fits { &shown } else { "" }, name);
         if !fits {
             page.indented(0, &row.name);
         }

@@ -13,7 +13,7 @@ use crate::{
     login_keychain::{Details, LoginKeychain},
     platform_sso::{Absence, Key},
     second_opinion::SecondOpinion,
-    set_up::{SetUp, Setting},
+    set_up::{SetUp, has_no_conditional_access},
     state::Storage,
     timestamp::Timestamp,
     user::{Console, Source, User},
@@ -252,7 +252,7 @@ fn set_up(set_up: &SetUp) -> impl Iterator<Item = Finding> {
     let as_root = set_up.plist_of_root.found().map(|()| {
         Code::GatheredAsRoot.says("gatherAADInfo was once run as root, which does more harm than good.".to_owned())
     });
-    let disabled = set_up.conditional_access.found().filter(|&&found| found != Setting::Is(true)).map(|_| {
+    let disabled = has_no_conditional_access(set_up).then(|| {
         let message = "microsoftCAEnabled is not true: registration stops when Company Portal closes.";
         Code::ConditionalAccessDisabled.says(message.to_owned())
     });

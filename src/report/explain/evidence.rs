@@ -30,7 +30,7 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) {
     row("have_an_Azure_id", have_an_azure_id(&evidence.jamf_aad, has_key));
     row("Last token", last_token(&evidence.jamf_aad));
     let unneeded = found.is_some_and(|found| found.storage == Storage::LoginKeychain);
-    let key_of = |probe: &Probe<Key>| sso(probe, evidence, unneeded);
+    let key_of = |probe: &Probe<Key>| sso(probe, evidence, found.is_some(), unneeded);
     row("Platform SSO", key_of(&key(&evidence.platform_sso, |found| found.key)));
     row("SSO extension", key_of(&key(&evidence.sso_extension, |found| found.key)));
 }
@@ -154,13 +154,13 @@ fn shows_key(probe: &Probe<Key>) -> bool {
     probe.found().is_some_and(|key| key.is_there())
 }
 
-fn sso(probe: &Probe<Key>, evidence: &Evidence, unneeded: bool) -> Row {
-    // The registration may still be in the login keychain, and nothing is wrong then.
-    let missing = if unneeded { Mark::Neutral } else { Mark::Wrong };
+fn sso(probe: &Probe<Key>, evidence: &Evidence, has_key: bool, unneeded: bool) -> Row {
+    // The key may be elsewhere, and nothing is wrong then.
+    let missing = if has_key { Mark::Neutral } else { Mark::Wrong };
     let (mark, text) = match probe {
         Probe::Found(key) => match key {
             Key::Present => (Mark::Good, "registered"),
-            Key::NeedsNewKeys => (Mark::Wrong, "registered, but needs new keys"),
+            Key::NeedsNewKeys => (Mark::Good, "registered; macOS makes new keys at the next sign-in"),
             Key::Absent(Absence::NotConfigured) => (Mark::Neutral, "not set up"),
             Key::Absent(Absence::AnotherProvider) => (Mark::Neutral, "of another identity provider"),
             Key::Absent(Absence::DeviceNotRegistered) => (missing, "set up, but the device is not registered"),

@@ -8,19 +8,24 @@ use crate::{
 
 type Row = (Mark, String);
 
-pub(super) fn rows(page: &mut Page, set_up: &SetUp) {
+/// `is_needed`: whether there is still something to do for which the Mac has to be equipped.
+pub(super) fn rows(page: &mut Page, set_up: &SetUp, is_needed: bool) {
+    let missing = if is_needed { Mark::Wrong } else { Mark::Neutral };
     let mut row = |label: &str, (mark, text): Row| page.row(mark, label, &text);
     let preferences = "not set: no managed preferences";
     row("useWKWebView", line(&set_up.preferences, preferences, Mark::Neutral, use_wk_web_view));
     row("Token retries", line(&set_up.preferences, preferences, Mark::Neutral, token_retries));
-    row("AppPrefixAllowList", line(&set_up.allow_list, "no SSO extension of Microsoft's", Mark::Neutral, allow_list));
-    let missing = "not set: the Jamf agent has no preferences";
-    row("microsoftCAEnabled", line(&set_up.conditional_access, missing, Mark::Wrong, conditional_access));
+    row(
+        "AppPrefixAllowList",
+        line(&set_up.allow_list, "none of Microsoft's in managed preferences", Mark::Neutral, allow_list),
+    );
+    let no_agent = "not set: the Jamf agent has no preferences";
+    row("microsoftCAEnabled", line(&set_up.conditional_access, no_agent, Mark::Wrong, conditional_access));
     let as_root = |_: &()| (Mark::Wrong, "has been run as root, which does more harm than good".to_owned());
-    row("gatherAADInfo", line(&set_up.plist_of_root, "never run as root", Mark::Good, as_root));
+    row("gatherAADInfo", line(&set_up.plist_of_root, "no trace of a run as root", Mark::Good, as_root));
     let installed = |_: &()| (Mark::Good, "installed".to_owned());
-    row("Company Portal", line(&set_up.company_portal, "not installed", Mark::Wrong, installed));
-    row("Jamf's tool", line(&set_up.jamf_tool, "not installed", Mark::Wrong, jamf_tool));
+    row("Company Portal", line(&set_up.company_portal, "not installed", missing, installed));
+    row("Jamf's tool", line(&set_up.jamf_tool, "not installed", missing, jamf_tool));
 }
 
 fn line<T>(probe: &Probe<T>, absent: &str, mark: Mark, found: impl FnOnce(&T) -> Row) -> Row {
@@ -48,17 +53,18 @@ fn token_retries(preferences: &Preferences) -> Row {
         return (Mark::Neutral, "not set".to_owned());
     }
     let is_wrong = values.iter().any(|(_, value, _)| **value == Setting::WrongType);
-    let text = values.map(|(name, value, unit)| match value {
-        Setting::Is(value) => format!("{name} {value}{unit}"),
-        Setting::NotSet => format!("{name} not set"),
-        Setting::WrongType => format!("{name} is no whole number"),
+    let text = values.iter().filter_map(|(name, value, unit)| match value {
+        Setting::Is(value) => Some(format!("{name} {value}{unit}")),
+        Setting::NotSet => None,
+        Setting::WrongType => Some(format!("{name} is no whole number")),
     });
-    (if is_wrong { Mark::Wrong } else { Mark::Good }, text.join(", "))
+    (if is_wrong { Mark::Wrong } else { Mark::Good }, text.collect::<Vec<_>>().join(", "))
 }
 
 fn allow_list(list: &AllowList) -> Row {
     let (mark, text) = match list {
         AllowList::CoversJamf => (Mark::Good, "covers Jamf"),
+        AllowList::CoversSome => (Mark::Unclear, "covers some of Jamf's apps, but not all"),
         AllowList::LacksJamf => (Mark::Wrong, "does not cover Jamf: add com.jamf."),
         AllowList::NotSet => (Mark::Wrong, "not set, so that it does not cover Jamf"),
         AllowList::WrongType => (Mark::Wrong, "is no string, so that it does not count"),

@@ -7,7 +7,7 @@ use crate::{
     cli::{Request, Subject, Who},
     evidence::{Evidence, Probe},
     report::style::{COLUMNS, Page},
-    set_up::{AllowList, JamfTool, Setting},
+    set_up::{AllowList, JamfTool, SetUp, has_no_conditional_access},
     state::{Assessment, Code, RegistrationState, Severity, Storage, Undetermined},
     user::Source,
 };
@@ -49,57 +49,57 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>, request: &Reque
 }
 
 fn steps(assessment: &Assessment<'_>, request: &Request) -> Vec<Step> {
-    let evidence = assessment.evidence;
-    let found = Storage::shown_by(evidence);
-    let has = |codes: &[Code]| assessment.findings.iter().any(|finding| codes.contains(&finding.code));
-    let mut steps = Vec::new();
-    match &assessment.state {
-        _ if evidence.user.source == Some(Source::None) => {
-            steps.push(Step::new("Run it again when a user has logged in."))
+    let mut steps = match &assessment.state {
+        _ if assessment.evidence.user.source == Some(Source::None) => {
+            return vec![Step::new("Run it again when a user has logged in.")];
         }
-        Err(undetermined) => steps.push(undetermined_step(undetermined, request)),
-        Ok(state) => {
-            let registers = match state {
-                RegistrationState::Registered => has(&[Code::CertificateExpired]),
-                RegistrationState::AadIdNotAcquired => false,
-                RegistrationState::PlistMissing | RegistrationState::NotRegistered => true,
-            };
-            let gathers = *state == RegistrationState::AadIdNotAcquired;
-            if registers || gathers {
-                steps.extend(set_up(evidence, registers));
-            }
-            if registers {
-                steps.extend(rule_out(*state, evidence, request));
-                steps.extend(has(&[Code::LoginKeychainReset]).then(|| Step::new(RESET)));
-                steps.push(Step::new(registration(*state)));
-            }
-            if gathers {
-                steps.push(gather(evidence));
-                steps.push(Step::new(NO_RETRIES));
-            }
-            if *state != RegistrationState::Registered {
-                steps.extend(key_prompt(*state, evidence));
-            }
-            if found.is_some() && has(&[Code::CertificateWithoutPrivateKey, Code::PrivateKeyWithoutCertificate]) {
-                steps.push(Step::new(LEFTOVERS));
-            }
-            if registers || gathers {
-                steps.push(Step::new("Send the new state to Jamf Pro:").with("sudo jamf recon"));
-            }
-        }
-    }
+        Err(undetermined) => vec![undetermined_step(undetermined, request)],
+        Ok(state) => by_state(*state, assessment, request),
+    };
+    steps.extend(settings(&assessment.evidence.set_up));
     let is_registration = |code: Code| REGISTER.contains(&code) || GATHER.contains(&code);
     // Without a state, an unusable output is what the first step is about.
     let is_done = |code| is_registration(code) || (assessment.state.is_err() && code == Code::OutputUnusable);
     let remedies = assessment.findings.iter().map(|finding| finding.code).filter(|&code| !is_done(code));
     for code in remedies.filter(|code| code.severity() != Severity::Info) {
-        let step = remedy(code);
-        if let Some(step) = step.filter(|step| !steps.contains(step)) {
+        if let Some(step) = remedy(code).filter(|step| !steps.contains(step)) {
             steps.push(step);
         }
     }
     steps
 }
+
+/// What brings a user from this state to being registered.
+fn by_state(state: RegistrationState, assessment: &Assessment<'_>, request: &Request) -> Vec<Step> {
+    let evidence = assessment.evidence;
+    let has = |codes: &[Code]| assessment.findings.iter().any(|finding| codes.contains(&finding.code));
+    let registers = match state {
+        // A key that does not work any more, nobody can obtain anything with.
+        RegistrationState::Registered | RegistrationState::AadIdNotAcquired => has(&WORN_OUT),
+        RegistrationState::PlistMissing | RegistrationState::NotRegistered => true,
+    };
+    let mut steps = Vec::new();
+    if state == RegistrationState::Registered && !registers {
+        return steps;
+    }
+    if registers {
+        steps.extend(rule_out(state, evidence, request));
+    }
+    steps.extend(missing(evidence));
+    if registers {
+        steps.extend(has(&[Code::LoginKeychainReset]).then(|| Step::new(RESET)));
+        steps.push(Step::new(registration(state)));
+    } else {
+        steps.push(gather(evidence));
+        steps.push(Step::new(NO_RETRIES));
+    }
+    steps.extend(key_prompt(state, evidence));
+    steps.push(Step::new("Send the new state to Jamf Pro:").with("sudo jamf recon"));
+    steps
+}
+
+/// What makes a registration useless that is there.
+const WORN_OUT: [Code; 2] = [Code::CertificateExpired, Code::RegistrationNeedsRepair];
 
 /// What a registration mends.
 const REGISTER: [Code; 8] = [
@@ -120,10 +120,7 @@ const GATHER: [Code; 4] =
 const RESET: &str = "A reset of the login keychain, as with a password, has lost the key. The one in the old \
     keychain is of no use any more: the user has to register again.";
 
-const LEFTOVERS: &str = "Delete what an earlier registration left behind, a certificate without its key or a key \
-    without its certificate, in Keychain Access if it gets in the way.";
-
-const NO_RETRIES: &str = "Do not wait for it to come by itself: since Jamf Pro 11.5 JamfAAD does not try again.";
+const NO_RETRIES: &str = "Do not wait: since Jamf Pro 11.5 JamfAAD does not try again by itself.";
 
 fn undetermined_step(undetermined: &Undetermined<'_>, request: &Request) -> Step {
     match undetermined.cause {
@@ -156,14 +153,14 @@ const fn is_about_file(cause: &Cause) -> bool {
 }
 
 /// What this Mac lacks for a registration.
-fn set_up(evidence: &Evidence, registers: bool) -> Vec<Step> {
+fn missing(evidence: &Evidence) -> Vec<Step> {
     let set_up = &evidence.set_up;
     let mut steps = Vec::new();
-    if set_up.conditional_access.found().is_some_and(|found| *found != Setting::Is(true)) {
+    if has_no_conditional_access(set_up) {
         steps.push(conditional_access());
     }
-    if registers && matches!(set_up.company_portal, Probe::Absent) {
-        steps.push(Step::new("Install Company Portal: the registration policy cannot do without it."));
+    if matches!(set_up.company_portal, Probe::Absent) {
+        steps.push(Step::new("Install Company Portal: a registration cannot do without it."));
     }
     if matches!(set_up.jamf_tool, Probe::Absent) {
         steps.push(Step::new("Repair the Jamf agent's installation: Jamf's tool, which does the work, is missing."));
@@ -171,24 +168,49 @@ fn set_up(evidence: &Evidence, registers: bool) -> Vec<Step> {
     steps
 }
 
-fn conditional_access() -> Step {
-    Step::new("Have microsoftCAEnabled set to true:").with("sudo jamf manage")
+/// Settings that keep a registration from being of use, whatever the state.
+fn settings(set_up: &SetUp) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if let Some(AllowList::LacksJamf | AllowList::NotSet | AllowList::WrongType) = set_up.allow_list.found() {
+        let words = "In the profile of Microsoft's SSO extension, set AppPrefixAllowList to a text with com.jamf. in \
+            it, such as \"com.microsoft.,com.apple.,com.jamf.\".";
+        steps.push(Step::new(words));
+    }
+    if set_up.preferences.found().is_some_and(|preferences| !preferences.have_right_types()) {
+        let words = "Correct the types in the profile of JamfAAD's managed preferences.";
+        steps.push(Step::new(words));
+    }
+    steps
 }
 
-/// A registration in the Secure Enclave, which a new one would come on top of, if nobody has been asked about it.
+fn conditional_access() -> Step {
+    Step::new("Share inventory in Jamf Pro, and set microsoftCAEnabled:").with("sudo jamf manage")
+}
+
+/// A registration in the Secure Enclave, which a new one would come on top of, if nobody was asked about it.
 fn rule_out(state: RegistrationState, evidence: &Evidence, request: &Request) -> Option<Step> {
     let probes = (&evidence.platform_sso.probe, &evidence.sso_extension.probe);
-    if state == RegistrationState::Registered || !matches!(probes, (Probe::NotAsked, Probe::NotAsked)) {
+    if !matches!(probes, (Probe::NotAsked, Probe::NotAsked)) {
         return None;
     }
-    let is_elsewhere = matches!(request.subject, Subject::One(Who::Home(_)));
-    Some(if state == RegistrationState::NotRegistered && !is_elsewhere {
-        Step::new("Rule out a key in the Secure Enclave first, with the user logged in:").with(again(request))
-    } else {
-        let words = "Rule out a registration in the Secure Enclave first: on the Mac, with the user logged in, this \
-            must not say \"registrationCompleted\" : true";
-        Step::new(words).with(format!("{} app-sso platform -s", as_user(evidence)))
-    })
+    match state {
+        // Where they could be asked, there is nobody to ask.
+        RegistrationState::NotRegistered if evidence.can_ask_sso => None,
+        RegistrationState::NotRegistered => Some(
+            Step::new("Rule out a key in the Secure Enclave first: on the Mac, with the user logged in, run")
+                .with(again(request)),
+        ),
+        RegistrationState::PlistMissing => {
+            let words = "Rule out a newer registration in the Secure Enclave first, with the user logged in. If the \
+                line Platform SSO then says \"registered\", ask whoever runs Platform SSO before you go on:";
+            let command = vec![
+                format!("{} app-sso platform -s >app-sso.txt", as_user(evidence)),
+                format!("{} --app-sso-state app-sso.txt", again(request)),
+            ];
+            Some(Step { text: words.to_owned(), command })
+        }
+        RegistrationState::Registered | RegistrationState::AadIdNotAcquired => None,
+    }
 }
 
 const fn registration(state: RegistrationState) -> &'static str {
@@ -207,7 +229,8 @@ const fn registration(state: RegistrationState) -> &'static str {
 /// Jamf's tool for this user; its path is broken where a shell puts it together again.
 fn gather(evidence: &Evidence) -> Step {
     let tool = evidence.set_up.jamf_tool.found().copied().unwrap_or(JamfTool::ConditionalAccess);
-    let text = "With the user logged in, run Jamf's gatherAADInfo as that user, never as root:";
+    let mut text = "With the user logged in, run Jamf's gatherAADInfo as that user, never as root".to_owned();
+    text.push_str(if evidence.user.uid.is_some() { ":" } else { "; UID is what id -u NAME prints:" });
     let mut command = vec![format!("{} \\", as_user(evidence))];
     let quoted = format!("\"/{}\" gatherAADInfo", tool.path());
     let mut line = String::new();
@@ -219,7 +242,7 @@ fn gather(evidence: &Evidence) -> Step {
         line.push_str(piece);
     }
     command.push(line);
-    Step { text: text.to_owned(), command }
+    Step { text, command }
 }
 
 /// Runs a command as the user in the user's session.
@@ -230,11 +253,19 @@ fn as_user(evidence: &Evidence) -> String {
 
 /// A key in the login keychain asks each app's user once.
 fn key_prompt(state: RegistrationState, evidence: &Evidence) -> Option<Step> {
-    let covers_jamf = evidence.set_up.allow_list.found() == Some(&AllowList::CoversJamf);
-    let is_asked = Storage::shown_by(evidence) == Some(Storage::LoginKeychain) && !covers_jamf;
-    let words = "If an app \"wants to sign using key 'Microsoft Workplace Join Key'\", choose Always Allow. \
-        Microsoft's SSO extension with com.jamf. in its AppPrefixAllowList spares users this question.";
-    (is_asked && state != RegistrationState::NotRegistered).then(|| Step::new(words))
+    const ALLOW: &str = "If an app \"wants to sign using key 'Microsoft Workplace Join Key'\", choose Always Allow.";
+    const SPARE: &str =
+        "Microsoft's SSO extension with com.jamf. in its AppPrefixAllowList spares users this question.";
+    let in_keychain = Storage::shown_by(evidence) == Some(Storage::LoginKeychain);
+    if !in_keychain || state == RegistrationState::NotRegistered {
+        return None;
+    }
+    match evidence.set_up.allow_list.found() {
+        Some(AllowList::CoversJamf) => None,
+        // What to do about the list is a step of its own.
+        Some(_) => Some(Step::new(ALLOW)),
+        None => Some(Step::new(format!("{ALLOW} {SPARE}"))),
+    }
 }
 
 /// What to do about something that is no matter of registering.
@@ -250,8 +281,7 @@ fn remedy(code: Code) -> Option<Step> {
 fn again(request: &Request) -> String {
     let who = match &request.subject {
         Subject::One(Who::User(name)) => format!(" --user {}", quoted(name)),
-        Subject::One(Who::Home(home)) => format!(" --home {}", quoted(&home.to_string_lossy())),
-        Subject::One(Who::Console) | Subject::AllUsers | Subject::Homes(_) => String::new(),
+        Subject::One(_) | Subject::AllUsers | Subject::Homes(_) => String::new(),
     };
     format!("sudo wpj-state --explain{who}")
 }

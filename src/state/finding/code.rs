@@ -105,7 +105,6 @@ impl Code {
         Self::HaveAnAzureIdMissing,
         Self::HaveAnAzureIdFalse,
         Self::HaveAnAzureIdUnexpected,
-        Self::GatheredAsRoot,
         Self::ConditionalAccessDisabled,
         Self::CertificateUnparsable,
         Self::ConsoleContradictory,
@@ -117,6 +116,7 @@ impl Code {
         Self::DeviceNotRegistered,
         Self::NeedsNewKeys,
         Self::DeviceIdsDiffer,
+        Self::GatheredAsRoot,
         Self::OutputUnusable,
         Self::PlistUnreadable,
         Self::OtherRecordsUnreadable,
@@ -258,7 +258,9 @@ impl Code {
             | Self::HaveAnAzureIdMissing
             | Self::HaveAnAzureIdFalse
             | Self::HaveAnAzureIdUnexpected => "Run Jamf's gatherAADInfo as the logged-in user, never as root.",
-            Self::GatheredAsRoot => "Find what runs gatherAADInfo as root, and have it run as the user.",
+            Self::GatheredAsRoot => {
+                "Find what runs gatherAADInfo as root, and have it run as the user; then delete JamfAAD's plist in /var/root/Library/Preferences."
+            }
             Self::ConditionalAccessDisabled => "Run sudo jamf manage, and check that Jamf Pro shares inventory.",
             Self::CertificateNotYetValid => "Check the Mac's clock.",
             Self::NeedsNewKeys => "None needed; macOS makes them at the next sign-in.",

@@ -600,7 +600,37 @@ fn set_up() -> Vec<Situation> {
             .file(SSO_PREFERENCES, sso(Value::Array(vec![Value::String("com.jamf.")])))
             .file(JAMF_AGENT, conditional_access(Value::Array(Vec::new())))
             .file(JAMF_AAD_PREFERENCES, preferences(vec![("useWKWebView", Value::Array(Vec::new()))])),
-        Situation::new("set-up-missing", NOT_REGISTERED).keychain(own_identity()).file("system/.keep", Vec::new()),
+        Situation::new("set-up-missing", NOT_REGISTERED)
+            .keychain(own_identity())
+            .file("system/Applications/.localized", Vec::new())
+            .file("system/Library/Application Support/JAMF/JAMF.keychain", Vec::new())
+            .file("system/Library/Managed Preferences/com.contoso.plist", Vec::new())
+            .file("system/Library/Preferences/com.contoso.plist", Vec::new())
+            .file("system/var/root/.CFUserTextEncoding", Vec::new()),
+        Situation::new("set-up-not-copied", NOT_REGISTERED).keychain(own_identity()).file("system/.keep", Vec::new()),
+        joined("set-up-of-the-user", REGISTERED)
+            .acquired()
+            .file(
+                "system/Library/Managed Preferences/home/com.jamf.management.jamfAAD.plist",
+                preferences(vec![("useWKWebView", Value::Boolean(true))]),
+            )
+            .file(
+                JAMF_AAD_PREFERENCES,
+                preferences(vec![("useWKWebView", Value::Boolean(false)), ("tokenRetryCount", Value::Integer(5))]),
+            ),
+        joined("set-up-of-another-provider", REGISTERED).acquired().file(
+            SSO_PREFERENCES,
+            preferences(vec![
+                ("ExtensionIdentifier", Value::String("com.contoso.ssoextension")),
+                ("PlatformSSO", Value::Dictionary(Vec::new())),
+            ]),
+        ),
+        joined("set-up-allows-some", NOT_ACQUIRED)
+            .xml(&not_acquired)
+            .file(SSO_PREFERENCES, sso(Value::String("com.microsoft.,com.jamf.management.jamfAAD"))),
+        Situation::new("certificate-expired-and-not-acquired", NOT_ACQUIRED)
+            .keychain(Keychain::new().certificate(&expired()).workplace_join_key(&expired()))
+            .xml(&not_acquired),
         Situation::new("set-up-conditional-access-not-set", NOT_REGISTERED)
             .keychain(own_identity())
             .file(JAMF_AGENT, preferences(Vec::new()))
@@ -615,8 +645,7 @@ fn set_up() -> Vec<Situation> {
             .acquired()
             .file(SSO_PREFERENCES, b"no property list".to_vec())
             .file(JAMF_AGENT, plist::xml(&Value::Array(Vec::new())))
-            .file(JAMF_AAD_PREFERENCES, Vec::new())
-            .link(OLD_JAMF_TOOL, "JamfAAD"),
+            .file(JAMF_AAD_PREFERENCES, Vec::new()),
     ]
 }
 
