@@ -20,6 +20,33 @@ struct Template {
     script_contents_windows: String,
 }
 
+/// The same as the Jamf Pro API takes it; the name comes first, where `upload.sh` looks for it.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Body {
+    name: String,
+    description: String,
+    data_type: String,
+    enabled: bool,
+    inventory_display_type: String,
+    input_type: String,
+    script_contents: String,
+}
+
+impl From<Template> for Body {
+    fn from(template: Template) -> Self {
+        Self {
+            name: template.display_name,
+            description: template.description,
+            data_type: template.data_type.to_ascii_uppercase(),
+            enabled: true,
+            inventory_display_type: "EXTENSION_ATTRIBUTES".to_owned(),
+            input_type: "SCRIPT".to_owned(),
+            script_contents: template.script_contents_mac,
+        }
+    }
+}
+
 /// The name that an attribute has in Jamf Pro, and in smart groups.
 pub fn display_name(attribute: Attribute) -> &'static str {
     match attribute {
@@ -90,12 +117,17 @@ pub fn xml<T: Serialize>(value: &T) -> String {
 
 #[test]
 fn the_templates_are_those_of_the_tool_s_attributes_and_of_the_wrapper() {
-    let file = |attribute: Attribute| (format!("{}.xml", attribute.name()), xml(&template(attribute)));
-    let files: BTreeMap<String, String> = Attribute::ALL.into_iter().map(file).collect();
+    let files = |attribute: Attribute| {
+        let body = serde_json::to_string_pretty(&Body::from(template(attribute))).unwrap() + "\n";
+        [(format!("{}.xml", attribute.name()), xml(&template(attribute))), (format!("{}.json", attribute.name()), body)]
+    };
+    let files: BTreeMap<String, String> = Attribute::ALL.into_iter().flat_map(files).collect();
     super::keep_or_compare("jamf/extension-attributes", &files);
     for attribute in Attribute::ALL {
         let read: Template = quick_xml::de::from_str(&files[&format!("{}.xml", attribute.name())]).unwrap();
         assert_eq!(read, template(attribute));
+        let read: Body = serde_json::from_str(&files[&format!("{}.json", attribute.name())]).unwrap();
+        assert_eq!(read, Body::from(template(attribute)));
     }
 }
 
