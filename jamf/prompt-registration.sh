@@ -1,0 +1,320 @@
+#!/bin/sh
+# Jamf Pro policy script: asks the user at the console to register, and opens the registration policy in Self Service.
+#
+# Parameters in Jamf Pro; what is left blank takes its default:
+#    4  number of the Self Service policy that registers, as in id= of its address in Jamf Pro; required
+#    5  how often a user may put it off, 0 to 999; 3 by default. Where none is left, there is no button for it.
+#    6  title of the dialog
+#    7  text of the dialog
+#    8  button that opens Self Service
+#    9  button that puts it off; the number of deferrals that are left is put behind it
+#   10  how many seconds the dialog stays, 1 to 3600; 300 by default. Not to answer is no deferral.
+#
+# Asks in the states "Not Registered" and "WPJ Key present, JamfAAD PLIST missing". A registration is no remedy for "WPJ
+# Key present, AAD ID not acquired": gather-aad-info.sh is.
+#
+# Prints one line on what was done, or why nothing was. Exit status:
+#    0  nothing is wrong: there was nothing to do, the state cannot be told, or the user has been asked
+#    1  failed: an administrator has to look at what the line says
+#    2  wrong parameters, or not run by root
+set -u
+
+# From here to the line of dashes, prompt-registration.sh and gather-aad-info.sh are the same.
+
+# Settings
+tool='/usr/local/wpj-state/wpj-state'
+# How many seconds a program may take that normally answers at once; wpj-state gives up after 10 by itself.
+patience='30'
+# Who has to run this and own the tool, and what stands in front of all other paths: only tests change these.
+owner='0'
+root=''
+
+# Nothing that the caller's environment says is relied upon: not its paths, language, folder or shell functions.
+unset -f awk cd env find head id kill mkdir mktemp printf ps read rm sleep tail tr umask 2>/dev/null
+PATH='/usr/bin:/bin:/usr/sbin:/sbin'
+LC_ALL='C'
+export PATH LC_ALL
+umask 022
+cd /
+
+# Each ends the script with its one line for the policy's log.
+finish() {
+    printf '%s\n' "$1"
+    exit 0
+}
+fail() {
+    printf 'failed: %s\n' "$1"
+    exit 1
+}
+refuse() {
+    printf 'refused: %s\n' "$1"
+    exit 2
+}
+
+# Whether $1 is a whole number from $2 to $3. Leading zeros would make it octal for the shell.
+is_number() {
+    case $1 in
+        0) ;;
+        '' | 0* | *[!0-9]* | ???????????*) return 1 ;;
+    esac
+    [ "$1" -ge "$2" ] && [ "$1" -le "$3" ]
+}
+
+# Whether $1, of type $2 (f file, d folder), is root's, and nobody else may write it. Links are not followed.
+is_safe() {
+    [ -n "$(find "$1" -prune -type "$2" -user "$owner" ! -perm -020 ! -perm -002 2>/dev/null)" ]
+}
+
+# The processes that descend from the one that was started last, as long as that is still a child of this one.
+descendants() {
+    ps -axo pid=,ppid= | awk -v top="$started" -v self="$$" '
+        { parent[$1] = $2 }
+        END {
+            if (parent[top] != self) exit
+            for (pid in parent) {
+                up = parent[pid]
+                for (steps = 0; steps < 1000 && up != top && up in parent; steps++) up = parent[up]
+                if (up == top) print pid
+            }
+        }'
+}
+
+# Ends what was started last, and all that it has started, one by one: sudo passes on no signal from its own process
+# group, and at a terminal it gives its command another group. The second round is for the processes of the first one,
+# too, whose parents may be gone by then; numbers are not given out again that soon.
+end_started() {
+    for signal in TERM KILL; do
+        descendants >>"$work/processes"
+        while read -r process; do
+            kill -s "$signal" "$process"
+        done <"$work/processes" 2>/dev/null
+        sleep 1
+    done
+}
+
+# Runs a program for at most $1 seconds, with $work/input as its input; $code is then its exit status. It fails if the
+# program had to be ended. The outputs are files, because Jamf, or this script, would wait for as long as something that
+# the program leaves behind holds a pipe open.
+run() {
+    ticks=$(($1 * 10))
+    shift
+    rm -f "$work/code" "$work/processes"
+    (
+        "$@" <"$work/input" >"$work/output" 2>"$work/errors"
+        printf '%s\n' "$?" >"$work/code"
+    ) </dev/null >/dev/null 2>&1 &
+    started=$!
+    while [ ! -s "$work/code" ]; do
+        if [ "$ticks" -le 0 ]; then
+            end_started
+            started=''
+            return 1
+        fi
+        ticks=$((ticks - 1))
+        sleep 0.1
+    done
+    started=''
+    read -r code <"$work/code"
+}
+
+# Runs a program as user $uid in that user's session, for at most $1 seconds. Root's environment is no business of the
+# user's: sudo on macOS would even keep root's HOME.
+run_as_user() {
+    seconds=$1
+    shift
+    run "$seconds" env -i PATH="$PATH" LANG=en_US.UTF-8 \
+        "$root/bin/launchctl" asuser "$uid" "$root/usr/bin/sudo" -n -u "#$uid" "$@"
+}
+
+# How the program that ran last ended, and the last line of what it said.
+ending() {
+    said=$work/errors
+    [ -s "$said" ] || said=$work/output
+    last=$(tail -n 1 "$said" | tr -c '[:print:]\n' ' ' | head -c 200)
+    printf 'exit status %s%s' "$code" "${last:+: $last}"
+}
+
+# Who is at the console, by number, in $console; blank if nobody is, or no person, as at the login window or in Setup
+# Assistant. The name may be an alias. What is indented further is about sessions, which may be other users'. Names that
+# contain new lines could add lines, but not remove any, so that there must be no second one.
+look_at_console() {
+    printf 'show State:/Users/ConsoleUser\n' >"$work/input"
+    run "$patience" "$root/usr/sbin/scutil" || fail "scutil did not tell within $patience s who is at the console"
+    : >"$work/input"
+    first='' name='' names=0 console='' numbers=0
+    while IFS= read -r line; do
+        [ -n "$first" ] || first=$line
+        case $line in
+            '  Name : '*)
+                name=${line#'  Name : '}
+                names=$((names + 1))
+                ;;
+            '  UID : '*)
+                console=${line#'  UID : '}
+                numbers=$((numbers + 1))
+                ;;
+        esac
+    done <"$work/output"
+    case $code$first in
+        *'  No such key')
+            console=''
+            return
+            ;;
+        '0<dictionary> {') ;;
+        *) fail "it cannot be told who is at the console; scutil: $(ending)" ;;
+    esac
+    if [ "$names" -gt 1 ] || [ "$numbers" -gt 1 ]; then
+        fail 'it cannot be told who is at the console: scutil names several users'
+    fi
+    case $name in
+        '' | loginwindow | root | _*)
+            console=''
+            return
+            ;;
+    esac
+    is_number "$console" 0 4294967295 || fail 'it cannot be told who is at the console: scutil gives no number'
+    [ "$console" -ge 500 ] || console=''
+}
+
+# How far user $uid is, in $state.
+look_at_state() {
+    [ -e "$tool" ] || fail "$tool: not installed"
+    [ -f "$tool" ] || fail "$tool: not a file"
+    [ -x "$tool" ] || fail "$tool: not executable"
+    is_safe "${tool%/*}" d || fail "${tool%/*}: root has to own this folder, and nobody else may write it"
+    is_safe "$tool" f || fail "$tool: root has to own this file, and nobody else may write it"
+    run "$patience" "$tool" --user "$uid" || fail "$tool: no answer within $patience s"
+    # A NUL byte would vanish from a variable.
+    answer=$(head -c 1000 "$work/output" | tr '\000' '?' && printf 'exit %s' "$code")
+    case $answer in
+        '<result>Registered</result>
+exit 0' | '<result>WPJ Key present, JamfAAD PLIST missing</result>
+exit 0' | '<result>WPJ Key present, AAD ID not acquired</result>
+exit 0' | '<result>Not Registered</result>
+exit 0')
+            state=${answer#'<result>'}
+            state=${state%%'</result>'*}
+            ;;
+        '<result></result>
+exit 1') finish "nothing done: the state of user $uid cannot be told; wpj-state: $(ending)" ;;
+        *) fail "$tool: failed, or printed what it must not: $(ending)" ;;
+    esac
+}
+
+[ "$(id -u)" = "$owner" ] || refuse 'only root can run this'
+started=''
+work=$(mktemp -d "$root/tmp/wpj-state.XXXXXXXX" 2>/dev/null) || fail 'no private folder can be made in /tmp'
+: >"$work/input"
+trap 'rm -rf "$work"' EXIT
+# The policy is cancelled, or the Mac shuts down.
+trap '[ -z "$started" ] || end_started; rm -rf "$work"; printf "failed: ended by a signal\n"; exit 143' HUP INT TERM
+# ----------------------------------------------------------------------------------------------------------------------
+
+# How often each user has put it off is kept here. The name of a file is the user's number, so that no user's name can
+# lead elsewhere.
+folder="$root/Library/Application Support/wpj-state"
+
+# An argument that begins with a dash would be an option, so that the number is the first one.
+dialog='on run argv
+    set {wait, heading, body, agree, later} to argv
+    set wait to wait as integer
+    try
+        if later is "" then
+            display dialog body with title heading buttons {agree} default button 1 giving up after wait
+            set reply to result
+        else
+            set two to {later, agree}
+            display dialog body with title heading buttons two default button 2 cancel button 1 giving up after wait
+            set reply to result
+        end if
+    on error number -128
+        return "later"
+    end try
+    if gave up of reply then return "gave up"
+    return "agree"
+end run'
+
+policy=${4-}
+deferrals=${5-}
+title=${6-}
+text=${7-}
+agree=${8-}
+later=${9-}
+period=${10-}
+[ -n "$deferrals" ] || deferrals='3'
+[ -n "$title" ] || title='Register this Mac'
+[ -n "$text" ] || text="This Mac still has to be registered with Microsoft Entra. The registration shows that you \
+work on a Mac that your organization manages; without it, mail, documents and other apps for work may be closed to you.
+
+Self Service opens with the registration. Start it there, and sign in with your work account when you are asked to."
+[ -n "$agree" ] || agree='Open Self Service'
+[ -n "$later" ] || later='Later'
+[ -n "$period" ] || period='300'
+is_number "$policy" 1 999999999 || refuse 'parameter 4 has to be the number of the Self Service policy'
+is_number "$deferrals" 0 999 || refuse 'parameter 5, the number of deferrals, has to be 0 to 999'
+is_number "$period" 1 3600 || refuse 'parameter 10, the seconds that the dialog stays, has to be 1 to 3600'
+
+look_at_console
+[ -n "$console" ] || finish 'nothing done: nobody is logged in'
+uid=$console
+look_at_state
+count="$folder/deferrals-$uid"
+case $state in
+    Registered)
+        if is_safe "$folder" d; then
+            rm -rf "$count"
+        fi
+        finish "nothing done: user $uid is registered"
+        ;;
+    'WPJ Key present, AAD ID not acquired')
+        finish "nothing done: user $uid has a key, but no AAD ID; the remedy is gather-aad-info.sh, not registration"
+        ;;
+esac
+
+used=0
+if [ "$deferrals" -gt 0 ]; then
+    mkdir "$folder" 2>/dev/null
+    is_safe "$folder" d || fail "$folder: root has to own this folder, and nobody else may write it"
+    if [ -e "$count" ] || [ -L "$count" ]; then
+        used='unusable'
+        if is_safe "$count" f; then
+            used=$(head -c 10 "$count" | tr '\000' '?')
+        fi
+        if ! is_number "$used" 0 1000; then
+            printf '%s: unusable; the count starts anew\n' "$count"
+            used=0
+        fi
+    fi
+fi
+left=$((deferrals - used))
+if [ "$left" -gt 0 ]; then
+    later="$later ($left)"
+else
+    later=''
+fi
+
+osascript="$root/usr/bin/osascript"
+[ -x "$osascript" ] || fail "$osascript: missing, so that nobody can be asked"
+look_at_console
+[ "$console" = "$uid" ] || finish "nothing done: user $uid has just left the console"
+run_as_user $((period + patience)) "$osascript" -e "$dialog" "$period" "$title" "$text" "$agree" "$later" ||
+    fail "the dialog for user $uid did not end by itself, and was ended after $((period + patience)) s"
+case "$code $(head -c 100 "$work/output" | tr '\000' '?')" in
+    '0 agree') ;;
+    '0 gave up') finish "user $uid ($state) was asked, and did not answer within $period s" ;;
+    '0 later')
+        [ -n "$later" ] || finish "user $uid ($state) was asked, and closed the dialog; no deferral is left"
+        rm -rf "$count"
+        { printf '%s\n' "$((used + 1))" >"$count"; } 2>/dev/null ||
+            fail "$count: the deferral could not be written down"
+        finish "user $uid ($state) was asked, and put it off; deferrals left: $((left - 1))"
+        ;;
+    *) fail "osascript could not ask user $uid: $(ending)" ;;
+esac
+
+look_at_console
+[ "$console" = "$uid" ] || finish "user $uid ($state) agreed, but has left the console; Self Service was not opened"
+run_as_user "$patience" "$root/usr/bin/open" "jamfselfservice://content?entity=policy&id=$policy&action=view" ||
+    fail "user $uid ($state) agreed, but Self Service did not open within $patience s"
+[ "$code" = 0 ] || fail "user $uid ($state) agreed, but Self Service could not be opened: $(ending)"
+finish "user $uid ($state) was asked, and agreed; Self Service was opened with policy $policy"

@@ -1,0 +1,1145 @@
+//! The policy scripts for Jamf Pro in each shell that may run them, with stand-ins for Apple's and Jamf's programs that
+//! note how they are called.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, chown, symlink},
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    thread,
+    time::Duration,
+};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::{Pid, Uid},
+};
+use tempfile::TempDir;
+
+/// bash 3.2, which macOS has as `/bin/sh`, differs from later ones in nothing that the scripts use.
+const SHELLS: [(&str, &[&str]); 3] = [("dash", &[]), ("bash", &["--posix"]), ("zsh", &[])];
+
+type Shell = (&'static str, &'static [&'static str]);
+
+type Test = fn(Shell) -> Result<(), Failed>;
+
+/// A script and what Jamf passes to it at the least.
+#[derive(Clone, Copy)]
+struct Script {
+    name: &'static str,
+    parameters: &'static [&'static str],
+}
+
+const PROMPT: Script = Script { name: "prompt-registration.sh", parameters: &["/", "a Mac", "adele", "12"] };
+const GATHER: Script = Script { name: "gather-aad-info.sh", parameters: &["/", "a Mac", "adele"] };
+
+const REGISTERED: &str = "Registered";
+const PLIST_MISSING: &str = "WPJ Key present, JamfAAD PLIST missing";
+const NOT_ACQUIRED: &str = "WPJ Key present, AAD ID not acquired";
+const NOT_REGISTERED: &str = "Not Registered";
+
+const CONDITIONAL_ACCESS: &str = "Library/Application Support/JAMF/Jamf.app/Contents/MacOS/\
+    Jamf Conditional Access.app/Contents/MacOS/Jamf Conditional Access";
+const JAMF_AAD: &str = "Library/Application Support/JAMF/Jamf.app/Contents/MacOS/JamfAAD.app/Contents/MacOS/JamfAAD";
+const COUNTS: &str = "Library/Application Support/wpj-state";
+const TOOL: &str = "usr/local/wpj-state/wpj-state";
+const JAMF: &str = "usr/local/jamf/bin/jamf";
+const OSASCRIPT: &str = "usr/bin/osascript";
+const PROGRAMS: [&str; 8] =
+    [TOOL, "bin/launchctl", "usr/bin/sudo", OSASCRIPT, "usr/bin/open", "usr/sbin/scutil", JAMF, CONDITIONAL_ACCESS];
+
+const TITLE: &str = "Register this Mac";
+const TEXT: &str = "\
+This Mac still has to be registered with Microsoft Entra. The registration shows that you work on a Mac that your \
+organization manages; without it, mail, documents and other apps for work may be closed to you.\n\n\
+Self Service opens with the registration. Start it there, and sign in with your work account when you are asked to.";
+
+fn main() {
+    let is_root = Uid::effective().is_root();
+    let trials = SHELLS.into_iter().flat_map(|shell| {
+        let (program, _) = shell;
+        let missing = !installed(program);
+        let trial = move |name: String, needs_root: bool, test: Box<dyn FnOnce() -> Result<(), Failed> + Send>| {
+            let reason = match (missing, needs_root && !is_root) {
+                (true, _) => format!(" (ignored: {program} is not installed)"),
+                (false, true) => " (ignored: it needs root)".to_owned(),
+                (false, false) => String::new(),
+            };
+            Trial::test(format!("{program}: {name}{reason}"), test).with_ignored_flag(!reason.is_empty())
+        };
+        let both = [PROMPT, GATHER].into_iter().flat_map(move |script| {
+            BOTH.into_iter().map(move |row| {
+                let name = format!("{}: {}", script.name, row.0);
+                trial(name, row.1, Box::new(move || nothing_is_done(shell, script, row)))
+            })
+        });
+        let prompt = PROMPTS
+            .into_iter()
+            .map(move |(name, test)| trial(format!("{}: {name}", PROMPT.name), false, Box::new(move || test(shell))));
+        let gather = GATHERS
+            .into_iter()
+            .map(move |(name, test)| trial(format!("{}: {name}", GATHER.name), false, Box::new(move || test(shell))));
+        both.chain(prompt).chain(gather).collect::<Vec<_>>()
+    });
+    let same = Trial::test("what the scripts have in common is the same", || {
+        let common = |script: Script| -> Result<String, Failed> {
+            let script = fs::read_to_string(Path::new("jamf").join(script.name))?;
+            let (_, rest) = script.split_once("# From here to the line of dashes, ").ok_or("it begins somewhere")?;
+            Ok(rest.split_once(&format!("\n# {}\n", "-".repeat(118))).ok_or("it ends somewhere")?.0.to_owned())
+        };
+        equal(&common(PROMPT)?, &common(GATHER)?)
+    });
+    let mut arguments = Arguments::from_args();
+    // They mostly wait.
+    arguments.test_threads.get_or_insert(4);
+    libtest_mimic::run(&arguments, trials.chain([same]).collect()).exit();
+}
+
+/// How far a script comes before it ends.
+#[derive(Clone, Copy)]
+enum Asked {
+    Nobody,
+    Console,
+    State,
+}
+
+type Row = (&'static str, bool, fn(&Place) -> Result<(), Failed>, &'static str, i32, Asked);
+
+const NOBODY: &str = "nothing done: nobody is logged in\n";
+const UNSAFE_FOLDER: &str =
+    "failed: ROOT/usr/local/wpj-state: root has to own this folder, and nobody else may write it\n";
+const UNSAFE_TOOL: &str =
+    "failed: ROOT/usr/local/wpj-state/wpj-state: root has to own this file, and nobody else may write it\n";
+
+/// What ends both scripts early: name, whether it needs root, what is arranged, what is printed, exit status, who was
+/// asked before.
+const BOTH: [Row; 39] = [
+    ("nothing is in the console's record", false, |it| it.console("  No such key\n"), NOBODY, 0, Asked::Console),
+    (
+        "nothing is in the console's record, which is a failure",
+        false,
+        |it| it.body("scutil", "echo '  No such key'; exit 1"),
+        NOBODY,
+        0,
+        Asked::Console,
+    ),
+    ("the login window is there", false, |it| it.user("loginwindow", "0"), NOBODY, 0, Asked::Console),
+    ("Setup Assistant is there", false, |it| it.user("_mbsetupuser", "248"), NOBODY, 0, Asked::Console),
+    ("root is logged in", false, |it| it.user("root", "0"), NOBODY, 0, Asked::Console),
+    ("root is logged in by another name", false, |it| it.user("System Administrator", "0"), NOBODY, 0, Asked::Console),
+    ("a service's account is logged in", false, |it| it.user("daemon", "499"), NOBODY, 0, Asked::Console),
+    ("the name is empty", false, |it| it.user("", "501"), NOBODY, 0, Asked::Console),
+    (
+        "all sessions are behind the login window",
+        false,
+        |it| it.console(&record("adele", "501").replace("  Name : adele\n", "").replace("\n  UID : 501", "")),
+        NOBODY,
+        0,
+        Asked::Console,
+    ),
+    (
+        "the record has no number",
+        false,
+        |it| it.console(&record("adele", "501").replace("\n  UID : 501", "")),
+        "failed: it cannot be told who is at the console: scutil gives no number\n",
+        1,
+        Asked::Console,
+    ),
+    (
+        "the number is none",
+        false,
+        |it| it.user("adele", "$(id)"),
+        "failed: it cannot be told who is at the console: scutil gives no number\n",
+        1,
+        Asked::Console,
+    ),
+    (
+        "a name adds a second number",
+        false,
+        |it| it.user("adele\n  UID : 502", "501"),
+        "failed: it cannot be told who is at the console: scutil names several users\n",
+        1,
+        Asked::Console,
+    ),
+    (
+        "a name adds a second name",
+        false,
+        |it| it.user("root\n  Name : adele", "501"),
+        "failed: it cannot be told who is at the console: scutil names several users\n",
+        1,
+        Asked::Console,
+    ),
+    (
+        "scutil prints nothing",
+        false,
+        |it| it.console(""),
+        "failed: it cannot be told who is at the console; scutil: exit status 0\n",
+        1,
+        Asked::Console,
+    ),
+    (
+        "scutil fails",
+        false,
+        |it| it.body("scutil", "cat 'ROOT/console'; echo 'no configd' >&2; exit 1"),
+        "failed: it cannot be told who is at the console; scutil: exit status 1: no configd\n",
+        1,
+        Asked::Console,
+    ),
+    (
+        "scutil hangs",
+        false,
+        |it| it.hangs("scutil"),
+        "failed: scutil did not tell within 1 s who is at the console\n",
+        1,
+        Asked::Console,
+    ),
+    (
+        "the tool is missing",
+        false,
+        |it| Ok(fs::remove_file(it.path(TOOL))?),
+        "failed: ROOT/usr/local/wpj-state/wpj-state: not installed\n",
+        1,
+        Asked::Console,
+    ),
+    (
+        "a folder is in place of the tool",
+        false,
+        |it| {
+            fs::remove_file(it.path(TOOL))?;
+            Ok(fs::create_dir(it.path(TOOL))?)
+        },
+        "failed: ROOT/usr/local/wpj-state/wpj-state: not a file\n",
+        1,
+        Asked::Console,
+    ),
+    (
+        "the tool is not executable",
+        false,
+        |it| {
+            fs::remove_file(it.path(TOOL))?;
+            fs::write(it.path(TOOL), "")?;
+            it.mode(TOOL, 0o644)
+        },
+        "failed: ROOT/usr/local/wpj-state/wpj-state: not executable\n",
+        1,
+        Asked::Console,
+    ),
+    ("the tool can be written by others", false, |it| it.mode(TOOL, 0o757), UNSAFE_TOOL, 1, Asked::Console),
+    ("the tool can be written by its group", false, |it| it.mode(TOOL, 0o775), UNSAFE_TOOL, 1, Asked::Console),
+    (
+        "the tool is a link",
+        false,
+        |it| {
+            fs::rename(it.path(TOOL), it.path("elsewhere"))?;
+            Ok(symlink(it.path("elsewhere"), it.path(TOOL))?)
+        },
+        UNSAFE_TOOL,
+        1,
+        Asked::Console,
+    ),
+    (
+        "the tool is somebody else's",
+        true,
+        |it| Ok(chown(it.path(TOOL), Some(65534), None)?),
+        UNSAFE_TOOL,
+        1,
+        Asked::Console,
+    ),
+    (
+        "the tool's folder can be written by others",
+        false,
+        |it| it.mode("usr/local/wpj-state", 0o1757),
+        UNSAFE_FOLDER,
+        1,
+        Asked::Console,
+    ),
+    (
+        "the tool's folder is somebody else's",
+        true,
+        |it| Ok(chown(it.path("usr/local/wpj-state"), Some(65534), None)?),
+        UNSAFE_FOLDER,
+        1,
+        Asked::Console,
+    ),
+    (
+        "the tool hangs",
+        false,
+        |it| it.hangs("wpj-state"),
+        "failed: ROOT/usr/local/wpj-state/wpj-state: no answer within 1 s\n",
+        1,
+        Asked::State,
+    ),
+    (
+        "the tool crashes without a word",
+        false,
+        |it| it.body("wpj-state", "exit 134"),
+        "failed: ROOT/usr/local/wpj-state/wpj-state: failed, or printed what it must not: exit status 134\n",
+        1,
+        Asked::State,
+    ),
+    (
+        "the tool crashes after its answer",
+        false,
+        |it| it.body("wpj-state", "echo '<result>Not Registered</result>'; echo panicked >&2; exit 101"),
+        "failed: ROOT/usr/local/wpj-state/wpj-state: failed, or printed what it must not: exit status 101: panicked\n",
+        1,
+        Asked::State,
+    ),
+    (
+        "the tool finds its usage wrong",
+        false,
+        |it| it.body("wpj-state", "exit 2"),
+        "failed: ROOT/usr/local/wpj-state/wpj-state: failed, or printed what it must not: exit status 2\n",
+        1,
+        Asked::State,
+    ),
+    (
+        "the tool prints garbage",
+        false,
+        |it| it.body("wpj-state", "printf 'a\\000b\\tc\\n$(id)\\001'"),
+        "failed: ROOT/usr/local/wpj-state/wpj-state: failed, or printed what it must not: exit status 0: $(id) \n",
+        1,
+        Asked::State,
+    ),
+    (
+        "the tool prints two states",
+        false,
+        |it| it.body("wpj-state", "echo '<result>Registered</result>'; echo '<result>Not Registered</result>'"),
+        "failed: ROOT/usr/local/wpj-state/wpj-state: failed, or printed what it must not: \
+         exit status 0: <result>Not Registered</result>\n",
+        1,
+        Asked::State,
+    ),
+    (
+        "the tool prints an exit status of its own making",
+        false,
+        |it| it.body("wpj-state", "printf '<result>Not Registered</result>\\nexit 0'"),
+        "failed: ROOT/usr/local/wpj-state/wpj-state: failed, or printed what it must not: exit status 0: exit 0\n",
+        1,
+        Asked::State,
+    ),
+    (
+        "the tool prints nothing",
+        false,
+        |it| it.body("wpj-state", "exit 0"),
+        "failed: ROOT/usr/local/wpj-state/wpj-state: failed, or printed what it must not: exit status 0\n",
+        1,
+        Asked::State,
+    ),
+    (
+        "the tool prints a blank result without a failure",
+        false,
+        |it| it.body("wpj-state", "echo '<result></result>'"),
+        "failed: ROOT/usr/local/wpj-state/wpj-state: failed, or printed what it must not: \
+         exit status 0: <result></result>\n",
+        1,
+        Asked::State,
+    ),
+    (
+        "the state cannot be told",
+        false,
+        |it| it.body("wpj-state", "echo 'wpj-state: the reason' >&2; echo '<result></result>'; exit 1"),
+        "nothing done: the state of user 501 cannot be told; wpj-state: exit status 1: wpj-state: the reason\n",
+        0,
+        Asked::State,
+    ),
+    (
+        "the user is registered",
+        false,
+        |it| it.state(REGISTERED),
+        "nothing done: user 501 is registered\n",
+        0,
+        Asked::State,
+    ),
+    (
+        "there is no room for a private folder",
+        false,
+        |it| Ok(fs::remove_dir(it.path("tmp"))?),
+        "failed: no private folder can be made in /tmp\n",
+        1,
+        Asked::Nobody,
+    ),
+    (
+        "somebody else than root runs it",
+        false,
+        |it| it.setting(&format!("owner='{}'", Uid::effective()), "owner='12345'"),
+        "refused: only root can run this\n",
+        2,
+        Asked::Nobody,
+    ),
+    (
+        "another user comes to the console meanwhile",
+        false,
+        |it| {
+            it.state(if it.script.name == PROMPT.name { NOT_REGISTERED } else { NOT_ACQUIRED })?;
+            it.body("wpj-state.after", "cp 'ROOT/ben' 'ROOT/console'")
+        },
+        "nothing done: user 501 has just left the console\n",
+        0,
+        Asked::State,
+    ),
+];
+
+fn nothing_is_done(shell: Shell, script: Script, (name, _, arrange, stdout, status, asked): Row) -> Result<(), Failed> {
+    let place = Place::new(script)?;
+    arrange(&place)?;
+    let mut notes = match asked {
+        Asked::Nobody => vec![],
+        Asked::Console => vec![scutil()],
+        Asked::State => vec![scutil(), tool("501")],
+    };
+    if name.starts_with("another user comes") {
+        notes.push(scutil());
+    }
+    place.run(shell, script.parameters)?.gives(stdout, status, &notes)?;
+    place.nothing_runs()
+}
+
+const PROMPTS: [(&str, Test); 30] = [
+    ("who is not registered is asked, and agrees", |shell| {
+        let place = Place::prompt(NOT_REGISTERED)?;
+        place.run(shell, PROMPT.parameters)?.gives(
+            "user 501 (Not Registered) was asked, and agreed; Self Service was opened with policy 12\n",
+            0,
+            &[asked("501", &DEFAULT), vec![scutil(), opened("501", "12")]].concat(),
+        )?;
+        place.has_count("501", None)
+    }),
+    ("whose plist is missing is asked, and agrees", |shell| {
+        let place = Place::prompt(PLIST_MISSING)?;
+        place.run(shell, PROMPT.parameters)?.gives(
+            "user 501 (WPJ Key present, JamfAAD PLIST missing) was asked, and agreed; \
+             Self Service was opened with policy 12\n",
+            0,
+            &[asked("501", &DEFAULT), vec![scutil(), opened("501", "12")]].concat(),
+        )
+    }),
+    ("who has a key, but no AAD ID, is not asked", |shell| {
+        let place = Place::prompt(NOT_ACQUIRED)?;
+        place.run(shell, PROMPT.parameters)?.gives(
+            "nothing done: user 501 has a key, but no AAD ID; the remedy is gather-aad-info.sh, not registration\n",
+            0,
+            &[scutil(), tool("501")],
+        )
+    }),
+    ("a name with spaces, a large number, and others' sessions do not matter", |shell| {
+        let place = Place::prompt(NOT_REGISTERED)?;
+        place.user("Adele  Vance : UID : 7", "1894301234")?;
+        place.run(shell, PROMPT.parameters)?.gives(
+            "user 1894301234 (Not Registered) was asked, and agreed; Self Service was opened with policy 12\n",
+            0,
+            &[asked("1894301234", &DEFAULT), vec![scutil(), opened("1894301234", "12")]].concat(),
+        )
+    }),
+    ("texts reach the dialog as they are", |shell| {
+        let place = Place::prompt(NOT_REGISTERED)?;
+        let texts = ["-e \"title\" \\", "it's\n\"a\" \\n $HOME `id` $(id)\n", "Öffnen & 'go' %s", "*"];
+        let parameters = ["/", "", "", "7", "1", texts[0], texts[1], texts[2], texts[3], "60"];
+        place.run(shell, &parameters)?.gives(
+            "user 501 (Not Registered) was asked, and agreed; Self Service was opened with policy 7\n",
+            0,
+            &[asked("501", &["60", texts[0], texts[1], texts[2], "* (1)"]), vec![scutil(), opened("501", "7")]]
+                .concat(),
+        )
+    }),
+    ("blank parameters take their defaults", |shell| {
+        let place = Place::prompt(NOT_REGISTERED)?;
+        place.answer("later")?;
+        place.run(shell, &["/", "", "", "12", "", "", "", "", "", "", ""])?.gives(
+            "user 501 (Not Registered) was asked, and put it off; deferrals left: 2\n",
+            0,
+            &asked("501", &DEFAULT),
+        )
+    }),
+    ("deferrals count down, and at the end there is no button for it", |shell| {
+        let place = Place::prompt(NOT_REGISTERED)?;
+        let parameters = ["/", "", "", "12", "2"];
+        for (button, left, count) in [("Later (2)", "1", "1\n"), ("Later (1)", "0", "2\n")] {
+            place.answer("later")?;
+            place.run(shell, &parameters)?.gives(
+                &format!("user 501 (Not Registered) was asked, and put it off; deferrals left: {left}\n"),
+                0,
+                &asked("501", &["300", TITLE, TEXT, "Open Self Service", button]),
+            )?;
+            place.has_count("501", Some(count))?;
+        }
+        let last = asked("501", &["300", TITLE, TEXT, "Open Self Service", ""]);
+        place.run(shell, &parameters)?.gives(
+            "user 501 (Not Registered) was asked, and closed the dialog; no deferral is left\n",
+            0,
+            &last,
+        )?;
+        place.has_count("501", Some("2\n"))?;
+        place.answer("agree")?;
+        place.run(shell, &parameters)?.gives(
+            "user 501 (Not Registered) was asked, and agreed; Self Service was opened with policy 12\n",
+            0,
+            &[last, vec![scutil(), opened("501", "12")]].concat(),
+        )?;
+        place.has_count("501", Some("2\n"))
+    }),
+    ("more deferrals are left when the number is raised, and none when it is lowered", |shell| {
+        let place = Place::prompt(NOT_REGISTERED)?;
+        place.write_count("501", "4\n")?;
+        place.answer("gave up")?;
+        for (deferrals, button) in [("5", "Later (1)"), ("4", ""), ("3", "")] {
+            place.run(shell, &["/", "", "", "12", deferrals])?.gives(
+                "user 501 (Not Registered) was asked, and did not answer within 300 s\n",
+                0,
+                &asked("501", &["300", TITLE, TEXT, "Open Self Service", button]),
+            )?;
+        }
+        Ok(())
+    }),
+    ("each user has a count", |shell| {
+        let place = Place::prompt(NOT_REGISTERED)?;
+        place.write_count("502", "3\n")?;
+        place.answer("later")?;
+        place.run(shell, PROMPT.parameters)?.gives(
+            "user 501 (Not Registered) was asked, and put it off; deferrals left: 2\n",
+            0,
+            &asked("501", &DEFAULT),
+        )?;
+        place.has_count("501", Some("1\n"))?;
+        place.has_count("502", Some("3\n"))
+    }),
+    ("without deferrals there is no button for it, and no count", |shell| {
+        let place = Place::prompt(NOT_REGISTERED)?;
+        place.answer("gave up")?;
+        place.run(shell, &["/", "", "", "12", "0"])?.gives(
+            "user 501 (Not Registered) was asked, and did not answer within 300 s\n",
+            0,
+            &asked("501", &["300", TITLE, TEXT, "Open Self Service", ""]),
+        )?;
+        equal(&place.path(COUNTS).exists(), &false)
+    }),
+    ("not to answer is no deferral", |shell| {
+        let place = Place::prompt(NOT_REGISTERED)?;
+        place.answer("gave up")?;
+        place.run(shell, PROMPT.parameters)?.gives(
+            "user 501 (Not Registered) was asked, and did not answer within 300 s\n",
+            0,
+            &asked("501", &DEFAULT),
+        )?;
+        place.has_count("501", None)
+    }),
+    ("the count is reset when the user is registered", |shell| {
+        let place = Place::prompt(REGISTERED)?;
+        place.write_count("501", "3\n")?;
+        place.write_count("502", "3\n")?;
+        place.run(shell, PROMPT.parameters)?.gives(
+            "nothing done: user 501 is registered\n",
+            0,
+            &[scutil(), tool("501")],
+        )?;
+        place.has_count("501", None)?;
+        place.has_count("502", Some("3\n"))
+    }),
+    ("a count that is no number starts anew", |shell| {
+        for content in ["", "\n", "x", "-1", "08", "1\n2\n", "1 2", "1001", "99999999999999999999", "$(id)", "1\0"] {
+            let place = Place::prompt(NOT_REGISTERED)?;
+            place.write_count("501", content)?;
+            place.count_starts_anew(shell)?;
+        }
+        Ok(())
+    }),
+    ("a link in place of the count is replaced, and not followed", |shell| {
+        for exists in [true, false] {
+            let place = Place::prompt(NOT_REGISTERED)?;
+            place.write_count("502", "3\n")?;
+            let elsewhere = place.path("elsewhere");
+            if exists {
+                fs::write(&elsewhere, "2\n")?;
+            }
+            symlink(&elsewhere, place.count("501"))?;
+            place.count_starts_anew(shell)?;
+            equal(&fs::read_to_string(&elsewhere).ok().as_deref(), &exists.then_some("2\n"))?;
+            equal(&place.count("501").is_symlink(), &false)?;
+        }
+        Ok(())
+    }),
+    ("a folder in place of the count is replaced", |shell| {
+        let place = Place::prompt(NOT_REGISTERED)?;
+        place.make_counts()?;
+        fs::create_dir_all(place.count("501").join("more"))?;
+        place.count_starts_anew(shell)
+    }),
+    ("a count that others can write starts anew", |shell| {
+        let place = Place::prompt(NOT_REGISTERED)?;
+        place.write_count("501", "2\n")?;
+        fs::set_permissions(place.count("501"), fs::Permissions::from_mode(0o666))?;
+        place.count_starts_anew(shell)?;
+        equal(&(fs::metadata(place.count("501"))?.permissions().mode() & 0o777), &0o644)
+    }),
+    ("nobody is asked if the folder of the counts is a link or can be written by others", |shell| {
+        for is_link in [true, false] {
+            let place = Place::prompt(NOT_REGISTERED)?;
+            let elsewhere = place.path("elsewhere");
+            fs::create_dir(&elsewhere)?;
+            fs::write(elsewhere.join("deferrals-501"), "1\n")?;
+            match is_link {
+                true => symlink(&elsewhere, place.path(COUNTS))?,
+                false => {
+                    fs::rename(&elsewhere, place.path(COUNTS))?;
+                    place.mode(COUNTS, 0o777)?;
+                }
+            }
+            place.run(shell, PROMPT.parameters)?.gives(
+                "failed: ROOT/Library/Application Support/wpj-state: \
+                 root has to own this folder, and nobody else may write it\n",
+                1,
+                &[scutil(), tool("501")],
+            )?;
+            // Nor is anything removed there.
+            place.state(REGISTERED)?;
+            place.run(shell, PROMPT.parameters)?.gives(
+                "nothing done: user 501 is registered\n",
+                0,
+                &[scutil(), tool("501")],
+            )?;
+            place.has_count("501", Some("1\n"))?;
+        }
+        Ok(())
+    }),
+    ("a deferral that cannot be written down is a failure", |shell| {
+        let place = Place::prompt(NOT_REGISTERED)?;
+        place.body("osascript", "rm -r 'ROOT/Library/Application Support/wpj-state'; echo later")?;
+        place.run(shell, PROMPT.parameters)?.gives(
+            "failed: ROOT/Library/Application Support/wpj-state/deferrals-501: \
+             the deferral could not be written down\n",
+            1,
+            &asked("501", &DEFAULT),
+        )
+    }),
+    ("osascript is missing", |shell| {
+        let place = Place::prompt(NOT_REGISTERED)?;
+        fs::remove_file(place.path(OSASCRIPT))?;
+        place.run(shell, PROMPT.parameters)?.gives(
+            "failed: ROOT/usr/bin/osascript: missing, so that nobody can be asked\n",
+            1,
+            &[scutil(), tool("501")],
+        )
+    }),
+    ("osascript fails", |shell| {
+        let place = Place::prompt(NOT_REGISTERED)?;
+        let failure = "29:101: execution error: No user interaction allowed. (-1713)";
+        place.body("osascript", &format!("echo agree; echo '{failure}' >&2; exit 1"))?;
+        place.run(shell, PROMPT.parameters)?.gives(
+            &format!("failed: osascript could not ask user 501: exit status 1: {failure}\n"),
+            1,
+            &asked("501", &DEFAULT),
+        )?;
+        place.has_count("501", None)
+    }),
+    ("osascript prints something else", |shell| {
+        for (words, last) in [("", ""), ("agreed", ": agreed"), ("button returned:Later", ": button returned:Later")] {
+            let place = Place::prompt(NOT_REGISTERED)?;
+            place.answer(words)?;
+            place.run(shell, PROMPT.parameters)?.gives(
+                &format!("failed: osascript could not ask user 501: exit status 0{last}\n"),
+                1,
+                &asked("501", &DEFAULT),
+            )?;
+        }
+        Ok(())
+    }),
+    ("a dialog that hangs is ended with all that it has started", |shell| {
+        for sudo in ["shift 3; \"$@\"; exit $?", "trap '' TERM; shift 3; \"$@\"; exit $?"] {
+            let place = Place::prompt(NOT_REGISTERED)?;
+            place.hangs("osascript")?;
+            place.body("sudo", sudo)?;
+            let parameters = ["/", "", "", "12", "", "", "", "", "", "1"];
+            place.run(shell, &parameters)?.gives(
+                "failed: the dialog for user 501 did not end by itself, and was ended after 2 s\n",
+                1,
+                &asked("501", &["1", TITLE, TEXT, "Open Self Service", "Later (3)"]),
+            )?;
+            place.nothing_runs()?;
+        }
+        Ok(())
+    }),
+    ("a policy that is cancelled takes its dialog with it", |shell| {
+        let place = Place::prompt(NOT_REGISTERED)?;
+        place.hangs("osascript")?;
+        place.setting("patience='1'", "patience='30'")?;
+        let script = place.command(shell, PROMPT.parameters).spawn()?;
+        while fs::read_to_string(place.path("running")).unwrap_or_default().lines().count() < 2 {
+            thread::sleep(Duration::from_millis(10));
+        }
+        kill(Pid::from_raw(script.id().cast_signed()), Signal::SIGTERM)?;
+        place.ran(script.wait_with_output()?)?.gives("failed: ended by a signal\n", 143, &asked("501", &DEFAULT))?;
+        place.nothing_runs()
+    }),
+    ("a user who has agreed may have left the console", |shell| {
+        let place = Place::prompt(NOT_REGISTERED)?;
+        place.body("osascript", "cp 'ROOT/ben' 'ROOT/console'; echo agree")?;
+        place.run(shell, PROMPT.parameters)?.gives(
+            "user 501 (Not Registered) agreed, but has left the console; Self Service was not opened\n",
+            0,
+            &[asked("501", &DEFAULT), vec![scutil()]].concat(),
+        )
+    }),
+    ("Self Service cannot be opened", |shell| {
+        let place = Place::prompt(NOT_REGISTERED)?;
+        place.body("open", "echo 'No application knows how to open URL' >&2; exit 1")?;
+        place.run(shell, PROMPT.parameters)?.gives(
+            "failed: user 501 (Not Registered) agreed, but Self Service could not be opened: \
+             exit status 1: No application knows how to open URL\n",
+            1,
+            &[asked("501", &DEFAULT), vec![scutil(), opened("501", "12")]].concat(),
+        )
+    }),
+    ("Self Service hangs", |shell| {
+        let place = Place::prompt(NOT_REGISTERED)?;
+        place.hangs("open")?;
+        place.run(shell, PROMPT.parameters)?.gives(
+            "failed: user 501 (Not Registered) agreed, but Self Service did not open within 1 s\n",
+            1,
+            &[asked("501", &DEFAULT), vec![scutil(), opened("501", "12")]].concat(),
+        )?;
+        place.nothing_runs()
+    }),
+    ("what is left behind does not hold up the policy", |shell| {
+        let place = Place::prompt(NOT_REGISTERED)?;
+        place.body("open", "sleep 1000 & echo $! >>'ROOT/running'")?;
+        place.run(shell, PROMPT.parameters)?.gives(
+            "user 501 (Not Registered) was asked, and agreed; Self Service was opened with policy 12\n",
+            0,
+            &[asked("501", &DEFAULT), vec![scutil(), opened("501", "12")]].concat(),
+        )?;
+        place.end_what_runs()
+    }),
+    ("nothing of root's environment reaches the user's programs, and nothing of it matters", |shell| {
+        let place = Place::prompt(NOT_REGISTERED)?;
+        let check = "[ \"${HOME-}${SECRET-}\" = '' ] && [ \"$PWD\" = / ] || exit 9";
+        place.body("osascript", &format!("{check}; echo agree"))?;
+        place.body("open", check)?;
+        fs::write(place.path("id"), "#!/bin/sh\necho hostile\n")?;
+        place.mode("id", 0o755)?;
+        let mut command = place.command(shell, PROMPT.parameters);
+        command.env_clear().env("HOME", "/var/root").env("SECRET", "1").env("IFS", "05");
+        command.env("PATH", place.path("")).env("BASH_FUNC_id%%", "() { echo 1; }");
+        place.ran(command.output()?)?.gives(
+            "user 501 (Not Registered) was asked, and agreed; Self Service was opened with policy 12\n",
+            0,
+            &[asked("501", &DEFAULT), vec![scutil(), opened("501", "12")]].concat(),
+        )
+    }),
+    ("without the number of a policy nobody is asked", |shell| {
+        for policy in ["", " ", "0", "-1", "012", "12 ", "1&id=2", "twelve", "9999999999", "1.5"] {
+            let place = Place::prompt(NOT_REGISTERED)?;
+            let stdout = "refused: parameter 4 has to be the number of the Self Service policy\n";
+            place.run(shell, &["/", "", "", policy])?.gives(stdout, 2, &[])?;
+        }
+        let place = Place::prompt(NOT_REGISTERED)?;
+        place.run(shell, &[])?.gives("refused: parameter 4 has to be the number of the Self Service policy\n", 2, &[])
+    }),
+    ("other numbers have to be right, too", |shell| {
+        for number in ["-1", "x", "1000", "03", "1 "] {
+            let place = Place::prompt(NOT_REGISTERED)?;
+            let stdout = "refused: parameter 5, the number of deferrals, has to be 0 to 999\n";
+            place.run(shell, &["/", "", "", "12", number])?.gives(stdout, 2, &[])?;
+        }
+        for number in ["0", "x", "3601", "007"] {
+            let place = Place::prompt(NOT_REGISTERED)?;
+            let stdout = "refused: parameter 10, the seconds that the dialog stays, has to be 1 to 3600\n";
+            place.run(shell, &["/", "", "", "12", "", "", "", "", "", number])?.gives(stdout, 2, &[])?;
+        }
+        Ok(())
+    }),
+];
+
+const GATHERED: &str = "gatherAADInfo ran as user 501, and Jamf Pro has a new inventory\n";
+
+const GATHERS: [(&str, Test); 12] = [
+    ("whose AAD ID was not acquired gets it, and the inventory is new", |shell| {
+        let place = Place::gather()?;
+        place.run(shell, GATHER.parameters)?.gives(GATHERED, 0, &gathered("501", CONDITIONAL_ACCESS, true))
+    }),
+    ("the tool of earlier releases will do", |shell| {
+        let place = Place::gather()?;
+        place.stand_in(JAMF_AAD)?;
+        fs::remove_file(place.path(CONDITIONAL_ACCESS))?;
+        place.run(shell, GATHER.parameters)?.gives(GATHERED, 0, &gathered("501", JAMF_AAD, true))
+    }),
+    ("the tool of later releases goes first", |shell| {
+        let place = Place::gather()?;
+        place.stand_in(JAMF_AAD)?;
+        place.run(shell, GATHER.parameters)?.gives(GATHERED, 0, &gathered("501", CONDITIONAL_ACCESS, true))
+    }),
+    ("Jamf's tool is missing", |shell| {
+        let place = Place::gather()?;
+        fs::remove_file(place.path(CONDITIONAL_ACCESS))?;
+        place.run(shell, GATHER.parameters)?.gives(
+            "failed: neither Jamf Conditional Access nor JamfAAD is installed\n",
+            1,
+            &[scutil(), tool("501")],
+        )
+    }),
+    ("others than those whose AAD ID was not acquired have another remedy", |shell| {
+        for state in [NOT_REGISTERED, PLIST_MISSING] {
+            let place = Place::gather()?;
+            place.state(state)?;
+            place.run(shell, GATHER.parameters)?.gives(
+                &format!(
+                    "nothing done: user 501 is in the state \"{state}\"; \
+                     the remedy is registration in Self Service\n"
+                ),
+                0,
+                &[scutil(), tool("501")],
+            )?;
+        }
+        Ok(())
+    }),
+    ("a name with spaces, a large number, and others' sessions do not matter", |shell| {
+        let place = Place::gather()?;
+        place.user("Adele  Vance : UID : 7", "1894301234")?;
+        place.run(shell, GATHER.parameters)?.gives(
+            "gatherAADInfo ran as user 1894301234, and Jamf Pro has a new inventory\n",
+            0,
+            &gathered("1894301234", CONDITIONAL_ACCESS, true),
+        )
+    }),
+    ("gatherAADInfo fails", |shell| {
+        let place = Place::gather()?;
+        place.body("Jamf Conditional Access", "printf 'first\\nno token\\r\\n'; exit 70")?;
+        place.run(shell, GATHER.parameters)?.gives(
+            "failed: gatherAADInfo as user 501 failed: exit status 70: no token \n",
+            1,
+            &gathered("501", CONDITIONAL_ACCESS, false),
+        )
+    }),
+    ("gatherAADInfo that hangs is ended with all that it has started", |shell| {
+        for sudo in ["shift 3; \"$@\"; exit $?", "trap '' TERM; shift 3; \"$@\"; exit $?"] {
+            let place = Place::gather()?;
+            place.hangs("Jamf Conditional Access")?;
+            place.body("sudo", sudo)?;
+            place.run(shell, &["/", "", "", "1"])?.gives(
+                "failed: gatherAADInfo as user 501 did not end by itself, and was ended after 1 s\n",
+                1,
+                &gathered("501", CONDITIONAL_ACCESS, false),
+            )?;
+            place.nothing_runs()?;
+        }
+        Ok(())
+    }),
+    ("jamf is missing", |shell| {
+        let place = Place::gather()?;
+        fs::remove_file(place.path(JAMF))?;
+        place.run(shell, GATHER.parameters)?.gives(
+            "failed: gatherAADInfo ran as user 501, but there is no new inventory: \
+             ROOT/usr/local/jamf/bin/jamf is missing\n",
+            1,
+            &gathered("501", CONDITIONAL_ACCESS, false),
+        )
+    }),
+    ("the inventory fails", |shell| {
+        let place = Place::gather()?;
+        place.body("jamf", "echo 'There was an error.' >&2; exit 1")?;
+        place.run(shell, GATHER.parameters)?.gives(
+            "failed: gatherAADInfo ran as user 501, but jamf recon failed: exit status 1: There was an error.\n",
+            1,
+            &gathered("501", CONDITIONAL_ACCESS, true),
+        )
+    }),
+    ("the inventory hangs", |shell| {
+        let place = Place::gather()?;
+        place.hangs("jamf")?;
+        place.setting("inventory='1800'", "inventory='1'")?;
+        place.run(shell, GATHER.parameters)?.gives(
+            "failed: gatherAADInfo ran as user 501, but jamf recon did not end by itself, and was ended after 1 s\n",
+            1,
+            &gathered("501", CONDITIONAL_ACCESS, true),
+        )?;
+        place.nothing_runs()
+    }),
+    ("the time limit has to be right", |shell| {
+        for limit in ["0", "x", "3601", "-5", "1 ", "010"] {
+            let place = Place::gather()?;
+            let stdout = "refused: parameter 4, the seconds that gatherAADInfo may take, has to be 1 to 3600\n";
+            place.run(shell, &["/", "", "", limit])?.gives(stdout, 2, &[])?;
+        }
+        let place = Place::gather()?;
+        place.run(shell, &["/", "", "", ""])?.gives(GATHERED, 0, &gathered("501", CONDITIONAL_ACCESS, true))
+    }),
+];
+
+/// What the dialog gets if only the policy is given.
+const DEFAULT: [&str; 5] = ["300", TITLE, TEXT, "Open Self Service", "Later (3)"];
+
+fn note(program: &str, arguments: &[&str]) -> String {
+    let arguments: String = arguments.iter().map(|argument| format!("  <{argument}>\n")).collect();
+    format!("{program}\n{arguments}")
+}
+
+fn scutil() -> String {
+    "scutil\n  show State:/Users/ConsoleUser\n".to_owned()
+}
+
+fn tool(uid: &str) -> String {
+    note("wpj-state", &["--user", uid])
+}
+
+fn as_user(uid: &str, path: &str, arguments: &[&str]) -> String {
+    let program = format!("ROOT/{path}");
+    let user = format!("#{uid}");
+    let words = [&["-n", "-u", &user, &program][..], arguments].concat();
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let launchctl = [&["asuser", uid, "ROOT/usr/bin/sudo"][..], &words].concat();
+    note("launchctl", &launchctl) + &note("sudo", &words) + &note(name, arguments)
+}
+
+fn asked(uid: &str, words: &[&str]) -> Vec<String> {
+    let dialog = as_user(uid, OSASCRIPT, &[&["-e", "DIALOG"], words].concat());
+    vec![scutil(), tool(uid), scutil(), dialog]
+}
+
+fn opened(uid: &str, policy: &str) -> String {
+    as_user(uid, "usr/bin/open", &[&format!("jamfselfservice://content?entity=policy&id={policy}&action=view")])
+}
+
+fn gathered(uid: &str, program: &str, with_inventory: bool) -> Vec<String> {
+    let mut notes = vec![scutil(), tool(uid), scutil(), as_user(uid, program, &["gatherAADInfo"])];
+    notes.extend(with_inventory.then(|| note("jamf", &["recon"])));
+    notes
+}
+
+/// The console's record as `scutil` prints it, with another user's session behind this one's.
+fn record(name: &str, uid: &str) -> String {
+    let session = |index, name: &str, uid: &str, on_console| {
+        format!(
+            "    {index} : <dictionary> {{\n      kCGSSessionOnConsoleKey : {on_console}\n      \
+             kCGSSessionUserIDKey : {uid}\n      kCGSSessionUserNameKey : {name}\n      UID : {uid}\n      \
+             Name : {name}\n    }}\n"
+        )
+    };
+    let sessions = session(0, "ben", "502", "FALSE") + &session(1, name, uid, "TRUE");
+    format!(
+        "<dictionary> {{\n  GID : 20\n  Name : {name}\n  SessionInfo : <array> {{\n{sessions}  }}\n  UID : {uid}\n}}\n"
+    )
+}
+
+/// What a run of a script came to.
+struct Ran {
+    output: Output,
+    root: String,
+    notes: String,
+}
+
+impl Ran {
+    fn gives(&self, stdout: &str, status: i32, notes: &[String]) -> Result<(), Failed> {
+        equal(&text(&self.output.stdout).replace(&self.root, "ROOT"), stdout)?;
+        equal(&text(&self.output.stderr), "")?;
+        equal(&self.output.status.code(), &Some(status))?;
+        equal(&self.notes, &notes.concat())
+    }
+}
+
+/// A folder that stands for a Mac's root, with stand-ins for the programs, and the script with the settings for it.
+struct Place {
+    all: TempDir,
+    script: Script,
+}
+
+impl Place {
+    fn new(script: Script) -> Result<Self, Failed> {
+        let place = Self { all: tempfile::Builder::new().prefix("a root").tempdir()?, script };
+        let root = place.root();
+        for folder in ["tmp", "bodies", "Library/Application Support"] {
+            fs::create_dir_all(place.path(folder))?;
+        }
+        let stand_in = "#!/bin/sh\n\
+            name=${0##*/}\n\
+            {\n\
+                printf '%s\\n' \"$name\"\n\
+                for word in \"$@\"; do printf '  <%s>\\n' \"$word\"; done\n\
+                sed 's/^/  /'\n\
+            } >>'ROOT/notes'\n\
+            . \"ROOT/bodies/$name\"\n";
+        // Copied by another process: a program that is open for writing, if only in a child that another test has just
+        // forked, cannot be started.
+        fs::write(place.path("draft"), stand_in.replace("ROOT", &root))?;
+        let (draft, program) = (place.path("draft"), place.path("stand-in"));
+        equal(&Command::new("cp").args([&draft, &program]).status()?.success(), &true)?;
+        place.mode("stand-in", 0o755)?;
+        for program in PROGRAMS {
+            place.stand_in(program)?;
+        }
+        place.mode("usr/local/wpj-state", 0o755)?;
+        place.body("scutil", "cat 'ROOT/console'")?;
+        place.body("launchctl", "shift 2; exec \"$@\"")?;
+        place.body("sudo", "shift 3; exec \"$@\"")?;
+        place.body("wpj-state.after", "")?;
+        for program in ["open", "jamf", "Jamf Conditional Access", "JamfAAD"] {
+            place.body(program, "")?;
+        }
+        place.answer("agree")?;
+        place.user("adele", "501")?;
+        fs::write(place.path("ben"), record("ben", "502"))?;
+        fs::copy(Path::new("jamf").join(script.name), place.path("script"))?;
+        place.setting("tool='/", &format!("tool='{root}/"))?;
+        place.setting("root=''", &format!("root='{root}'"))?;
+        place.setting("owner='0'", &format!("owner='{}'", Uid::effective()))?;
+        Ok(place)
+    }
+
+    fn prompt(state: &str) -> Result<Self, Failed> {
+        let place = Self::new(PROMPT)?;
+        place.state(state)?;
+        Ok(place)
+    }
+
+    fn gather() -> Result<Self, Failed> {
+        let place = Self::new(GATHER)?;
+        place.state(NOT_ACQUIRED)?;
+        Ok(place)
+    }
+
+    fn root(&self) -> String {
+        self.all.path().display().to_string()
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.all.path().join(path)
+    }
+
+    fn mode(&self, path: &str, mode: u32) -> Result<(), Failed> {
+        Ok(fs::set_permissions(self.path(path), fs::Permissions::from_mode(mode))?)
+    }
+
+    fn stand_in(&self, program: &str) -> Result<(), Failed> {
+        let program = self.path(program);
+        fs::create_dir_all(program.parent().ok_or("it lies in a folder")?)?;
+        Ok(fs::hard_link(self.path("stand-in"), program)?)
+    }
+
+    /// What a stand-in does after its notes.
+    fn body(&self, program: &str, body: &str) -> Result<(), Failed> {
+        Ok(fs::write(self.path("bodies").join(program), body.replace("ROOT", &self.root()) + "\n")?)
+    }
+
+    fn state(&self, state: &str) -> Result<(), Failed> {
+        self.body("wpj-state", &format!("echo '<result>{state}</result>'; . 'ROOT/bodies/wpj-state.after'"))
+    }
+
+    fn answer(&self, words: &str) -> Result<(), Failed> {
+        self.body("osascript", &format!("echo '{words}'"))
+    }
+
+    /// Has a program hang, together with one that it has started; both note their numbers.
+    fn hangs(&self, program: &str) -> Result<(), Failed> {
+        self.setting("patience='30'", "patience='1'")?;
+        self.body(program, "sleep 1000 & echo $! >>'ROOT/running'; echo $$ >>'ROOT/running'; wait")
+    }
+
+    fn console(&self, record: &str) -> Result<(), Failed> {
+        Ok(fs::write(self.path("console"), record)?)
+    }
+
+    fn user(&self, name: &str, uid: &str) -> Result<(), Failed> {
+        self.console(&record(name, uid))
+    }
+
+    fn setting(&self, old: &str, new: &str) -> Result<(), Failed> {
+        let script = fs::read_to_string(self.path("script"))?;
+        let old = format!("\n{old}");
+        equal(&script.matches(&old).count(), &1)?;
+        Ok(fs::write(self.path("script"), script.replace(&old, &format!("\n{new}")))?)
+    }
+
+    fn count(&self, uid: &str) -> PathBuf {
+        self.path(COUNTS).join(format!("deferrals-{uid}"))
+    }
+
+    fn make_counts(&self) -> Result<(), Failed> {
+        fs::create_dir_all(self.path(COUNTS))?;
+        self.mode(COUNTS, 0o755)
+    }
+
+    fn write_count(&self, uid: &str, content: &str) -> Result<(), Failed> {
+        self.make_counts()?;
+        fs::write(self.count(uid), content)?;
+        Ok(fs::set_permissions(self.count(uid), fs::Permissions::from_mode(0o644))?)
+    }
+
+    fn has_count(&self, uid: &str, content: Option<&str>) -> Result<(), Failed> {
+        equal(&fs::read_to_string(self.count(uid)).ok().as_deref(), &content)
+    }
+
+    fn count_starts_anew(&self, shell: Shell) -> Result<(), Failed> {
+        self.answer("later")?;
+        self.run(shell, PROMPT.parameters)?.gives(
+            "ROOT/Library/Application Support/wpj-state/deferrals-501: unusable; the count starts anew\n\
+             user 501 (Not Registered) was asked, and put it off; deferrals left: 2\n",
+            0,
+            &asked("501", &DEFAULT),
+        )?;
+        self.has_count("501", Some("1\n"))
+    }
+
+    fn command(&self, (program, options): Shell, parameters: &[&str]) -> Command {
+        let program =
+            ["/bin", "/usr/bin"].map(|folder| Path::new(folder).join(program)).into_iter().find(|it| it.exists());
+        let mut command = Command::new(program.unwrap_or_default());
+        command.args(options).arg(self.path("script")).args(parameters);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn run(&self, shell: Shell, parameters: &[&str]) -> Result<Ran, Failed> {
+        self.ran(self.command(shell, parameters).output()?)
+    }
+
+    fn ran(&self, output: Output) -> Result<Ran, Failed> {
+        let left = fs::read_dir(self.path("tmp")).map_or(0, Iterator::count);
+        equal(&left, &0)?;
+        let root = self.root();
+        let mut notes = fs::read_to_string(self.path("notes")).unwrap_or_default().replace(&root, "ROOT");
+        let _ = fs::remove_file(self.path("notes"));
+        let script = fs::read_to_string(self.path("script"))?;
+        if let Some((_, rest)) = script.split_once("\ndialog='") {
+            let (dialog, _) = rest.split_once("'\n").ok_or("the dialog's source ends")?;
+            notes = notes.replace(&format!("<{dialog}>"), "<DIALOG>");
+        }
+        Ok(Ran { output, root, notes })
+    }
+
+    fn running(&self) -> Vec<String> {
+        let numbers = fs::read_to_string(self.path("running")).unwrap_or_default();
+        let runs = |number: &&str| {
+            let output = Command::new("ps").args(["-o", "stat=", "-p", number]).output();
+            // One that has ended may still wait to be asked about that.
+            output.is_ok_and(|output| !matches!(text(&output.stdout).trim().chars().next(), None | Some('Z')))
+        };
+        numbers.lines().filter(runs).map(str::to_owned).collect()
+    }
+
+    fn nothing_runs(&self) -> Result<(), Failed> {
+        equal(&self.running(), &Vec::<String>::new())
+    }
+
+    fn end_what_runs(&self) -> Result<(), Failed> {
+        let running = self.running();
+        equal(&running.len(), &1)?;
+        for number in running {
+            kill(Pid::from_raw(number.parse()?), Signal::SIGKILL)?;
+        }
+        Ok(())
+    }
+}
+
+fn installed(program: &str) -> bool {
+    ["/bin", "/usr/bin"].iter().any(|folder| Path::new(folder).join(program).exists())
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn equal<T: PartialEq<U> + std::fmt::Debug + ?Sized, U: std::fmt::Debug + ?Sized>(
+    left: &T,
+    right: &U,
+) -> Result<(), Failed> {
+    if left == right { Ok(()) } else { Err(format!("found {left:?}\nexpected {right:?}").into()) }
+}
