@@ -17,7 +17,8 @@ unlink_if_ours /usr/local/share/man/man1/wpj-state.1
 unlink_if_ours /usr/local/share/zsh/site-functions/_wpj-state
 unlink_if_ours /usr/local/share/bash-completion/completions/wpj-state
 unlink_if_ours /usr/local/share/fish/vendor_completions.d/wpj-state.fish
-rm -rf "$volume/usr/local/wpj-state"
+# The latter is what prompt-registration.sh counts.
+rm -rf "$volume/usr/local/wpj-state" "$volume/Library/Application Support/wpj-state"
 if [ -e "$volume/usr/local/wpj-state" ]; then
     echo "$volume/usr/local/wpj-state: could not be removed; run this as root" >&2
     exit 1

@@ -217,8 +217,11 @@ fn the_installation_makes_links_and_the_removal_takes_them_away() {
         assert_output(&volume.install(), "", "", 0);
         volume.assert_links();
     }
+    fs::create_dir_all(volume.path("Library/Application Support/wpj-state")).unwrap();
+    fs::write(volume.path("Library/Application Support/wpj-state/deferrals-501"), "1\n").unwrap();
     assert_output(&volume.uninstall(), "", "", 0);
     assert!(!volume.path("usr/local/wpj-state").exists());
+    assert!(!volume.path("Library/Application Support/wpj-state").exists());
     for (link, _) in LINKS {
         assert!(!volume.path(link).is_symlink());
         assert!(volume.path(link).parent().unwrap().is_dir());
