@@ -62,3 +62,16 @@ fn every_option_is_listed() {
         assert!(listed.iter().any(|row| row.split([' ', '`', ',']).any(|word| word == option)), "{option}");
     }
 }
+
+#[test]
+fn the_steps_promise_as_many_uploads_as_there_are_files() {
+    let count = |folder: &str, extension: &str| {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries.filter(|path| path.extension().is_some_and(|it| it == extension)).count()
+    };
+    let files = count("jamf/extension-attributes", "json") + count("jamf/smart-groups", "xml");
+    let readme = readme();
+    for words in ["would be created", "created"] {
+        assert!(readme.contains(&format!("{files} lines `{words}`")), "{files}");
+    }
+}

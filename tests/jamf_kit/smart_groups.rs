@@ -99,7 +99,8 @@ fn kept() -> Vec<Group> {
     fs::read_dir("jamf/smart-groups").unwrap().map(read).collect()
 }
 
-/// Whether a Mac with these values is in a group, by Jamf Pro's operators; what it has no value for is blank. A date is
+/// Whether a Mac with these values is in a group, by the operators as Jamf Pro's documentation defines them ("Criteria
+/// Operators"); what it has no value for is blank. A date is
 /// given as the number of days until then.
 fn contains(group: &Group, values: &[(Attribute, &str)]) -> bool {
     group.criteria.criterion.iter().all(|criterion| {
