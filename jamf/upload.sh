@@ -57,7 +57,7 @@ fail() {
 excerpt() {
     beginning=$(head -c 300 "$work/answer" | tr -c '[:print:]' ' ')
     case $beginning in
-        *"$JAMF_CLIENT_SECRET"* | *"$token"*) printf 'an answer that repeats a secret' ;;
+        *"$client_secret"* | *"$token"*) printf 'an answer that repeats a secret' ;;
         *) printf '%s' "$beginning" ;;
     esac
 }
@@ -87,8 +87,8 @@ send() {
 
 get_token() {
     send POST /api/oauth/token "data = \"grant_type=client_credentials\"
-data-urlencode = \"client_id=$(quoted "$JAMF_CLIENT_ID")\"
-data-urlencode = \"client_secret=$(quoted "$JAMF_CLIENT_SECRET")\""
+data-urlencode = \"client_id=$(quoted "$client_id")\"
+data-urlencode = \"client_secret=$(quoted "$client_secret")\""
     case $code in
         200) ;;
         400 | 401 | 403) stop "$url: it does not take the client id and secret (HTTP $code)" ;;
@@ -199,6 +199,10 @@ need() {
 need JAMF_URL "${JAMF_URL:-}"
 need JAMF_CLIENT_ID "${JAMF_CLIENT_ID:-}"
 need JAMF_CLIENT_SECRET "${JAMF_CLIENT_SECRET:-}"
+# The programs that are started here have no need to know.
+client_id=$JAMF_CLIENT_ID
+client_secret=$JAMF_CLIENT_SECRET
+unset JAMF_CLIENT_ID JAMF_CLIENT_SECRET
 url=${JAMF_URL%/}
 case $url in
     https://*) protocol='https' ;;

@@ -192,8 +192,14 @@ struct Options {
     /// Everything that was found, as JSON
     #[arg(long, help_heading = "Output")]
     json: bool,
-    /// One value in <result> [default: state]
-    #[arg(long, value_name = "NAME", value_enum, hide_possible_values = true, help_heading = "Output")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_enum,
+        hide_possible_values = true,
+        help = "One value in <result> [default: state]",
+        help_heading = "Output"
+    )]
     attribute: Option<Attribute>,
     /// The names, types and meanings of these values
     #[arg(long, conflicts_with_all = ABOUT_USERS, help_heading = "Output")]

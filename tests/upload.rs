@@ -289,8 +289,11 @@ impl Place {
             fs::copy(Path::new("jamf").join(file), place.path("a kit").join(file)).unwrap();
         }
         let (notes, curl) = (place.path("arguments"), found("curl"));
-        let stand_in =
-            format!("#!/bin/sh\nprintf '%s\\n' \"$@\" >>'{}'\nexec '{}' \"$@\"\n", notes.display(), curl.display());
+        let stand_in = format!(
+            "#!/bin/sh\n{{ printf '%s\\n' \"$@\"; env; }} >>'{}'\nexec '{}' \"$@\"\n",
+            notes.display(),
+            curl.display()
+        );
         place.write("draft", &stand_in);
         fs::set_permissions(place.path("draft"), fs::Permissions::from_mode(0o755)).unwrap();
         // Copied by another process: a program that is open for writing, if only in a child that another test has just

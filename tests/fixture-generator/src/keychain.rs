@@ -73,6 +73,8 @@ pub struct Keychain {
     tables_reversed: bool,
     has_certificate_table: bool,
     has_several_values: bool,
+    /// With a relation of somebody else's, and attributes of somebody else's in Apple's relations.
+    has_extras: bool,
     /// Filling the indexes takes too long for very many records.
     without_index_entries: bool,
 }
@@ -161,6 +163,18 @@ impl Keychain {
         self
     }
 
+    /// Adds a relation that is nobody's here, with some records, and attributes that are nobody's here to all records of
+    /// before.
+    pub fn with_extras(mut self) -> Self {
+        self.has_extras = true;
+        let records = [&mut self.private_keys, &mut self.generic_passwords, &mut self.certificates];
+        for (number, record) in records.into_iter().flatten().flatten().enumerate() {
+            record.values.push((EXTRA_NUMBER, vec![Value::Number(atom(number))]));
+            record.values.push((EXTRA_BYTES, vec![Value::Bytes(vec![0xEE; number % 7])]));
+        }
+        self
+    }
+
     /// Whether an attribute has several values, which keychain-db misreads.
     pub const fn has_several_values(&self) -> bool {
         self.has_several_values
@@ -199,7 +213,7 @@ impl Keychain {
     }
 
     fn bytes_without_index_entries(&self) -> Vec<u8> {
-        let schema = Schema { with_certificates: self.has_certificate_table };
+        let schema = Schema { with_certificates: self.has_certificate_table, with_extras: self.has_extras };
         let mut tables: Vec<Vec<u8>> = schema.relations().map(|id| self.table(&schema, id)).collect();
         if self.tables_reversed {
             tables.reverse();
@@ -334,12 +348,45 @@ fn private_key_record([print_name, application_tag]: [&str; 2], labels: &[Vec<u8
 /// macOS' schema, with the relation that it adds at the first certificate or without.
 struct Schema {
     with_certificates: bool,
+    with_extras: bool,
 }
+
+/// A relation that is nobody's here.
+const EXTRA_RELATION: u32 = 0x0001_2345;
+const EXTRA_NUMBER: u32 = 0x7000_0001;
+const EXTRA_BYTES: u32 = 0x7000_0002;
+
+const fn extra_attribute(relation_id: u32, attribute_id: u32, format: u32) -> apple_schema::AttributeRow {
+    apple_schema::AttributeRow { relation_id, attribute_id, name_format: 2, name: None, name_id: None, format }
+}
+
+const UINT32: u32 = 2;
+const BLOB: u32 = 6;
+
+static EXTRA_ATTRIBUTES: [apple_schema::AttributeRow; 8] = [
+    extra_attribute(EXTRA_RELATION, EXTRA_NUMBER, UINT32),
+    extra_attribute(EXTRA_RELATION, EXTRA_BYTES, BLOB),
+    extra_attribute(Relation::PrivateKey.id(), EXTRA_NUMBER, UINT32),
+    extra_attribute(Relation::PrivateKey.id(), EXTRA_BYTES, BLOB),
+    extra_attribute(Relation::GenericPassword.id(), EXTRA_NUMBER, UINT32),
+    extra_attribute(Relation::GenericPassword.id(), EXTRA_BYTES, BLOB),
+    extra_attribute(Relation::Certificate.id(), EXTRA_NUMBER, UINT32),
+    extra_attribute(Relation::Certificate.id(), EXTRA_BYTES, BLOB),
+];
+
+static EXTRA_RELATION_ROW: apple_schema::RelationRow =
+    apple_schema::RelationRow { relation_id: EXTRA_RELATION, name: Some(b"EXTRA") };
 
 impl Schema {
     fn attributes(&self) -> impl Iterator<Item = &'static apple_schema::AttributeRow> {
         let added = self.with_certificates.then_some(&apple_schema::X509_CERTIFICATE_ATTRIBUTES);
-        apple_schema::ATTRIBUTES.iter().chain(added.into_iter().flatten())
+        let is_there = |row: &&apple_schema::AttributeRow| {
+            self.with_extras && (self.with_certificates || row.relation_id != Relation::Certificate.id())
+        };
+        apple_schema::ATTRIBUTES
+            .iter()
+            .chain(added.into_iter().flatten())
+            .chain(EXTRA_ATTRIBUTES.iter().filter(is_there))
     }
 
     fn index_rows(&self) -> impl Iterator<Item = &'static apple_schema::IndexRow> {
@@ -349,13 +396,15 @@ impl Schema {
 
     fn relation_rows(&self) -> impl Iterator<Item = &'static apple_schema::RelationRow> {
         let added = self.with_certificates.then_some(&apple_schema::X509_CERTIFICATE_RELATION.relation);
-        apple_schema::RELATIONS.iter().chain(added)
+        apple_schema::RELATIONS.iter().chain(added).chain(self.with_extras.then_some(&EXTRA_RELATION_ROW))
     }
 
     /// The relations in the order of the file: ascending.
     fn relations(&self) -> impl Iterator<Item = u32> {
         let added = self.with_certificates.then_some(Relation::Certificate.id());
-        let mut relations: Vec<u32> = apple_schema::TABLES.iter().map(|table| table.relation_id).chain(added).collect();
+        let extra = self.with_extras.then_some(EXTRA_RELATION);
+        let tables = apple_schema::TABLES.iter().map(|table| table.relation_id);
+        let mut relations: Vec<u32> = tables.chain(added).chain(extra).collect();
         relations.sort_unstable();
         relations.into_iter()
     }
@@ -420,6 +469,9 @@ impl Schema {
                         number(row.format),
                     ])
                 })
+                .collect(),
+            EXTRA_RELATION => (0..3)
+                .map(|index: u8| record(&[number(index.into()), bytes(Some(&[0xEE; 5][..usize::from(index)]))]))
                 .collect(),
             METADATA => vec![Record { data: filler(&[0xFA, 0xDE, 0x07, 0x11, 0, 0, 1, 0], 140), values: Vec::new() }],
             _ => Vec::new(),

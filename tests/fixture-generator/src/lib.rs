@@ -15,6 +15,6 @@ pub mod situations;
 pub mod sso;
 
 pub use certificate::{Certificate, Issuer};
-pub use keychain::{Keychain, Relation};
+pub use keychain::{GenericPassword, Keychain, Relation};
 pub use plist::Value;
 pub use situations::{Entry, Situation, situations};

@@ -1,0 +1,246 @@
+//! For any keychain: what was put in is what is read, and a single changed bit never makes a wrong answer.
+
+use std::collections::BTreeSet;
+
+use fixture_generator::{Certificate, GenericPassword, Issuer, Keychain, Relation};
+use keychain::{KeychainFile, RecordType, Value};
+use proptest::{collection::vec, prelude::*, sample::select};
+use wpj_state::{
+    certificate::{self, Issuer as ReadIssuer},
+    login_keychain::{self, Depth, LoginKeychain},
+    second_opinion::Records,
+};
+
+/// A record to be, or a number that is free.
+#[derive(Debug, Clone)]
+enum Item {
+    Certificate(Certificate),
+    /// Labels by the numbers of key pairs; 0 is an empty label.
+    Key(bool, Vec<u8>),
+    Password(GenericPassword),
+    Free(Relation),
+}
+
+fn certificates() -> impl Strategy<Value = Certificate> {
+    let issuer = select(vec![
+        Issuer::WorkplaceJoin,
+        Issuer::WorkplaceJoinLowerCase,
+        Issuer::WorkplaceJoinBmp,
+        Issuer::PeerToPeer,
+        Issuer::WorkplaceJoinAsUnit,
+        Issuer::Contoso,
+    ]);
+    let subject = select(vec!["0f5b8d8a-98d2-4e3f-8a6c-5d0a3f7e9b21", "a1b2c3d4-0001-4002-8003-000000000001", "", "x"]);
+    let not_before = select(vec!["20200101000000Z", "20240229123456Z", "20510101000000Z"]);
+    let guid = proptest::option::of(any::<[u8; 16]>());
+    // Positive or negative, but not one octet too long.
+    let serial = vec(any::<u8>(), 1..20).prop_map(|mut serial| {
+        serial[0] = if serial[0] < 0x80 { serial[0] | 0x40 } else { serial[0] & 0xBF };
+        serial
+    });
+    (issuer, subject, not_before, guid.clone(), guid, serial, 1..6u8).prop_map(
+        |(issuer, subject, not_before, device_id, tenant_id, serial, key)| Certificate {
+            issuer,
+            subject,
+            serial,
+            not_before,
+            not_after: "20600101000000Z",
+            device_id,
+            tenant_id,
+            key,
+        },
+    )
+}
+
+fn passwords() -> impl Strategy<Value = GenericPassword> {
+    select(vec![
+        GenericPassword::wifi(),
+        GenericPassword::identity_preference(),
+        GenericPassword::user_principal_name("adele.vance@contoso.com", "20240301000000Z"),
+        GenericPassword::user_principal_name("ben.smith@contoso.com", "20240101000000Z"),
+    ])
+}
+
+/// Keys have this many labels at most: keychain-db misreads several.
+fn items(labels: usize) -> impl Strategy<Value = Vec<Item>> {
+    let relation = select(vec![Relation::Certificate, Relation::PrivateKey, Relation::GenericPassword]);
+    let item = prop_oneof![
+        4 => certificates().prop_map(Item::Certificate),
+        4 => (any::<bool>(), vec(0..6u8, 0..=labels)).prop_map(|(is_named, labels)| Item::Key(is_named, labels)),
+        2 => passwords().prop_map(Item::Password),
+        2 => relation.prop_map(Item::Free),
+    ];
+    vec(item, 0..12)
+}
+
+/// How the file is laid out: which relations' records and whether the tables stand in the opposite order, and whether
+/// there are relations and attributes of somebody else's.
+type Layout = ([bool; 3], bool, bool);
+
+fn hash(key: u8) -> Vec<u8> {
+    if key == 0 { Vec::new() } else { Certificate { key, ..Certificate::workplace_join() }.public_key_hash() }
+}
+
+fn keychain(items: &[Item], (reversed, tables_reversed, extras): Layout) -> Keychain {
+    let mut keychain = Keychain::new();
+    for item in items {
+        keychain = match item {
+            Item::Certificate(certificate) => keychain.certificate(certificate),
+            Item::Key(is_named, labels) => {
+                let names = ["Microsoft Workplace Join Key", "com.microsoft.workplacejoin.privatekey\0"];
+                let names = if *is_named { names } else { ["Contoso", "\0"] };
+                keychain.private_key(names, &labels.iter().map(|key| hash(*key)).collect::<Vec<_>>())
+            }
+            Item::Password(password) => keychain.generic_password(password),
+            Item::Free(relation) => keychain.free(*relation),
+        };
+    }
+    let relations = [Relation::Certificate, Relation::PrivateKey, Relation::GenericPassword];
+    for (relation, _) in relations.into_iter().zip(reversed).filter(|(_, reversed)| *reversed) {
+        keychain = keychain.reversed(relation);
+    }
+    if extras {
+        keychain = keychain.with_extras();
+    }
+    if tables_reversed { keychain.with_tables_reversed() } else { keychain }
+}
+
+fn is_workplace_join(certificate: &Certificate) -> bool {
+    !matches!(certificate.issuer, Issuer::PeerToPeer | Issuer::WorkplaceJoinAsUnit | Issuer::Contoso)
+}
+
+/// What was put in, as the reader should give it.
+#[derive(Debug, PartialEq)]
+struct Summary {
+    certificates: usize,
+    private_keys: usize,
+    identities: usize,
+    /// Start of the validity and whether the key is there, in any order.
+    workplace_join: Vec<(String, bool)>,
+    has_key: bool,
+}
+
+impl Summary {
+    fn of_items(items: &[Item]) -> Self {
+        let certificates: Vec<&Certificate> =
+            items.iter().filter_map(|item| if let Item::Certificate(it) = item { Some(it) } else { None }).collect();
+        let keys: Vec<&Vec<u8>> =
+            items.iter().filter_map(|item| if let Item::Key(_, labels) = item { Some(labels) } else { None }).collect();
+        let has_key = |certificate: &Certificate| keys.iter().any(|labels| labels.contains(&certificate.key));
+        let time = |time: &str| {
+            let [year, month, day, hour, minute, second] =
+                [(0, 4), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14)].map(|(start, end)| &time[start..end]);
+            format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z")
+        };
+        let joined = certificates.iter().filter(|certificate| is_workplace_join(certificate));
+        let mut workplace_join: Vec<_> = joined.map(|it| (time(it.not_before), has_key(it))).collect();
+        workplace_join.sort();
+        Self {
+            certificates: certificates.len(),
+            private_keys: keys.len(),
+            identities: certificates.iter().filter(|certificate| has_key(certificate)).count(),
+            has_key: workplace_join.iter().any(|(_, has_key)| *has_key),
+            workplace_join,
+        }
+    }
+
+    fn of(found: &LoginKeychain) -> Self {
+        let entry = |it: &login_keychain::WorkplaceJoinCertificate| {
+            (it.description.as_ref().unwrap().not_before.to_string(), it.has_private_key)
+        };
+        let mut workplace_join: Vec<_> = found.workplace_join.iter().map(entry).collect();
+        workplace_join.sort();
+        Self {
+            certificates: found.certificates,
+            private_keys: found.private_keys,
+            identities: found.identities,
+            workplace_join,
+            has_key: found.workplace_join_identity().is_some(),
+        }
+    }
+}
+
+/// What an independent reader finds; `None` if it cannot read the file.
+fn theirs(bytes: &[u8]) -> Option<Records> {
+    let file = KeychainFile::from_bytes(bytes).ok()?;
+    let label = file.schema().relation(RecordType(0x10))?.index_of("Label")?;
+    let records = |relation: u32| file.records_of_type(RecordType(relation));
+    let certificates = records(0x8000_1000).into_iter().map(|record| record.key_data.clone()).collect();
+    let labels = records(0x10).into_iter().filter_map(|record| record.attribute(label).and_then(Value::as_bytes));
+    Some(Records { certificates, key_labels: labels.map(<[u8]>::to_vec).collect() })
+}
+
+/// Whether there is a Workplace Join key, by the rules, in what an independent reader finds; `None` if it cannot read the
+/// file.
+fn has_key(bytes: &[u8]) -> Option<bool> {
+    let file = KeychainFile::from_bytes(bytes).ok()?;
+    let attribute = |relation: u32, id: u32| {
+        file.schema().relation(RecordType(relation))?.attributes.iter().position(|attribute| attribute.id == id)
+    };
+    let values = |relation: u32, id: u32| {
+        let place = attribute(relation, id);
+        let value =
+            move |record: &keychain::Record| record.attribute(place?).and_then(Value::as_bytes).map(<[u8]>::to_vec);
+        let records = file.records_of_type(RecordType(relation)).into_iter();
+        records.map(|record| (record.key_data.clone(), value(record))).collect::<Vec<_>>()
+    };
+    let labels: BTreeSet<Vec<u8>> = values(0x10, LABEL).into_iter().filter_map(|(_, label)| label).collect();
+    Some(values(0x8000_1000, PUBLIC_KEY_HASH).into_iter().any(|(der, hash)| {
+        let is_joined = matches!(certificate::issuer(&der, None), ReadIssuer::WorkplaceJoin(_));
+        is_joined && hash.is_some_and(|hash| !hash.is_empty() && labels.contains(&hash))
+    }))
+}
+
+const LABEL: u32 = 6;
+const PUBLIC_KEY_HASH: u32 = u32::from_be_bytes(*b"hpky");
+
+proptest! {
+    // What fails is shown with the input, and belongs into a test of its own.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_keychain_s_reader_returns_what_was_put_in(items in items(2), layout in any::<Layout>()) {
+        let keychain = keychain(&items, layout);
+        let bytes = keychain.to_bytes();
+        let [state, details] = [Depth::State, Depth::Details].map(|depth| login_keychain::read(bytes.as_slice(), depth).unwrap());
+        let expected = Summary::of_items(&items);
+        prop_assert_eq!(Summary::of(&details), Summary { ..expected });
+        prop_assert_eq!(state.workplace_join_identity().is_some(), details.workplace_join_identity().is_some());
+        // Of several identities the one whose validity starts last is described.
+        let newest = Summary::of_items(&items).workplace_join.into_iter().filter(|(_, has_key)| *has_key).max();
+        let described = details.workplace_join_identity().map(|it| it.description.as_ref().unwrap().not_before.to_string());
+        prop_assert_eq!(described, newest.map(|(not_before, _)| not_before));
+        let records = Records::read(bytes.as_slice()).unwrap();
+        let set = |values: Vec<&[u8]>| values.into_iter().map(<[u8]>::to_vec).collect::<BTreeSet<_>>();
+        prop_assert_eq!(&records.certificates, &set(keychain.certificates()));
+        prop_assert_eq!(&records.key_labels, &set(keychain.key_labels()));
+        if !keychain.has_several_values() {
+            prop_assert_eq!(theirs(&bytes), Some(records));
+        }
+    }
+
+    #[test]
+    fn a_single_changed_bit_makes_no_wrong_answer(
+        items in items(1),
+        layout in any::<Layout>(),
+        places in vec((any::<proptest::sample::Index>(), 0..8u32), 64),
+    ) {
+        let keychain = keychain(&items, layout);
+        let whole = keychain.to_bytes();
+        let expected = Summary::of_items(&items).has_key;
+        for (place, bit) in places {
+            let mut bytes = whole.clone();
+            let offset = place.index(bytes.len());
+            bytes[offset] ^= 1 << bit;
+            match login_keychain::read(bytes.as_slice(), Depth::State) {
+                Err(error) => prop_assert!(error.offset < bytes.len() as u64, "{:?} is outside the file", error),
+                Ok(found) if found.unknown_issuer.is_some() => {}
+                Ok(found) => {
+                    let answer = found.workplace_join_identity().is_some();
+                    // Another answer is right only if the changed bytes now say it, to an independent reader, too.
+                    prop_assert!(answer == expected || Some(answer) == has_key(&bytes), "bit {} at {}: {}", bit, offset, answer);
+                }
+            }
+        }
+    }
+}
