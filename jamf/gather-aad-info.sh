@@ -8,7 +8,8 @@
 # Only acts in the state "WPJ Key present, AAD ID not acquired", and never as root, for whom gatherAADInfo does harm.
 #
 # Prints one line on what was done, or why nothing was. Exit status:
-#    0  nothing is wrong: there was nothing to do, the state cannot be told, or gatherAADInfo and inventory succeeded
+#    0  nothing is wrong: there was nothing to do, the state cannot be told, or the AAD ID was acquired and Jamf Pro
+#       has a new inventory
 #    1  failed: an administrator has to look at what the line says
 #    2  a wrong parameter, or not run by root
 set -u
@@ -61,7 +62,7 @@ is_safe() {
 
 # The processes that descend from the one that was started last, as long as that is still a child of this one.
 descendants() {
-    ps -axo pid=,ppid= | awk -v top="$started" -v self="$$" '
+    ps -axo pid= -o ppid= | awk -v top="$started" -v self="$$" '
         { parent[$1] = $2 }
         END {
             if (parent[top] != self) exit
@@ -190,12 +191,13 @@ exit 0')
             state=${state%%'</result>'*}
             ;;
         '<result></result>
-exit 1') finish "nothing done: the state of user $uid cannot be told; wpj-state: $(ending)" ;;
+exit 1') finish "$done; the state of user $uid cannot be told; wpj-state: $(ending)" ;;
         *) fail "$tool: failed, or printed what it must not: $(ending)" ;;
     esac
 }
 
 [ "$(id -u)" = "$owner" ] || refuse 'only root can run this'
+done='nothing done'
 started=''
 work=$(mktemp -d "$root/tmp/wpj-state.XXXXXXXX" 2>/dev/null) || fail 'no private folder can be made in /tmp'
 : >"$work/input"
@@ -238,4 +240,8 @@ run_as_user "$period" "$gather" gatherAADInfo ||
 run "$inventory" "$jamf" recon ||
     fail "gatherAADInfo ran as user $uid, but jamf recon did not end by itself, and was ended after $inventory s"
 [ "$code" = 0 ] || fail "gatherAADInfo ran as user $uid, but jamf recon failed: $(ending)"
-finish "gatherAADInfo ran as user $uid, and Jamf Pro has a new inventory"
+done="gatherAADInfo ran as user $uid, and Jamf Pro has a new inventory"
+# Nothing public says what gatherAADInfo's exit status means.
+look_at_state
+[ "$state" != 'WPJ Key present, AAD ID not acquired' ] || fail "$done, but the AAD ID is still not acquired"
+finish "$done; the state is now \"$state\""

@@ -67,7 +67,7 @@ is_safe() {
 
 # The processes that descend from the one that was started last, as long as that is still a child of this one.
 descendants() {
-    ps -axo pid=,ppid= | awk -v top="$started" -v self="$$" '
+    ps -axo pid= -o ppid= | awk -v top="$started" -v self="$$" '
         { parent[$1] = $2 }
         END {
             if (parent[top] != self) exit
@@ -196,12 +196,13 @@ exit 0')
             state=${state%%'</result>'*}
             ;;
         '<result></result>
-exit 1') finish "nothing done: the state of user $uid cannot be told; wpj-state: $(ending)" ;;
+exit 1') finish "$done; the state of user $uid cannot be told; wpj-state: $(ending)" ;;
         *) fail "$tool: failed, or printed what it must not: $(ending)" ;;
     esac
 }
 
 [ "$(id -u)" = "$owner" ] || refuse 'only root can run this'
+done='nothing done'
 started=''
 work=$(mktemp -d "$root/tmp/wpj-state.XXXXXXXX" 2>/dev/null) || fail 'no private folder can be made in /tmp'
 : >"$work/input"
@@ -216,21 +217,22 @@ folder="$root/Library/Application Support/wpj-state"
 
 # An argument that begins with a dash would be an option, so that the number is the first one.
 dialog='on run argv
-    set {wait, heading, body, agree, later} to argv
-    set wait to wait as integer
+    set {aTime, aTitle, aText, anAgreement, aDelay} to argv
+    set aTime to aTime as integer
     try
-        if later is "" then
-            display dialog body with title heading buttons {agree} default button 1 giving up after wait
-            set reply to result
+        if aDelay is "" then
+            set both to {anAgreement}
+            display dialog aText with title aTitle buttons both default button 1 giving up after aTime
+            set aReply to result
         else
-            set two to {later, agree}
-            display dialog body with title heading buttons two default button 2 cancel button 1 giving up after wait
-            set reply to result
+            set both to {aDelay, anAgreement}
+            display dialog aText with title aTitle buttons both default button 2 cancel button 1 giving up after aTime
+            set aReply to result
         end if
     on error number -128
         return "later"
     end try
-    if gave up of reply then return "gave up"
+    if gave up of aReply then return "gave up"
     return "agree"
 end run'
 
@@ -280,7 +282,10 @@ if [ "$deferrals" -gt 0 ]; then
         if is_safe "$count" f; then
             used=$(head -c 10 "$count" | tr '\000' '?')
         fi
-        if ! is_number "$used" 0 1000; then
+        # Of a registration that is long over.
+        if [ -n "$(find "$count" -prune -mtime +30 2>/dev/null)" ]; then
+            used=0
+        elif ! is_number "$used" 0 1000; then
             printf '%s: unusable; the count starts anew\n' "$count"
             used=0
         fi

@@ -26,8 +26,9 @@ Jamf Pro. Without --apply it only looks, and says what it would do.
 The API client's role needs the privileges Create, Read and Update for Computer
 Extension Attributes and for Smart Computer Groups; without --apply, Read.
 
-What is there already is found by its name, and is replaced: an extension
-attribute with its script, a smart group with its criteria.
+What is there already is found by its name, and is replaced as a whole: an
+extension attribute with its script and where it is displayed, and enabled
+again; a smart group with its criteria. Jamf Pro 11.9 or later is needed.
 
 Exit status: 0 all is done, or would be; 1 something failed; 2 wrong usage.
 END
@@ -62,12 +63,18 @@ excerpt() {
     esac
 }
 
+# Nobody there can be signed out either.
+no_answer() {
+    token=''
+    stop "$url: no answer: $(head -c 300 "$work/errors" | tr -c '[:print:]' ' ')"
+}
+
 # A text between the quotation marks of curl's configuration.
 quoted() {
     printf '%s' "$1" | sed 's/["\\]/\\&/g'
 }
 
-# All bytes but letters and digits as %XX, which any URL takes.
+# All bytes as %XX, which any URL takes.
 encoded() {
     printf '%s' "$1" | od -An -v -tx1 | tr -d ' \n' | sed 's/../%&/g'
 }
@@ -77,11 +84,12 @@ encoded() {
 # Sends $1, a method, to $2, a path, with more of curl's configuration in $3. $code is then the HTTP status, and the
 # answer is in a file. Secrets reach curl through its configuration: anybody can read its arguments.
 send() {
+    rm -f "$work/answer"
     code=$(printf '%s\nurl = "%s%s"\n' "$3" "$(quoted "$url")" "$2" |
         curl -q --config - --request "$1" --proto "=$protocol" --connect-timeout "$connect_limit" \
             --max-time "$call_limit" --cookie "$work/cookies" --cookie-jar "$work/cookies" \
             --silent --show-error --output "$work/answer" --write-out '%{http_code}' \
-            2>"$work/errors") || stop "$url: no answer: $(head -c 300 "$work/errors" | tr -c '[:print:]' ' ')"
+            2>"$work/errors") || no_answer
     [ -e "$work/answer" ] || : >"$work/answer"
 }
 
@@ -116,7 +124,7 @@ data-binary = \"@$(quoted "$4")\""
         fi
         get_token
     done
-    [ "$code" != 401 ] || stop "$url: it does not take its own token (HTTP 401)"
+    [ "$code" != 401 ] || stop "$url: it does not take its own token, or the client's role lacks a privilege (HTTP 401)"
 }
 
 # Says of $1, a thing, why what was to be done with it, $2, failed.
@@ -149,16 +157,29 @@ extension_attribute() {
     name=$(sed -n '2s/^  "name": "\([^"\\]*\)",$/\1/p' "$1")
     [ -n "$name" ] || { fail "$1: no name in its second line"; return; }
     call GET "$target?filter=$(encoded "name==\"$name\"")" "$type" ''
-    [ "$code" = 200 ] || { explain "$name" 'found'; return; }
-    # What is between quotation marks that are not escaped is no text of somebody's.
+    case $code in
+        200) ;;
+        404) stop "$url: it has no API for extension attributes (HTTP 404); Jamf Pro 11.9 or later has" ;;
+        *)
+            explain "$name" 'found'
+            return
+            ;;
+    esac
+    # Between quotation marks that are not escaped is no text of somebody's.
     found=$(tr '\n' ' ' <"$work/answer" | sed -n 's/^.*[{,] *"totalCount" *: *\([0-9]*\).*$/\1/p')
-    id=$(tr '\n,{' '   ' <"$work/answer" | grep -oE '(^| )"id" *: *"?[0-9]+' | head -n 1 | grep -oE '[0-9]+$')
-    case $found,$id in
-        0,) put "$name" POST "$target" "$1" ;;
-        1,?*) put "$name" PUT "$target/$id" "$1" ;;
-        ,* | [01],*) fail "$name: not found: the answer makes no sense: $(excerpt)" ;;
+    ids=$(fields '"id" *: *"?[0-9]+"?' | grep -oE '[0-9]+')
+    names=$(fields "\"name\" *: *\"$name\"" | grep -c .)
+    case $found,$(printf '%s' "$ids" | grep -c .),$names in
+        0,0,0) put "$name" POST "$target" "$1" ;;
+        1,1,1) put "$name" PUT "$target/$ids" "$1" ;;
+        ,*,* | [01],*,*) fail "$name: not found: the answer makes no sense: $(excerpt)" ;;
         *) fail "$name: left as it is: there are several of this name; leave one of them" ;;
     esac
+}
+
+# What $1, a regular expression, finds in the answer between commas and braces.
+fields() {
+    tr '\n,{}' '    ' <"$work/answer" | grep -oE "(^| )$1( |\$)"
 }
 
 # Its name stands in the file's third line.
@@ -203,7 +224,7 @@ need JAMF_CLIENT_SECRET "${JAMF_CLIENT_SECRET:-}"
 client_id=$JAMF_CLIENT_ID
 client_secret=$JAMF_CLIENT_SECRET
 unset JAMF_CLIENT_ID JAMF_CLIENT_SECRET
-url=${JAMF_URL%/}
+url=$(printf '%s' "$JAMF_URL" | sed 's:/*$::')
 case $url in
     https://*) protocol='https' ;;
     # For tests.
@@ -216,11 +237,12 @@ esac
 command -v curl >/dev/null || refuse 'curl is not installed'
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 1
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
 failed=0
 token=''
+work=$(mktemp -d "${TMPDIR:-/tmp}/upload.XXXXXXXX") || exit 1
+# The token would be valid for some more minutes.
+trap '[ -z "$token" ] || (call POST /api/v1/auth/invalidate-token application/json "") 2>/dev/null; rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
 
 get_token
 # Groups refer to attributes, so that these come first.
@@ -230,7 +252,5 @@ done
 for file in "$here"/smart-groups/*.xml; do
     [ ! -e "$file" ] || smart_group "$file"
 done
-# The token would be valid for some more minutes.
-(call POST /api/v1/auth/invalidate-token application/json '') 2>/dev/null
 [ "$failed" = 0 ] || { say "failed: $failed"; exit 1; }
 [ "$apply" = yes ] || printf 'Nothing was changed; --apply does it.\n'

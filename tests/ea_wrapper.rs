@@ -12,7 +12,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use tempfile::TempDir;
 use wpj_state::attribute::Attribute;
 
-/// bash 3.2, which macOS has as `/bin/sh`, differs from later ones in nothing that the wrapper uses.
+/// bash 3.2, which macOS has as `/bin/sh`, is believed to differ from later ones in nothing that the wrapper uses.
 const SHELLS: [(&str, &[&str]); 3] = [("dash", &[]), ("bash", &["--posix"]), ("zsh", &[])];
 
 const BLANK: &str = "<result></result>\n";

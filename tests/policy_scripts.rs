@@ -17,7 +17,7 @@ use nix::{
 };
 use tempfile::TempDir;
 
-/// bash 3.2, which macOS has as `/bin/sh`, differs from later ones in nothing that the scripts use.
+/// bash 3.2, which macOS has as `/bin/sh`, is believed to differ from later ones in nothing that the scripts use.
 const SHELLS: [(&str, &[&str]); 3] = [("dash", &[]), ("bash", &["--posix"]), ("zsh", &[])];
 
 type Shell = (&'static str, &'static [&'static str]);
@@ -82,6 +82,25 @@ fn main() {
             .map(move |(name, test)| trial(format!("{}: {name}", GATHER.name), false, Box::new(move || test(shell))));
         both.chain(prompt).chain(gather).collect::<Vec<_>>()
     });
+    let mac = if cfg!(target_os = "macos") { "" } else { " (ignored: only a Mac has a compiler for it)" };
+    let compiled = Trial::test(format!("the dialog's source compiles{mac}"), || {
+        let compiled = tempfile::tempdir()?.path().join("dialog.scpt");
+        let output = Command::new("/usr/bin/osacompile").arg("-o").arg(compiled).args(["-e", &dialog()?]).output()?;
+        equal(&text(&output.stderr), "")?;
+        equal(&output.status.success(), &true)
+    });
+    let compiled = compiled.with_ignored_flag(!mac.is_empty());
+    let clauses = Trial::test("the dialog can be cancelled only by the button that puts it off, and gives up", || {
+        let dialog = dialog()?;
+        let count = |clause: &str| dialog.matches(clause).count();
+        equal(&count("display dialog aText with title aTitle buttons both"), &2)?;
+        equal(&count("set both to {anAgreement}"), &1)?;
+        equal(&count("set both to {aDelay, anAgreement}"), &1)?;
+        equal(&count("buttons both default button 2 cancel button 1 giving up after aTime\n"), &1)?;
+        equal(&count("buttons both default button 1 giving up after aTime\n"), &1)?;
+        equal(&count("on error number -128\n        return \"later\"\n"), &1)?;
+        equal(&count("if gave up of aReply then return \"gave up\"\n"), &1)
+    });
     let same = Trial::test("what the scripts have in common is the same", || {
         let common = |script: Script| -> Result<String, Failed> {
             let script = fs::read_to_string(Path::new("jamf").join(script.name))?;
@@ -93,7 +112,14 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // They mostly wait.
     arguments.test_threads.get_or_insert(4);
-    libtest_mimic::run(&arguments, trials.chain([same]).collect()).exit();
+    libtest_mimic::run(&arguments, trials.chain([same, clauses, compiled]).collect()).exit();
+}
+
+/// The source of the dialog.
+fn dialog() -> Result<String, Failed> {
+    let script = fs::read_to_string(Path::new("jamf").join(PROMPT.name))?;
+    let (_, rest) = script.split_once("\ndialog='").ok_or("the dialog's source begins")?;
+    Ok(rest.split_once("'\n").ok_or("the dialog's source ends")?.0.to_owned())
 }
 
 /// How far a script comes before it ends.
@@ -114,7 +140,7 @@ const UNSAFE_TOOL: &str =
 
 /// What ends both scripts early: name, whether it needs root, what is arranged, what is printed, exit status, who was
 /// asked before.
-const BOTH: [Row; 39] = [
+const BOTH: [Row; 41] = [
     ("nothing is in the console's record", false, |it| it.console("  No such key\n"), NOBODY, 0, Asked::Console),
     (
         "nothing is in the console's record, which is a failure",
@@ -126,6 +152,22 @@ const BOTH: [Row; 39] = [
     ),
     ("the login window is there", false, |it| it.user("loginwindow", "0"), NOBODY, 0, Asked::Console),
     ("Setup Assistant is there", false, |it| it.user("_mbsetupuser", "248"), NOBODY, 0, Asked::Console),
+    (
+        "the login window is there with a person's number",
+        false,
+        |it| it.user("loginwindow", "501"),
+        NOBODY,
+        0,
+        Asked::Console,
+    ),
+    (
+        "Setup Assistant is there with a person's number",
+        false,
+        |it| it.user("_mbsetupuser", "501"),
+        NOBODY,
+        0,
+        Asked::Console,
+    ),
     ("root is logged in", false, |it| it.user("root", "0"), NOBODY, 0, Asked::Console),
     ("root is logged in by another name", false, |it| it.user("System Administrator", "0"), NOBODY, 0, Asked::Console),
     ("a service's account is logged in", false, |it| it.user("daemon", "499"), NOBODY, 0, Asked::Console),
@@ -340,7 +382,7 @@ const BOTH: [Row; 39] = [
         "the state cannot be told",
         false,
         |it| it.body("wpj-state", "echo 'wpj-state: the reason' >&2; echo '<result></result>'; exit 1"),
-        "nothing done: the state of user 501 cannot be told; wpj-state: exit status 1: wpj-state: the reason\n",
+        "nothing done; the state of user 501 cannot be told; wpj-state: exit status 1: wpj-state: the reason\n",
         0,
         Asked::State,
     ),
@@ -396,7 +438,7 @@ fn nothing_is_done(shell: Shell, script: Script, (name, _, arrange, stdout, stat
     place.nothing_runs()
 }
 
-const PROMPTS: [(&str, Test); 30] = [
+const PROMPTS: [(&str, Test); 31] = [
     ("who is not registered is asked, and agrees", |shell| {
         let place = Place::prompt(NOT_REGISTERED)?;
         place.run(shell, PROMPT.parameters)?.gives(
@@ -564,6 +606,26 @@ const PROMPTS: [(&str, Test); 30] = [
         place.make_counts()?;
         fs::create_dir_all(place.count("501").join("more"))?;
         place.count_starts_anew(shell)
+    }),
+    ("a count of long ago has lapsed", |shell| {
+        for (days, left) in [(40, "2"), (20, "0")] {
+            let place = Place::prompt(NOT_REGISTERED)?;
+            place.write_count("501", "2\n")?;
+            let date = Command::new("date").args([format!("-d-{days} days"), "+%Y%m%d%H%M".to_owned()]).output()?;
+            let date = match date.status.success() {
+                true => date,
+                false => Command::new("date").args([format!("-v-{days}d"), "+%Y%m%d%H%M".to_owned()]).output()?,
+            };
+            let touched =
+                Command::new("touch").args(["-t", text(&date.stdout).trim()]).arg(place.count("501")).status()?;
+            equal(&touched.success(), &true)?;
+            place.answer("later")?;
+            let stdout = format!("user 501 (Not Registered) was asked, and put it off; deferrals left: {left}\n");
+            let later = if left == "2" { "Later (3)" } else { "Later (1)" };
+            let words = ["300", TITLE, TEXT, "Open Self Service", later];
+            place.run(shell, PROMPT.parameters)?.gives(&stdout, 0, &asked("501", &words))?;
+        }
+        Ok(())
     }),
     ("a count that others can write starts anew", |shell| {
         let place = Place::prompt(NOT_REGISTERED)?;
@@ -750,23 +812,24 @@ const PROMPTS: [(&str, Test); 30] = [
     }),
 ];
 
-const GATHERED: &str = "gatherAADInfo ran as user 501, and Jamf Pro has a new inventory\n";
+const GATHERED: &str =
+    "gatherAADInfo ran as user 501, and Jamf Pro has a new inventory; the state is now \"Registered\"\n";
 
-const GATHERS: [(&str, Test); 12] = [
+const GATHERS: [(&str, Test); 13] = [
     ("whose AAD ID was not acquired gets it, and the inventory is new", |shell| {
         let place = Place::gather()?;
-        place.run(shell, GATHER.parameters)?.gives(GATHERED, 0, &gathered("501", CONDITIONAL_ACCESS, true))
+        place.run(shell, GATHER.parameters)?.gives(GATHERED, 0, &complete("501", CONDITIONAL_ACCESS))
     }),
     ("the tool of earlier releases will do", |shell| {
         let place = Place::gather()?;
         place.stand_in(JAMF_AAD)?;
         fs::remove_file(place.path(CONDITIONAL_ACCESS))?;
-        place.run(shell, GATHER.parameters)?.gives(GATHERED, 0, &gathered("501", JAMF_AAD, true))
+        place.run(shell, GATHER.parameters)?.gives(GATHERED, 0, &complete("501", JAMF_AAD))
     }),
     ("the tool of later releases goes first", |shell| {
         let place = Place::gather()?;
         place.stand_in(JAMF_AAD)?;
-        place.run(shell, GATHER.parameters)?.gives(GATHERED, 0, &gathered("501", CONDITIONAL_ACCESS, true))
+        place.run(shell, GATHER.parameters)?.gives(GATHERED, 0, &complete("501", CONDITIONAL_ACCESS))
     }),
     ("Jamf's tool is missing", |shell| {
         let place = Place::gather()?;
@@ -796,10 +859,26 @@ const GATHERS: [(&str, Test); 12] = [
         let place = Place::gather()?;
         place.user("Adele  Vance : UID : 7", "1894301234")?;
         place.run(shell, GATHER.parameters)?.gives(
-            "gatherAADInfo ran as user 1894301234, and Jamf Pro has a new inventory\n",
+            "gatherAADInfo ran as user 1894301234, and Jamf Pro has a new inventory; the state is now \"Registered\"\n",
             0,
-            &gathered("1894301234", CONDITIONAL_ACCESS, true),
+            &complete("1894301234", CONDITIONAL_ACCESS),
         )
+    }),
+    ("what comes of it is told", |shell| {
+        let done = "gatherAADInfo ran as user 501, and Jamf Pro has a new inventory";
+        let still = format!("failed: {done}, but the AAD ID is still not acquired\n");
+        let lost = format!("{done}; the state is now \"Not Registered\"\n");
+        let unknown = format!("{done}; the state of user 501 cannot be told; wpj-state: exit status 1: the reason\n");
+        for (next, stdout, status) in [
+            (format!("echo '<result>{NOT_ACQUIRED}</result>'"), still, 1),
+            (format!("echo '<result>{NOT_REGISTERED}</result>'"), lost, 0),
+            ("echo 'the reason' >&2; echo '<result></result>'; exit 1".to_owned(), unknown, 0),
+        ] {
+            let place = Place::gather()?;
+            place.body("wpj-state.next", &next)?;
+            place.run(shell, GATHER.parameters)?.gives(&stdout, status, &complete("501", CONDITIONAL_ACCESS))?;
+        }
+        Ok(())
     }),
     ("gatherAADInfo fails", |shell| {
         let place = Place::gather()?;
@@ -861,7 +940,7 @@ const GATHERS: [(&str, Test); 12] = [
             place.run(shell, &["/", "", "", limit])?.gives(stdout, 2, &[])?;
         }
         let place = Place::gather()?;
-        place.run(shell, &["/", "", "", ""])?.gives(GATHERED, 0, &gathered("501", CONDITIONAL_ACCESS, true))
+        place.run(shell, &["/", "", "", ""])?.gives(GATHERED, 0, &complete("501", CONDITIONAL_ACCESS))
     }),
 ];
 
@@ -903,6 +982,11 @@ fn gathered(uid: &str, program: &str, with_inventory: bool) -> Vec<String> {
     let mut notes = vec![scutil(), tool(uid), scutil(), as_user(uid, program, &["gatherAADInfo"])];
     notes.extend(with_inventory.then(|| note("jamf", &["recon"])));
     notes
+}
+
+/// With a look at what came of it.
+fn complete(uid: &str, program: &str) -> Vec<String> {
+    [gathered(uid, program, true), vec![tool(uid)]].concat()
 }
 
 /// The console's record as `scutil` prints it, with another user's session behind this one's.
@@ -993,6 +1077,10 @@ impl Place {
     fn gather() -> Result<Self, Failed> {
         let place = Self::new(GATHER)?;
         place.state(NOT_ACQUIRED)?;
+        place.body("wpj-state.next", &format!("echo '<result>{REGISTERED}</result>'"))?;
+        for program in ["Jamf Conditional Access", "JamfAAD"] {
+            place.body(program, "cp 'ROOT/bodies/wpj-state.next' 'ROOT/bodies/wpj-state'")?;
+        }
         Ok(place)
     }
 
@@ -1097,11 +1185,7 @@ impl Place {
         let root = self.root();
         let mut notes = fs::read_to_string(self.path("notes")).unwrap_or_default().replace(&root, "ROOT");
         let _ = fs::remove_file(self.path("notes"));
-        let script = fs::read_to_string(self.path("script"))?;
-        if let Some((_, rest)) = script.split_once("\ndialog='") {
-            let (dialog, _) = rest.split_once("'\n").ok_or("the dialog's source ends")?;
-            notes = notes.replace(&format!("<{dialog}>"), "<DIALOG>");
-        }
+        notes = notes.replace(&format!("<{}>", dialog()?), "<DIALOG>");
         Ok(Ran { output, root, notes })
     }
 

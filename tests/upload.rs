@@ -13,10 +13,14 @@ use std::{
     thread,
 };
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// bash 3.2, which macOS has as `/bin/sh`, differs from later ones in nothing that the script uses.
+/// bash 3.2, which macOS has as `/bin/sh`, is believed to differ from later ones in nothing that the script uses.
 const SHELLS: [&[&str]; 3] = [&["dash"], &["bash", "--posix"], &["zsh"]];
 
 const CLIENT: &str = "0a1b-client";
@@ -531,10 +535,11 @@ fn a_token_that_has_expired_is_replaced_once() {
     assert_eq!(server.lines(), [SIGN_IN, &find_attribute(STATE), &post, SIGN_IN, &post, SIGN_OUT]);
 
     let server = Server::scripted(vec![none(), reply(401, ""), reply(401, "")]);
-    let words = "it does not take its own token (HTTP 401); nothing more was done";
+    let words =
+        "it does not take its own token, or the client's role lacks a privilege (HTTP 401); nothing more was done";
     let stderr = format!("upload.sh: {}: {words}\n", server.address);
     assert_output(&place.run(SH, &server, &["--apply"]), "", &stderr, 1);
-    assert_eq!(server.lines(), [SIGN_IN, &find_attribute(STATE), &post, SIGN_IN, &post]);
+    assert_eq!(server.lines(), [SIGN_IN, &find_attribute(STATE), &post, SIGN_IN, &post, SIGN_OUT]);
 }
 
 #[test]
@@ -601,9 +606,21 @@ fn no_answer_ends_it() {
 
 #[test]
 fn an_answer_that_is_not_understood_creates_nothing() {
-    for answer in ["", "<html>", "{\"results\":[]}", "{\"totalCount\":1,\"results\":[]}", "[]"] {
+    let state = format!("{{\"id\":\"5\",\"name\":\"{STATE}\"}}");
+    for answer in [
+        "".to_owned(),
+        "<html>".to_owned(),
+        "{\"results\":[]}".to_owned(),
+        "{\"totalCount\":1,\"results\":[]}".to_owned(),
+        "[]".to_owned(),
+        // Another attribute, one without a name, another's id beside it, and one that does not count.
+        "{\"totalCount\":1,\"results\":[{\"id\":\"5\",\"name\":\"x\"}]}".to_owned(),
+        "{\"totalCount\":1,\"results\":[{\"id\":\"5\"}]}".to_owned(),
+        format!("{{\"totalCount\":1,\"results\":[{{\"ldap\":{{\"id\":\"99\"}}}},{state}]}}"),
+        format!("{{\"totalCount\":0,\"results\":[{state}]}}"),
+    ] {
         let place = Place::with(&["extension-attributes/state.json"]);
-        let server = Server::scripted(vec![reply(200, answer)]);
+        let server = Server::scripted(vec![reply(200, answer.as_str())]);
         let said = format!("{STATE}: not found: the answer makes no sense: {answer}");
         assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&[said]), 1);
         assert_eq!(server.lines(), [SIGN_IN, &find_attribute(STATE), SIGN_OUT]);
@@ -650,6 +667,48 @@ fn a_file_that_was_changed_beyond_recognition_is_told() {
         format!("{}/smart-groups/registered.xml: no name in its third line", kit.display()),
     ];
     assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&said), 1);
+}
+
+#[test]
+fn a_jamf_pro_without_this_api_is_told() {
+    let place = Place::small();
+    let server = Server::scripted(vec![reply(404, "<html>")]);
+    let words = "it has no API for extension attributes (HTTP 404); Jamf Pro 11.9 or later has; nothing more was done";
+    let stderr = format!("upload.sh: {}: {words}\n", server.address);
+    assert_output(&place.run(SH, &server, &["--apply"]), "", &stderr, 1);
+    assert_eq!(server.lines(), [SIGN_IN, &find_attribute(STATE), SIGN_OUT]);
+}
+
+#[test]
+fn an_interrupted_run_leaves_nothing_behind() {
+    for shell in installed_shells() {
+        let place = Place::small();
+        let (arrived, arrival) = std::sync::mpsc::channel();
+        let mut replies = VecDeque::from([token()]);
+        let server = Server::new(Box::new(move |_| {
+            replies.pop_front().unwrap_or_else(|| {
+                let _ = arrived.send(());
+                Reply::Hangs
+            })
+        }));
+        let mut command = place.command(shell, &server.address, &["--apply"]);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        arrival.recv().unwrap();
+        kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
+        assert_eq!(child.wait_with_output().unwrap().status.code(), Some(1));
+        place.output(&mut Command::new("true"));
+    }
+}
+
+#[test]
+fn an_address_with_https_is_asked_by_https_only() {
+    let place = Place::small();
+    place.output(&mut place.command(SH, "https://127.0.0.1:1///", &[]));
+    let arguments = fs::read_to_string(place.path("arguments")).unwrap();
+    assert!(
+        arguments.starts_with("-q\n--config\n-\n--request\nPOST\n--proto\n=https\n--connect-timeout\n10\n"),
+        "{arguments}"
+    );
 }
 
 #[test]

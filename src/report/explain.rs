@@ -24,8 +24,7 @@ pub(super) fn explain(assessment: &Assessment<'_>, request: &Request, style: Sty
     page.heading("Evidence");
     evidence::rows(&mut page, assessment);
     page.heading("JamfAAD set-up");
-    let is_needed = assessment.state.as_ref().is_ok_and(|state| *state != RegistrationState::Registered);
-    set_up::rows(&mut page, &assessment.evidence.set_up, is_needed);
+    set_up::rows(&mut page, &assessment.evidence.set_up, assessment.state.as_ref().ok().copied());
     let has_key = Storage::shown_by(assessment.evidence).is_some();
     let others = assessment.findings.iter().filter(|finding| !has_row(finding.code, has_key));
     for (number, finding) in others.enumerate() {

@@ -1,4 +1,5 @@
-//! Profiles: as configuration profiles to upload, and as the bare property lists for Jamf Pro's custom settings.
+//! Profiles: as configuration profiles to upload, and as the bare property lists that Jamf Pro's own payloads take: custom
+//! settings of a preferences domain, and the extension's data of single sign-on.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -102,6 +103,14 @@ impl Profile {
         header.into_iter().chain(content).collect()
     }
 
+    /// What goes into Jamf Pro's own payload.
+    fn bare(&self) -> Dictionary {
+        match self.settings.get("ExtensionData") {
+            Some(data) => data.as_dictionary().unwrap().clone(),
+            None => self.settings.clone(),
+        }
+    }
+
     fn profile(&self) -> Dictionary {
         dictionary([
             ("PayloadType", text("Configuration")),
@@ -126,7 +135,7 @@ fn xml(mut dictionary: Dictionary) -> String {
 #[test]
 fn the_profiles_and_property_lists_are_as_written_here() {
     let files = profiles().into_iter().flat_map(|profile| {
-        let bare = (format!("{}.plist", profile.file), xml(profile.settings.clone()));
+        let bare = (format!("{}.plist", profile.file), xml(profile.bare()));
         [(format!("{}.mobileconfig", profile.file), xml(profile.profile())), bare]
     });
     super::keep_or_compare("jamf/profiles", &files.collect::<BTreeMap<_, _>>());
@@ -181,9 +190,27 @@ fn a_bare_property_list_has_the_settings_of_its_profile() {
     for file in ["jamfaad-web-view", "jamfaad-token-retries"] {
         assert_eq!(read(&format!("{file}.plist")), forced(&format!("{file}.mobileconfig")), "{file}");
     }
-    let whole = payload(&read("microsoft-sso-extension.mobileconfig"));
-    let settings: Dictionary = whole.into_iter().filter(|(key, _)| !key.starts_with("Payload")).collect();
-    assert_eq!(read("microsoft-sso-extension.plist"), settings);
+    let data = payload(&read("microsoft-sso-extension.mobileconfig"))["ExtensionData"].clone();
+    assert_eq!(Value::Dictionary(read("microsoft-sso-extension.plist")), data);
+}
+
+#[test]
+fn microsoft_s_extension_is_set_up_as_macos_wants_it() {
+    let payload = payload(&read("microsoft-sso-extension.mobileconfig"));
+    let settings: Dictionary = payload.into_iter().filter(|(key, _)| !key.starts_with("Payload")).collect();
+    let text = |key: &str| settings[key].as_string().unwrap();
+    assert_eq!(text("ExtensionIdentifier"), "com.microsoft.CompanyPortalMac.ssoextension");
+    assert_eq!((text("TeamIdentifier"), text("Type")), ("UBF8T346G9", "Redirect"));
+    let urls = settings["URLs"].as_array().unwrap();
+    assert!(urls.iter().all(|url| url.as_string().unwrap().starts_with("https://")));
+    assert!(urls.contains(&"https://login.microsoftonline.com".into()));
+    let mut keys: Vec<&String> = settings.keys().collect();
+    keys.sort();
+    assert_eq!(keys, ["ExtensionData", "ExtensionIdentifier", "TeamIdentifier", "Type", "URLs"]);
+    // What macOS makes of it, as far as it is known.
+    let mut bytes = Vec::new();
+    plist::to_writer_xml(&mut bytes, &settings).unwrap();
+    assert_eq!(set_up::allow_list(&[bytes]), Ok(Some(AllowList::CoversJamf)));
 }
 
 /// What the tool makes of these settings where macOS puts them is what `--explain` shows.
@@ -197,10 +224,8 @@ fn the_tool_finds_in_the_settings_what_they_are_for() {
         token_retry_wait_time: Setting::Is(42),
     };
     assert_eq!(set_up::preferences(&both), Ok(expected));
-    assert_eq!(set_up::allow_list(&[bytes("microsoft-sso-extension.plist")]), Ok(Some(AllowList::CoversJamf)));
-    let data = &read("microsoft-sso-extension.plist")["ExtensionData"];
-    let flags = ["browser_sso_interaction_enabled", "disable_explicit_app_prompt"];
-    for flag in flags {
-        assert_eq!(data.as_dictionary().unwrap()[flag].as_signed_integer(), Some(1));
+    let data = read("microsoft-sso-extension.plist");
+    for flag in ["browser_sso_interaction_enabled", "disable_explicit_app_prompt"] {
+        assert_eq!(data[flag].as_signed_integer(), Some(1));
     }
 }

@@ -173,6 +173,7 @@ fn sso(probe: &Probe<Key>, evidence: &Evidence, has_key: bool, unneeded: bool) -
         Probe::Absent | Probe::NotAsked if evidence.unasked_sso.is_some() => {
             (Mark::Unclear, "not asked, as that takes sudo and a session of the user's")
         }
+        Probe::Absent | Probe::NotAsked if evidence.can_ask_sso => (Mark::Neutral, "there is no command that tells"),
         Probe::Absent | Probe::NotAsked => (Mark::Neutral, "not asked"),
     };
     (mark, text.to_owned())

@@ -4,13 +4,19 @@ use crate::{
     evidence::Probe,
     report::style::{Mark, Page},
     set_up::{AllowList, JamfTool, Preferences, SetUp, Setting},
+    state::RegistrationState,
 };
 
 type Row = (Mark, String);
 
-/// `is_needed`: whether there is still something to do for which the Mac has to be equipped.
-pub(super) fn rows(page: &mut Page, set_up: &SetUp, is_needed: bool) {
-    let missing = if is_needed { Mark::Wrong } else { Mark::Neutral };
+/// What is missing is only wrong where it is needed to get on from this state.
+pub(super) fn rows(page: &mut Page, set_up: &SetUp, state: Option<RegistrationState>) {
+    use RegistrationState::{AadIdNotAcquired, NotRegistered, PlistMissing};
+    let missing = |states: &[RegistrationState]| {
+        if state.is_some_and(|state| states.contains(&state)) { Mark::Wrong } else { Mark::Neutral }
+    };
+    let (portal, tool) =
+        (missing(&[PlistMissing, NotRegistered]), missing(&[AadIdNotAcquired, PlistMissing, NotRegistered]));
     let mut row = |label: &str, (mark, text): Row| page.row(mark, label, &text);
     let preferences = "not set: no managed preferences";
     row("useWKWebView", line(&set_up.preferences, preferences, Mark::Neutral, use_wk_web_view));
@@ -24,8 +30,8 @@ pub(super) fn rows(page: &mut Page, set_up: &SetUp, is_needed: bool) {
     let as_root = |_: &()| (Mark::Wrong, "has been run as root, which does more harm than good".to_owned());
     row("gatherAADInfo", line(&set_up.plist_of_root, "no trace of a run as root", Mark::Good, as_root));
     let installed = |_: &()| (Mark::Good, "installed".to_owned());
-    row("Company Portal", line(&set_up.company_portal, "not installed", missing, installed));
-    row("Jamf's tool", line(&set_up.jamf_tool, "not installed", missing, jamf_tool));
+    row("Company Portal", line(&set_up.company_portal, "not installed", portal, installed));
+    row("Jamf's tool", line(&set_up.jamf_tool, "not installed", tool, jamf_tool));
 }
 
 fn line<T>(probe: &Probe<T>, absent: &str, mark: Mark, found: impl FnOnce(&T) -> Row) -> Row {

@@ -85,7 +85,7 @@ fn by_state(state: RegistrationState, assessment: &Assessment<'_>, request: &Req
     if registers {
         steps.extend(rule_out(state, evidence, request));
     }
-    steps.extend(missing(evidence));
+    steps.extend(missing(evidence, registers));
     if registers {
         steps.extend(has(&[Code::LoginKeychainReset]).then(|| Step::new(RESET)));
         steps.push(Step::new(registration(state)));
@@ -153,13 +153,13 @@ const fn is_about_file(cause: &Cause) -> bool {
 }
 
 /// What this Mac lacks for a registration.
-fn missing(evidence: &Evidence) -> Vec<Step> {
+fn missing(evidence: &Evidence, registers: bool) -> Vec<Step> {
     let set_up = &evidence.set_up;
     let mut steps = Vec::new();
     if has_no_conditional_access(set_up) {
         steps.push(conditional_access());
     }
-    if matches!(set_up.company_portal, Probe::Absent) {
+    if registers && matches!(set_up.company_portal, Probe::Absent) {
         steps.push(Step::new("Install Company Portal: a registration cannot do without it."));
     }
     if matches!(set_up.jamf_tool, Probe::Absent) {
@@ -171,7 +171,7 @@ fn missing(evidence: &Evidence) -> Vec<Step> {
 /// Settings that keep a registration from being of use, whatever the state.
 fn settings(set_up: &SetUp) -> Vec<Step> {
     let mut steps = Vec::new();
-    if let Some(AllowList::LacksJamf | AllowList::NotSet | AllowList::WrongType) = set_up.allow_list.found() {
+    if set_up.allow_list.found().is_some_and(|list| *list != AllowList::CoversJamf) {
         let words = "In the profile of Microsoft's SSO extension, set AppPrefixAllowList to a text with com.jamf. in \
             it, such as \"com.microsoft.,com.apple.,com.jamf.\".";
         steps.push(Step::new(words));
@@ -180,7 +180,21 @@ fn settings(set_up: &SetUp) -> Vec<Step> {
         let words = "Correct the types in the profile of JamfAAD's managed preferences.";
         steps.push(Step::new(words));
     }
+    if is_partly_unreadable(set_up) {
+        let words = "Run it with sudo to see all of the set-up; if that does not help, look at these files.";
+        steps.push(Step::new(words));
+    }
     steps
+}
+
+/// Whether a file of the set-up is there and cannot be read.
+fn is_partly_unreadable(set_up: &SetUp) -> bool {
+    matches!(set_up.preferences, Probe::Unreadable(_))
+        || matches!(set_up.allow_list, Probe::Unreadable(_))
+        || matches!(set_up.conditional_access, Probe::Unreadable(_))
+        || matches!(set_up.plist_of_root, Probe::Unreadable(_))
+        || matches!(set_up.company_portal, Probe::Unreadable(_))
+        || matches!(set_up.jamf_tool, Probe::Unreadable(_))
 }
 
 fn conditional_access() -> Step {
@@ -229,7 +243,9 @@ const fn registration(state: RegistrationState) -> &'static str {
 /// Jamf's tool for this user; its path is broken where a shell puts it together again.
 fn gather(evidence: &Evidence) -> Step {
     let tool = evidence.set_up.jamf_tool.found().copied().unwrap_or(JamfTool::ConditionalAccess);
-    let mut text = "With the user logged in, run Jamf's gatherAADInfo as that user, never as root".to_owned();
+    let is_missing = matches!(evidence.set_up.jamf_tool, Probe::Absent);
+    let when = if is_missing { "When that is done, and with" } else { "With" };
+    let mut text = format!("{when} the user logged in, run Jamf's gatherAADInfo as that user, never as root");
     text.push_str(if evidence.user.uid.is_some() { ":" } else { "; UID is what id -u NAME prints:" });
     let mut command = vec![format!("{} \\", as_user(evidence))];
     let quoted = format!("\"/{}\" gatherAADInfo", tool.path());
@@ -272,6 +288,10 @@ fn key_prompt(state: RegistrationState, evidence: &Evidence) -> Option<Step> {
 fn remedy(code: Code) -> Option<Step> {
     match code {
         Code::ConditionalAccessDisabled => Some(conditional_access()),
+        Code::GatheredAsRoot => Some(
+            Step::new("Find what runs gatherAADInfo as root, and have it run as the user; then:")
+                .with("sudo rm /var/root/Library/Preferences/com.jamf.management.jamfAAD.plist"),
+        ),
         Code::CertificateNotYetValid => Some(Step::new("Set the clock: System Settings > General > Date & Time.")),
         code => Some(code.remedy()).filter(|remedy| !remedy.starts_with("None needed")).map(Step::new),
     }
