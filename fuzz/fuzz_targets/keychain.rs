@@ -1,0 +1,32 @@
+//! The keychain reader: what it accepts, an independent reader finds, too.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use oracle::{Theirs, Watched, has_several_values};
+use wpj_state::{
+    login_keychain::{self, Depth},
+    second_opinion::Records,
+};
+
+fuzz_target!(|bytes: &[u8]| {
+    let [state, details] = [Depth::State, Depth::Details].map(|depth| {
+        let watched = Watched::new(bytes);
+        let found = login_keychain::read(&watched, depth);
+        watched.check(&found);
+        found
+    });
+    let key = |found: &login_keychain::LoginKeychain| found.workplace_join_identity().is_some();
+    assert_eq!(state.as_ref().map(key), details.as_ref().map(key));
+    let Ok(found) = details else { return };
+    let ours = Records::read(bytes).expect("what was read can be read again");
+    if has_several_values(bytes) {
+        return;
+    }
+    if let Some(theirs) = Theirs::read(bytes) {
+        assert!(theirs.agrees(&ours), "the readers differ");
+        if found.unknown_issuer.is_none() {
+            assert!(theirs.has_key().is_none_or(|theirs| theirs == key(&found)), "the readers judge differently");
+        }
+    }
+});

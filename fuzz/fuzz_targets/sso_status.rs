@@ -1,0 +1,21 @@
+//! What Jamf's `getPSSOStatus` prints.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use wpj_state::{
+    certificate,
+    platform_sso::{self, sso_status},
+};
+
+fuzz_target!(|bytes: &[u8]| {
+    let text = String::from_utf8_lossy(bytes);
+    let _ = platform_sso::is_usage(&text, "Jamf Conditional Access");
+    let Ok(found) = sso_status::parse(&text) else { return };
+    if found.key.is_there() {
+        assert!(found.device_id.is_some());
+    }
+    for id in [&found.device_id, &found.tenant_id].into_iter().flatten() {
+        assert!(certificate::is_guid(id) && *id == id.to_ascii_lowercase(), "{id}");
+    }
+});

@@ -1,0 +1,145 @@
+//! What the fuzz targets compare with: an independent reader of keychains, and a count of what is read.
+
+use std::{cell::Cell, collections::BTreeSet, io};
+
+use keychain::{KeychainFile, RecordType};
+use wpj_state::{
+    certificate::{self, Issuer},
+    keychain::{Error, Keychain, ReadAt},
+    second_opinion::Records,
+};
+
+const PRIVATE_KEYS: u32 = 0x10;
+const CERTIFICATES: u32 = 0x8000_1000;
+const LABEL: u32 = 6;
+const PUBLIC_KEY_HASH: u32 = u32::from_be_bytes(*b"hpky");
+
+/// How often each byte may be read, and what may be read beside, in bytes.
+const MOST_READS: usize = 8;
+const MOST_BESIDE: usize = 64 * 1024;
+
+/// Bytes that watch how much of them is read.
+pub struct Watched<'a> {
+    bytes: &'a [u8],
+    read: Cell<usize>,
+}
+
+impl<'a> Watched<'a> {
+    /// Watches these.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, read: Cell::new(0) }
+    }
+
+    /// What was read is in proportion to the file, and an error points into it.
+    pub fn check<T>(&self, result: &Result<T, Error>) {
+        let most = MOST_READS * self.bytes.len() + MOST_BESIDE;
+        assert!(self.read.get() <= most, "{} of {} bytes were read", self.read.get(), self.bytes.len());
+        if let Err(error) = result {
+            assert!(error.offset < self.bytes.len().max(1) as u64, "{error:?} is outside the file");
+        }
+    }
+}
+
+impl ReadAt for Watched<'_> {
+    fn length(&self) -> io::Result<u64> {
+        self.bytes.length()
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.read.set(self.read.get() + buffer.len());
+        assert!(buffer.len() <= self.bytes.len(), "{} bytes were asked for", buffer.len());
+        self.bytes.read_exact_at(buffer, offset)
+    }
+}
+
+/// What keychain-db finds; `None` if it cannot read the file.
+pub struct Theirs {
+    /// Certificates with their stored public key hashes, and the keys' labels.
+    certificates: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    labels: BTreeSet<Vec<u8>>,
+}
+
+impl Theirs {
+    /// Reads a file that our reader accepts, without its indexes: keychain-db makes room for as many entries as an index
+    /// claims to have, and refuses files over damage in indexes, which nobody needs here.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let file = KeychainFile::from_bytes(&without_indexes(bytes)?).ok()?;
+        let values = |relation: u32, id: u32| {
+            let relation = RecordType(relation);
+            let attributes = file.schema().relation(relation).map(|it| it.attributes.as_slice()).unwrap_or_default();
+            let place = attributes.iter().position(|attribute| attribute.id == id);
+            let records = file.records_of_type(relation).into_iter();
+            let value = |record: &keychain::Record| Some(record.attribute(place?)?.as_bytes()?.to_vec());
+            records.map(|record| (record.key_data.clone(), value(record))).collect::<Vec<_>>()
+        };
+        let labels = values(PRIVATE_KEYS, LABEL).into_iter().filter_map(|(_, label)| label).collect();
+        Some(Self { certificates: values(CERTIFICATES, PUBLIC_KEY_HASH), labels })
+    }
+
+    /// Whether these are the certificates and labels that our reader finds.
+    pub fn agrees(&self, ours: &Records) -> bool {
+        let certificates: BTreeSet<_> = self.certificates.iter().map(|(der, _)| der.clone()).collect();
+        certificates == ours.certificates && self.labels == ours.key_labels
+    }
+
+    /// Whether there is a Workplace Join key, by the rules; `None` if only the stored issuer tells whose a certificate is.
+    pub fn has_key(&self) -> Option<bool> {
+        let has_key =
+            |hash: &Option<Vec<u8>>| hash.as_ref().is_some_and(|hash| !hash.is_empty() && self.labels.contains(hash));
+        let identities = self.certificates.iter().filter(|(_, hash)| has_key(hash));
+        let issuers: Vec<_> = identities.map(|(der, _)| certificate::issuer(der, None)).collect();
+        if issuers.iter().any(|issuer| matches!(issuer, Issuer::WorkplaceJoin(_))) {
+            return Some(true);
+        }
+        (!issuers.contains(&Issuer::Unknown)).then_some(false)
+    }
+}
+
+/// Whether a key or certificate has several values of an attribute that is compared: keychain-db takes their number for
+/// the length of the first.
+pub fn has_several_values(bytes: &[u8]) -> bool {
+    let several = Cell::new(false);
+    let Ok(keychain) = Keychain::open(bytes) else { return false };
+    let keys = keychain.private_keys(|key| several.set(several.get() || key.labels().count() != 1));
+    let certificates = keychain.certificates(|it| several.set(several.get() || it.public_key_hashes().count() != 1));
+    several.get() || keys.is_err() || certificates.is_err()
+}
+
+const SCHEMA: usize = 20;
+const TABLE_INDEXES: usize = 16;
+
+fn atom(bytes: &[u8], offset: usize) -> Option<usize> {
+    let atom = bytes.get(offset..)?.first_chunk::<4>()?;
+    usize::try_from(u32::from_be_bytes(*atom)).ok()
+}
+
+fn to_atom(number: usize) -> Option<[u8; 4]> {
+    Some(u32::try_from(number).ok()?.to_be_bytes())
+}
+
+/// The same tables, each with an empty list of indexes.
+fn without_indexes(bytes: &[u8]) -> Option<Vec<u8>> {
+    let count = atom(bytes, SCHEMA + 4)?;
+    let mut offsets = Vec::new();
+    let mut tables = Vec::new();
+    let directory = 8 + 4 * count;
+    for number in 0..count {
+        let start = SCHEMA + atom(bytes, SCHEMA + 8 + 4 * number)?;
+        let indexes = atom(bytes, start + TABLE_INDEXES)?;
+        offsets.push(directory + tables.len());
+        let mut table = bytes.get(start..start + indexes)?.to_vec();
+        table.extend([to_atom(8)?, to_atom(0)?].concat());
+        let size = to_atom(table.len())?;
+        table.get_mut(..4)?.copy_from_slice(&size);
+        tables.extend(table);
+    }
+    let mut file = bytes.get(..SCHEMA)?.to_vec();
+    file.extend(to_atom(directory + tables.len())?);
+    file.extend(to_atom(count)?);
+    for offset in offsets {
+        file.extend(to_atom(offset)?);
+    }
+    file.extend(tables);
+    file.extend(bytes.get(bytes.len().checked_sub(4)?..)?);
+    Some(file)
+}
