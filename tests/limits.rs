@@ -1,0 +1,325 @@
+//! Files that are made to take time or memory: the tool answers within limits that the operating system enforces on it,
+//! for the address space and for the processor's time of each of its processes.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use assert_cmd::cargo::cargo_bin;
+use fixture_generator::{Certificate, Keychain, Relation};
+use libtest_mimic::{Arguments, Failed, Trial};
+use tempfile::TempDir;
+
+const KEYCHAIN: &str = "Library/Keychains/login.keychain-db";
+const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
+
+/// Most of an address space are stacks of threads, which are hardly used, and the program itself.
+const KEYCHAIN_KILOBYTES: u64 = 96 * 1024;
+/// A plist's reader holds all of it, and some of it twice.
+const PLIST_KILOBYTES: u64 = 320 * 1024;
+/// The tests' build is not optimised much.
+const CPU_SECONDS: u64 = 10;
+
+type Make = fn() -> Result<Vec<u8>, Failed>;
+
+/// Name, the keychain, what is printed: the result and, if there is none, the reason without the file.
+const KEYCHAINS: [(&str, Make, &str, &str); 9] = [
+    ("four billion claimed records", || patched(8, u32::MAX), "", "record numbers and records do not agree (at offset"),
+    (
+        "four billion claimed record numbers",
+        || patched(24, u32::MAX),
+        "",
+        "a table header contradicts itself (at offset",
+    ),
+    (
+        "four billion claimed tables",
+        || Ok(replaced(&registered(), 24, u32::MAX)),
+        "",
+        "the table directory does not fit the file (at offset 24)",
+    ),
+    ("tables that overlap", overlapping_tables, "", "two tables for relation 0x80001000 (at offset"),
+    ("a million free record numbers", || many(1_000_000, 0), "Not Registered", ""),
+    ("a million certificates", || many(0, 1_000_000), "Not Registered", ""),
+    (
+        "a certificate that is nested very deeply",
+        || with_certificate(nested(20_000)),
+        "",
+        "a certificate that has a private key cannot be read, nor can its stored issuer (at offset",
+    ),
+    (
+        "a certificate of absurd lengths",
+        || with_certificate(b"\x30\x84\xff\xff\xff\xff\x30\x84\xff\xff\xff\xfe".to_vec()),
+        "",
+        "a certificate that has a private key cannot be read, nor can its stored issuer (at offset",
+    ),
+    (
+        "a certificate of 16 MiB",
+        || with_certificate([&b"\x30\x84\x00\xff\xff\xfa"[..], &vec![0; 0xFF_FFFA]].concat()),
+        "",
+        "impossible record size 16777460 (at offset",
+    ),
+];
+
+/// Name, the plist, what is printed.
+const PLISTS: [(&str, Make, &str); 10] = [
+    ("XML that is nested a million deep", || Ok(xml(&"<array>".repeat(1_000_000))), NOT_ACQUIRED),
+    ("a binary plist that is nested as deep as it is long", || Ok(chain(100_000, false)), NOT_ACQUIRED),
+    ("a binary plist that contains itself", || Ok(chain(1000, true)), NOT_ACQUIRED),
+    ("a binary array that claims 2^60 values", || Ok(claiming(0xAF)), NOT_ACQUIRED),
+    ("a binary text that claims 2^60 characters", || Ok(claiming(0x6F)), NOT_ACQUIRED),
+    ("16 MiB of texts", || Ok(texts()), NOT_ACQUIRED),
+    ("a text of 16 MiB in UTF-16", || Ok(wide()), NOT_ACQUIRED),
+    ("a small file that stands for 6 GB of text", || Ok(same_text(60_000, 60_000)), NOT_ACQUIRED),
+    (
+        "16 MiB of one comment that never ends",
+        || Ok(xml(&format!("<!--{}", "x".repeat(16 * 1024 * 1024 - 100)))),
+        NOT_ACQUIRED,
+    ),
+    ("a million entities", || Ok(xml(&format!("<dict><key>{}</key></dict>", "&lt;".repeat(1_000_000)))), NOT_ACQUIRED),
+];
+
+const NOT_ACQUIRED: &str = "WPJ Key present, AAD ID not acquired";
+
+fn main() {
+    let reason = if cfg!(target_os = "linux") { "" } else { " (ignored: only Linux limits an address space)" };
+    let trial = |name: String, test: Box<dyn FnOnce() -> Result<(), Failed> + Send>| {
+        Trial::test(format!("{name}{reason}"), test).with_ignored_flag(!reason.is_empty())
+    };
+    let keychains = KEYCHAINS.into_iter().map(|(name, make, state, words)| {
+        trial(format!("keychain: {name}"), Box::new(move || keychain_gives(&make()?, state, words)))
+    });
+    let plists = PLISTS
+        .into_iter()
+        .map(|(name, make, state)| trial(format!("plist: {name}"), Box::new(move || plist_gives(&make()?, state))));
+    let zeros = trial("keychain: 1 GiB of zeros".to_owned(), Box::new(zeros));
+    let enforced = trial("the limits are enforced".to_owned(), Box::new(limits_are_enforced));
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(1);
+    libtest_mimic::run(&arguments, keychains.chain(plists).chain([zeros, enforced]).collect()).exit();
+}
+
+/// A registered user's home.
+struct Home(TempDir);
+
+impl Home {
+    fn new() -> Result<Self, Failed> {
+        let home = Self(tempfile::tempdir()?);
+        for file in [KEYCHAIN, PLIST] {
+            fs::create_dir_all(home.path(file).parent().ok_or("a file has a folder")?)?;
+            fs::copy(Path::new("fixtures/registered/home").join(file), home.path(file))?;
+        }
+        Ok(home)
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.0.path().join(file)
+    }
+
+    /// Standard output, standard error and exit status, for the plain result and for everything.
+    fn run(&self, kilobytes: u64) -> Result<[(String, String, Option<i32>); 2], Failed> {
+        let run = |options: &[&str]| -> Result<_, Failed> {
+            let script = format!("ulimit -v {kilobytes} && ulimit -t {CPU_SECONDS} && exec \"$@\"");
+            let mut command = Command::new("/bin/sh");
+            command.args(["-c", &script, "sh"]).arg(cargo_bin("wpj-state"));
+            let output = command.args(["--deadline=600", "--home"]).arg(self.0.path()).args(options).output()?;
+            let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+            Ok((text(output.stdout), text(output.stderr), output.status.code()))
+        };
+        Ok([run(&[])?, run(&["--json"])?])
+    }
+}
+
+fn gives(home: &Home, kilobytes: u64, state: &str, words: &str) -> Result<(), Failed> {
+    let [(stdout, stderr, status), (json, json_stderr, json_status)] = home.run(kilobytes)?;
+    equal(&stdout, &format!("<result>{state}</result>\n"))?;
+    equal(&status, &Some(i32::from(state.is_empty())))?;
+    let json: serde_json::Value = serde_json::from_str(&json).map_err(|error| format!("{error}: {json_stderr}"))?;
+    equal(&json["state"].as_str().unwrap_or_default(), &state)?;
+    equal(&(json_stderr, json_status), &(stderr.clone(), status))?;
+    if stderr.contains(words) && !stderr.contains("this tool failed") {
+        Ok(())
+    } else {
+        Err(format!("{stderr} does not say {words}").into())
+    }
+}
+
+fn keychain_gives(bytes: &[u8], state: &str, words: &str) -> Result<(), Failed> {
+    let home = Home::new()?;
+    fs::write(home.path(KEYCHAIN), bytes)?;
+    gives(&home, KEYCHAIN_KILOBYTES, state, words)
+}
+
+fn plist_gives(bytes: &[u8], state: &str) -> Result<(), Failed> {
+    let home = Home::new()?;
+    fs::write(home.path(PLIST), bytes)?;
+    gives(&home, PLIST_KILOBYTES, state, "")
+}
+
+fn zeros() -> Result<(), Failed> {
+    let home = Home::new()?;
+    File::create(home.path(KEYCHAIN))?.set_len(1 << 30)?;
+    gives(&home, KEYCHAIN_KILOBYTES, "", "not a macOS file keychain (at offset 0)")
+}
+
+/// What needs more gets no answer: these tests would fail.
+fn limits_are_enforced() -> Result<(), Failed> {
+    let home = Home::new()?;
+    let [(stdout, _, status), _] = home.run(1024)?;
+    equal(&(stdout.as_str(), status == Some(0)), &("", false))
+}
+
+fn registered() -> Vec<u8> {
+    let certificate = Certificate::workplace_join();
+    Keychain::new().certificate(&certificate).workplace_join_key(&certificate).to_bytes()
+}
+
+fn with_certificate(der: Vec<u8>) -> Result<Vec<u8>, Failed> {
+    let certificate = Certificate::workplace_join();
+    let issuer = b"no name".to_vec();
+    let keychain = Keychain::new().certificate_record_with_issuer(&certificate, der, issuer);
+    Ok(keychain.workplace_join_key(&certificate).to_bytes())
+}
+
+/// SEQUENCEs in SEQUENCEs, of indefinite length.
+fn nested(depth: usize) -> Vec<u8> {
+    [0x30, 0x80].repeat(depth)
+}
+
+fn atom(bytes: &[u8], offset: usize) -> Result<u32, Failed> {
+    let atom = bytes.get(offset..).and_then(|rest| rest.first_chunk()).ok_or("an atom")?;
+    Ok(u32::from_be_bytes(*atom))
+}
+
+fn replaced(bytes: &[u8], offset: usize, atom: u32) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    bytes[offset..offset + 4].copy_from_slice(&atom.to_be_bytes());
+    bytes
+}
+
+const SCHEMA: usize = 20;
+const CERTIFICATES: u32 = 0x8000_1000;
+
+/// Where each table begins, and where the last one ends.
+fn tables(bytes: &[u8]) -> Result<Vec<usize>, Failed> {
+    let count = usize::try_from(atom(bytes, SCHEMA + 4)?)?;
+    let offsets = (0..count).map(|number| Ok(SCHEMA + usize::try_from(atom(bytes, SCHEMA + 8 + 4 * number)?)?));
+    offsets.collect()
+}
+
+fn certificate_table(bytes: &[u8]) -> Result<usize, Failed> {
+    let found = tables(bytes)?.into_iter().find(|start| atom(bytes, start + 4).is_ok_and(|id| id == CERTIFICATES));
+    Ok(found.ok_or("there is a table of certificates")?)
+}
+
+/// With another atom in the certificate table's header.
+fn patched(offset: usize, value: u32) -> Result<Vec<u8>, Failed> {
+    let bytes = registered();
+    Ok(replaced(&bytes, certificate_table(&bytes)? + offset, value))
+}
+
+/// The last table begins where the one before does.
+fn overlapping_tables() -> Result<Vec<u8>, Failed> {
+    let bytes = registered();
+    let last = tables(&bytes)?.len() - 1;
+    let before = atom(&bytes, SCHEMA + 8 + 4 * (last - 1))?;
+    Ok(replaced(&bytes, SCHEMA + 8 + 4 * last, before))
+}
+
+/// A keychain whose table of certificates has this many free numbers and small certificates.
+fn many(free: u32, certificates: u32) -> Result<Vec<u8>, Failed> {
+    let certificate = Certificate::contoso();
+    let one = Keychain::new().certificate_record(&certificate, vec![0x30, 0]).free(Relation::PrivateKey).to_bytes();
+    let start = certificate_table(&one)?;
+    let (records, indexes) = (atom(&one, start + 12)?, atom(&one, start + 16)?);
+    let record = &one[start + usize::try_from(records)?..start + usize::try_from(indexes)?];
+    let numbers = free + certificates;
+    let records = 28 + 4 * numbers;
+    let size = u32::try_from(record.len())?;
+    let indexes = records + size * certificates;
+    let mut table = Vec::new();
+    for atom in [indexes + 8, CERTIFICATES, certificates, records, indexes, 0, numbers] {
+        table.extend(atom.to_be_bytes());
+    }
+    (0..free).for_each(|_| table.extend([0; 4]));
+    (0..certificates).for_each(|number| table.extend((records + size * number).to_be_bytes()));
+    for number in 0..certificates {
+        table.extend(replaced(record, 4, free + number));
+    }
+    table.extend([0, 0, 0, 8, 0, 0, 0, 0]);
+    let end = start + usize::try_from(atom(&one, start)?)?;
+    let mut bytes = [&one[..start], &table, &one[end..]].concat();
+    for (number, place) in tables(&one)?.into_iter().enumerate().filter(|(_, place)| *place > start) {
+        bytes = replaced(&bytes, SCHEMA + 8 + 4 * number, u32::try_from(place + table.len() - (end - start) - SCHEMA)?);
+    }
+    let schema = u32::try_from(bytes.len() - 4 - SCHEMA)?;
+    Ok(replaced(&bytes, SCHEMA, schema))
+}
+
+fn xml(content: &str) -> Vec<u8> {
+    format!("<?xml version=\"1.0\"?><plist version=\"1.0\">{content}</plist>").into_bytes()
+}
+
+/// A binary plist of these objects, the first of which is outermost; references have four bytes.
+fn binary(objects: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = b"bplist00".to_vec();
+    let mut offsets = Vec::new();
+    for object in objects {
+        offsets.extend(u32::try_from(bytes.len()).unwrap_or_default().to_be_bytes());
+        bytes.extend(object);
+    }
+    let table = bytes.len() as u64;
+    bytes.extend(offsets);
+    bytes.extend([0, 0, 0, 0, 0, 0, 4, 4]);
+    bytes.extend([objects.len() as u64, 0, table].map(u64::to_be_bytes).concat());
+    bytes
+}
+
+fn reference(to: usize) -> [u8; 4] {
+    u32::try_from(to).unwrap_or_default().to_be_bytes()
+}
+
+/// Arrays in arrays; the last one is empty or the first one again.
+fn chain(depth: usize, closed: bool) -> Vec<u8> {
+    let array = |number: usize| match number + 1 < depth {
+        true => [&[0xA1][..], &reference(number + 1)].concat(),
+        false if closed => [&[0xA1][..], &reference(0)].concat(),
+        false => vec![0xA0],
+    };
+    binary(&(0..depth).map(array).collect::<Vec<_>>())
+}
+
+/// An object whose length stands behind it, in eight bytes: 2^60.
+fn claiming(marker: u8) -> Vec<u8> {
+    binary(&[[&[marker, 0x13][..], &(1u64 << 60).to_be_bytes()].concat()])
+}
+
+/// Keys and values of 100 bytes each.
+fn texts() -> Vec<u8> {
+    let mut content = String::from("<dict>");
+    let text = "x".repeat(80);
+    while content.len() < 16 * 1024 * 1024 - 300 {
+        content.push_str(&format!("<key>{text}</key><string>{text}</string>"));
+    }
+    xml(&(content + "</dict>"))
+}
+
+fn wide() -> Vec<u8> {
+    let characters = 8 * 1024 * 1024 - 100;
+    let length = u32::try_from(characters).unwrap_or_default().to_be_bytes();
+    binary(&[[&[0x6F, 0x12][..], &length, &[0x26, 0x03].repeat(characters)].concat()])
+}
+
+/// An array whose values are all the same text.
+fn same_text(length: u16, times: u16) -> Vec<u8> {
+    let array = [&[0xAF, 0x11][..], &times.to_be_bytes(), &reference(1).repeat(times.into())].concat();
+    binary(&[array, [&[0x5F, 0x11][..], &length.to_be_bytes(), &vec![b'x'; length.into()]].concat()])
+}
+
+fn equal<T: PartialEq<U> + std::fmt::Debug + ?Sized, U: std::fmt::Debug + ?Sized>(
+    left: &T,
+    right: &U,
+) -> Result<(), Failed> {
+    if left == right { Ok(()) } else { Err(format!("found {left:?}\nexpected {right:?}").into()) }
+}
