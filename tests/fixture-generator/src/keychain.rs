@@ -62,6 +62,17 @@ struct Record {
     values: Vec<(u32, Vec<Value>)>,
 }
 
+impl Record {
+    /// The first bytes tell what is encrypted behind them.
+    fn with_secret(mut self, secret: &[u8]) -> Self {
+        const MAGIC: usize = 8;
+        for (byte, secret) in self.data.iter_mut().skip(MAGIC).zip(secret.iter().cycle()) {
+            *byte = *secret;
+        }
+        self
+    }
+}
+
 /// A keychain to be.
 #[derive(Debug, Clone, Default)]
 pub struct Keychain {
@@ -75,6 +86,8 @@ pub struct Keychain {
     has_several_values: bool,
     /// With a relation of somebody else's, and attributes of somebody else's in Apple's relations.
     has_extras: bool,
+    /// What stands in place of all that macOS encrypts.
+    secret: Option<&'static [u8]>,
     /// Filling the indexes takes too long for very many records.
     without_index_entries: bool,
 }
@@ -175,6 +188,12 @@ impl Keychain {
         self
     }
 
+    /// Writes this, again and again, in place of all that macOS encrypts: keys, passwords, and what unlocks them.
+    pub fn with_secret(mut self, secret: &'static [u8]) -> Self {
+        self.secret = Some(secret);
+        self
+    }
+
     /// Whether an attribute has several values, which keychain-db misreads.
     pub const fn has_several_values(&self) -> bool {
         self.has_several_values
@@ -249,6 +268,14 @@ impl Keychain {
             }
         };
         let reversed = reversed.is_some_and(|relation| self.reversed.contains(&relation));
+        let planted;
+        let slots = match self.secret.filter(|_| [PRIVATE_KEY, GENERIC_PASSWORD, METADATA].contains(&relation)) {
+            Some(secret) => {
+                planted = slots.iter().cloned().map(|slot| slot.map(|record| record.with_secret(secret))).collect();
+                &planted
+            }
+            None => slots,
+        };
         table_bytes(relation, slots, &schema.formats(relation), reversed, &schema.indexes(relation))
     }
 }
