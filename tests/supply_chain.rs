@@ -1,0 +1,46 @@
+//! What is in the binary is what the README says, under licences that allow it.
+
+use std::{collections::BTreeSet, fs, process::Command};
+
+/// Alternatives that a binary under MIT may be made of.
+const LICENCES: [&str; 7] = ["MIT", "Apache-2.0", "Unlicense", "BSD-3-Clause", "Unicode-3.0", "Zlib", "ISC"];
+
+/// Name and licence of each crate that a Mac's binary, or its build, is made of.
+fn crates() -> BTreeSet<(String, String)> {
+    let mut names = BTreeSet::new();
+    for target in ["aarch64-apple-darwin", "x86_64-apple-darwin"] {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["tree", "--locked", "--package", "wpj-state", "--edges", "normal,build", "--prefix", "none"]);
+        let output = cargo.args(["--target", target, "--format", "{p}|{l}"]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        for line in String::from_utf8(output.stdout).unwrap().lines() {
+            let (package, licence) = line.split_once('|').unwrap();
+            let name = package.split(' ').next().unwrap().to_owned();
+            names.insert((name, licence.trim_end_matches(" (*)").to_owned()));
+        }
+    }
+    names.retain(|(name, _)| name != "wpj-state");
+    names
+}
+
+#[test]
+fn the_readme_names_every_crate_in_the_binary_and_no_other() {
+    let readme = fs::read_to_string("README.md").unwrap();
+    let section = readme.split("\n## ").find(|section| section.starts_with("Supply chain")).unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let cells = rows.flat_map(|row| row.split('|').enumerate().filter(|(number, _)| [1, 3].contains(number)));
+    let named: BTreeSet<String> =
+        cells.flat_map(|(_, cell)| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect();
+    let there: BTreeSet<String> = crates().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(named, there);
+}
+
+#[test]
+fn every_licence_allows_it() {
+    for (name, licence) in crates() {
+        let words = licence.replace(['(', ')'], "").replace('/', " OR ");
+        // Of alternatives one has to be allowed, and of what holds together all.
+        let is_allowed = words.split(" AND ").all(|part| part.split(" OR ").any(|it| LICENCES.contains(&it.trim())));
+        assert!(is_allowed, "{name}: {licence}");
+    }
+}
