@@ -1,13 +1,19 @@
 //! The command line.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{
+    ffi::{OsStr, OsString},
+    fmt,
+    path::PathBuf,
+    time::Duration,
+};
 
 use clap::{ArgAction, ArgGroup, CommandFactory, Parser, ValueEnum, error::ErrorKind};
 
 use crate::{attribute::Attribute, platform};
 
-/// Makes this process the worker, if it is the first argument. The path of its private folder follows, and whether what it
-/// prints may be coloured. Not for people, and so no option.
+/// Makes this process the worker, if it is the first argument. The path of its private folder follows, whether what it
+/// prints may be coloured, how many milliseconds it has, and which part of the work it is to do. Not for people, and so no
+/// option.
 pub const WORKER: &str = "--worker";
 
 /// What the worker prints may be coloured.
@@ -59,6 +65,44 @@ pub struct Worker {
     pub private_folder: PathBuf,
     /// Whether what it prints may be coloured.
     pub colour: bool,
+    /// Which part of the work it is to do.
+    pub part: Part,
+}
+
+/// A part of the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// All that was asked for about one user.
+    Whole,
+    /// Of a list of all users, who they may be.
+    Persons,
+    /// Of a list of all users, the one with this number.
+    Person(u32),
+    /// Of a list of homes, the one at this place.
+    Home(usize),
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole => f.write_str("whole"),
+            Self::Persons => f.write_str("persons"),
+            Self::Person(uid) => write!(f, "person:{uid}"),
+            Self::Home(number) => write!(f, "home:{number}"),
+        }
+    }
+}
+
+impl Part {
+    fn parse(text: &OsStr) -> Option<Self> {
+        match text.to_str()?.split_once(':') {
+            None if text == "whole" => Some(Self::Whole),
+            None if text == "persons" => Some(Self::Persons),
+            Some(("person", uid)) => uid.parse().ok().map(Self::Person),
+            Some(("home", number)) => number.parse().ok().map(Self::Home),
+            _ => None,
+        }
+    }
 }
 
 /// Whose homes to look at.
@@ -266,12 +310,16 @@ pub fn definition() -> clap::Command {
 /// the exit status.
 pub fn parse(arguments: &[OsString]) -> Result<Command, clap::Error> {
     let (worker, options) = match arguments {
-        [name, word, private_folder, style, options @ ..] if word == WORKER => {
-            let worker = Worker { private_folder: private_folder.into(), colour: style == COLOURED };
-            (Some(worker), Options::try_parse_from([name].into_iter().chain(options))?)
+        [name, word, private_folder, style, limit, part, options @ ..] if word == WORKER => {
+            let colour = style == COLOURED;
+            let part = Part::parse(part).unwrap_or(Part::Whole);
+            let limit = limit.to_str().and_then(|limit| limit.parse().ok()).map(Duration::from_millis);
+            let worker = Worker { private_folder: private_folder.into(), colour, part };
+            (Some((worker, limit)), Options::try_parse_from([name].into_iter().chain(options))?)
         }
         _ => (None, Options::try_parse_from(arguments)?),
     };
+    let (worker, limit) = worker.unzip();
     if options.list_attributes {
         return Ok(Command::ListAttributes);
     }
@@ -288,7 +336,7 @@ pub fn parse(arguments: &[OsString]) -> Result<Command, clap::Error> {
         psso_status: options.psso_status,
         system_root: options.system_root,
         second_opinion: options.second_opinion,
-        deadline: Duration::from_secs(options.deadline),
+        deadline: limit.flatten().unwrap_or(Duration::from_secs(options.deadline)),
         worker,
     })))
 }

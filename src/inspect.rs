@@ -13,7 +13,7 @@ use std::{
 
 use crate::{
     cause::{Cause, Obstacle},
-    cli::{AskMacos, Request, Subject, Who},
+    cli::{AskMacos, Request, Who},
     evidence::{Evidence, Probe, Witness},
     file,
     jamf_aad::{self, JamfAad},
@@ -25,7 +25,7 @@ use crate::{
     second_opinion::{self, Records, SecondOpinion},
     set_up::SetUp,
     system::System,
-    user::{self, Choice, Hidden, Person, User},
+    user::{self, Choice, Hidden, User},
 };
 
 mod set_up;
@@ -51,40 +51,25 @@ const MAX_FOLDER_ENTRIES: usize = 10_000;
 /// How long a keychain is empty while macOS creates it.
 const CREATION: Duration = Duration::from_millis(200);
 
-/// Reads what the request needs, of each user whom it is about, and tells `progress` which file it is at.
+/// Reads what the request needs of one user, and tells `progress` which file it is at.
 #[must_use]
-pub fn inspect(request: &Request, system: &impl System, progress: &Progress) -> Vec<Evidence> {
-    let named = |who: &Who| match user::choose(who, system) {
-        Ok(choice) => inspect_choice(request, who, choice, 1, system, progress),
+pub fn inspect(request: &Request, who: &Who, system: &impl System, progress: &Progress) -> Evidence {
+    match user::choose(who, system) {
+        Ok(choice) => inspect_choice(request, who, choice, system, progress),
         Err(obstacle) => Evidence::none(User::UNKNOWN, obstacle),
-    };
-    match &request.subject {
-        Subject::One(who) => vec![named(who)],
-        Subject::Homes(homes) => homes.iter().map(|home| named(&Who::Home(home.clone()))).collect(),
-        Subject::AllUsers => {
-            let persons = match user::everybody(system) {
-                Ok(persons) => persons,
-                Err(obstacle) => return vec![Evidence::none(User::UNKNOWN, obstacle)],
-            };
-            // Whoever is looked at leaves time for those who come after.
-            let left = (1..=u32::try_from(persons.len()).unwrap_or(u32::MAX)).rev();
-            let evidence = |(person, left): (Person, u32)| match person {
-                Ok(choice) => inspect_choice(request, &Who::Console, choice, left, system, progress),
-                Err(Hidden { user, obstacle }) => Evidence::none(user, obstacle),
-            };
-            persons.into_iter().zip(left).map(evidence).collect()
-        }
     }
 }
 
-fn inspect_choice(
-    request: &Request,
-    who: &Who,
-    choice: Choice,
-    left: u32,
-    system: &impl System,
-    progress: &Progress,
-) -> Evidence {
+/// Reads what the request needs of the person with this number; `None` if that is nobody.
+#[must_use]
+pub fn inspect_person(request: &Request, uid: u32, system: &impl System, progress: &Progress) -> Option<Evidence> {
+    Some(match user::person(uid, system)? {
+        Ok(choice) => inspect_choice(request, &Who::Console, choice, system, progress),
+        Err(Hidden { user, obstacle }) => Evidence::none(user, obstacle),
+    })
+}
+
+fn inspect_choice(request: &Request, who: &Who, choice: Choice, system: &impl System, progress: &Progress) -> Evidence {
     let home = match Home::of(&choice, system, progress).and_then(|home| system_root_exists(request).map(|()| home)) {
         Ok(home) => home,
         Err(obstacle) => {
@@ -96,7 +81,7 @@ fn inspect_choice(
         }
     };
     let depth = if request.needs_details() { Depth::Details } else { Depth::State };
-    Inspection { request, system, progress, who, user: &choice.user, left, home, depth }.evidence()
+    Inspection { request, system, progress, who, user: &choice.user, home, depth }.evidence()
 }
 
 /// A folder that was named expressly has to be there.
@@ -186,8 +171,6 @@ struct Inspection<'a, S> {
     progress: &'a Progress,
     who: &'a Who,
     user: &'a User,
-    /// How many users are left to be looked at, this one included.
-    left: u32,
     home: Home,
     depth: Depth,
 }

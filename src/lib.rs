@@ -27,6 +27,7 @@ pub mod file;
 pub mod inspect;
 pub mod jamf_aad;
 pub mod keychain;
+pub mod list;
 pub mod login_keychain;
 pub mod platform;
 pub mod platform_sso;

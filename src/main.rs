@@ -15,12 +15,13 @@ use std::{
 use anyhow::Context;
 use wpj_state::{
     attribute,
-    cli::{self, Command, Request, Worker},
+    cli::{self, Command, Part, Request, Subject, Worker},
     evidence::Evidence,
     inspect::inspect,
+    list,
     progress::{Progress, leave_signals_to_supervisor},
     report::{
-        report,
+        self, Report, report,
         style::{Style, is_coloured, is_utf8},
     },
     state::assess,
@@ -53,12 +54,18 @@ fn main() -> ExitCode {
     })
 }
 
-/// Has the worker answer, and answers in its place if it does not.
+/// Has workers answer, and answers in their place if they do not.
 fn supervise_worker(request: &Request, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     let colour = is_coloured();
-    let answer = match supervise(arguments, colour, request.deadline) {
-        Ok(answer) => answer,
-        Err(obstacle) => answer(request, colour, &[Evidence::none(User::UNKNOWN, obstacle)])?,
+    let answer = if request.subject.is_several() {
+        let ask = |part, limit| supervise(arguments, part, colour, limit).map(|answer| answer.stdout);
+        let rows = list::rows(request, ask).context("writing JSON")?;
+        answer(report::list(request, &rows, style(colour)))
+    } else {
+        match supervise(arguments, Part::Whole, colour, request.deadline) {
+            Ok(answer) => answer,
+            Err(obstacle) => assessed(request, colour, &Evidence::none(User::UNKNOWN, obstacle))?,
+        }
     };
     for reason in &answer.reasons {
         complain(reason);
@@ -73,7 +80,16 @@ fn work(request: &Request, worker: &Worker) -> anyhow::Result<ExitCode> {
     let progress = Arc::new(Progress::of_worker(&worker.private_folder));
     let watching = Arc::clone(&progress);
     thread::Builder::new().spawn(move || watching.end_with_supervisor()).context("starting a thread")?;
-    let answer = answer(request, worker.colour, &inspect(request, &ThisSystem::new("/"), &progress))?;
+    let system = ThisSystem::new("/");
+    let answer = match (&request.subject, worker.part) {
+        (Subject::One(who), Part::Whole) => {
+            assessed(request, worker.colour, &inspect(request, who, &system, &progress))?
+        }
+        (_, part) => {
+            let stdout = list::work(request, part, &system, &progress).context("writing JSON")?;
+            Answer { stdout, reasons: Vec::new(), status: STATE_PRINTED }
+        }
+    };
     for reason in &answer.reasons {
         progress.reason(reason);
     }
@@ -82,13 +98,18 @@ fn work(request: &Request, worker: &Worker) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(answer.status))
 }
 
-fn answer(request: &Request, colour: bool, evidence: &[Evidence]) -> anyhow::Result<Answer> {
-    let now = Timestamp::now();
-    let assessments: Vec<_> = evidence.iter().map(|evidence| assess(evidence, now)).collect();
-    let style = Style { colour, unicode: is_utf8(|name| env::var_os(name)) };
-    let report = report(request, &assessments, style).context("writing JSON")?;
+fn assessed(request: &Request, colour: bool, evidence: &Evidence) -> anyhow::Result<Answer> {
+    let assessment = assess(evidence, Timestamp::now());
+    Ok(answer(report(request, &assessment, style(colour)).context("writing JSON")?))
+}
+
+fn style(colour: bool) -> Style {
+    Style { colour, unicode: is_utf8(|name| env::var_os(name)) }
+}
+
+fn answer(report: Report) -> Answer {
     let status = if report.reasons.is_empty() { STATE_PRINTED } else { UNDETERMINED };
-    Ok(Answer { stdout: report.document.into_bytes(), reasons: report.reasons, status })
+    Answer { stdout: report.document.into_bytes(), reasons: report.reasons, status }
 }
 
 /// Help and version are answers; everything else that the command line gives instead of a request is wrong usage.

@@ -3,15 +3,16 @@
 pub mod attribute;
 mod explain;
 mod json;
+pub mod row;
 pub mod style;
 mod users;
 
 use crate::{
-    attribute::Attribute,
     cli::{Output, Request},
     state::{Assessment, Undetermined},
 };
-use style::{Style, escape};
+use row::Row;
+use style::{Style, escape, readable};
 
 /// What to print.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,50 +23,44 @@ pub struct Report {
     pub reasons: Vec<String>,
 }
 
-/// Draws what was asked for.
+/// Draws what was asked for about one user.
 ///
 /// # Errors
 /// None in practice: there is nothing that JSON cannot express.
-pub fn report(request: &Request, assessments: &[Assessment<'_>], style: Style) -> serde_json::Result<Report> {
-    let is_several = request.subject.is_several();
-    let mut reasons = reasons(assessments, is_several);
-    let document = match (request.output, assessments) {
-        (Output::Result(Attribute::Users), _) => {
-            let users = attribute::users(assessments);
-            if assessments.is_empty() {
-                reasons.push("this Mac has no local user with a home; see --home".to_owned());
-            }
-            attribute::result(&users)
+pub fn report(request: &Request, assessment: &Assessment<'_>, style: Style) -> serde_json::Result<Report> {
+    let mut reason = assessment.state.as_ref().err().map(reason);
+    let document = match request.output {
+        Output::Result(attribute) => {
+            let value = attribute::value(attribute, assessment);
+            reason = value.as_ref().err().cloned();
+            attribute::result(&value.unwrap_or_default())
         }
-        (Output::Result(attribute), [assessment, ..]) => match attribute::value(attribute, assessment) {
-            Ok(value) => {
-                reasons.clear();
-                attribute::result(&value)
-            }
-            Err(reason) => {
-                reasons = vec![reason];
-                attribute::result("")
-            }
-        },
-        (Output::Result(_), []) => attribute::result(""),
-        (Output::Json, [assessment]) if !is_several => json::one(assessment)? + "\n",
-        (Output::Json, _) => json::several(assessments)? + "\n",
-        (Output::Explain, [assessment]) if !is_several => explain::explain(assessment, request, style),
-        (Output::Explain, _) => users::table(assessments, style),
+        Output::Json => json::object(assessment)? + "\n",
+        Output::Explain => explain::explain(assessment, request, style),
     };
-    let readable = |reason: String| style::readable(&reason, style);
-    Ok(Report { document, reasons: reasons.into_iter().map(readable).collect() })
+    Ok(Report { document, reasons: reason.iter().map(|reason| readable(reason, style)).collect() })
 }
 
-fn reasons(assessments: &[Assessment<'_>], is_several: bool) -> Vec<String> {
-    let reason = |assessment: &Assessment<'_>| {
-        let reason = assessment.state.as_ref().err().map(reason)?;
-        match attribute::label(assessment).filter(|_| is_several) {
-            Some(name) => Some(format!("{}: {reason}", escape(&name))),
-            None => Some(reason),
+/// Draws what was asked for about several users.
+#[must_use]
+pub fn list(request: &Request, rows: &[Row], style: Style) -> Report {
+    let mut reasons: Vec<String> = rows.iter().filter_map(reason_with_name).collect();
+    let document = match request.output {
+        Output::Result(_) => {
+            if rows.is_empty() {
+                reasons.push("this Mac has no local user with a home; see --home".to_owned());
+            }
+            attribute::result(&attribute::users(rows))
         }
+        Output::Json => json::array(rows),
+        Output::Explain => users::table(rows, style),
     };
-    assessments.iter().filter_map(reason).collect()
+    Report { document, reasons: reasons.iter().map(|reason| readable(reason, style)).collect() }
+}
+
+fn reason_with_name(row: &Row) -> Option<String> {
+    let reason = row.reason.as_ref()?;
+    Some(row.label().map_or_else(|| reason.clone(), |name| format!("{name}: {reason}")))
 }
 
 /// Why the state cannot be told, in one line: the file, if it is one, the cause, and what to do. What names can hold

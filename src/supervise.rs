@@ -1,7 +1,7 @@
 //! The end of a run, whatever happens: a file system, a security agent or a system service may hold up a call without
 //! end, and Jamf waits for every script of an inventory.
 //!
-//! So the work is done in a process of its own: this same program once more, the *worker*. It gets a deadline, and if it
+//! So the work is done in a process of its own: this same program once more, the *worker*; of a list of users, each has one. It gets a deadline, and if it
 //! crashes or does not come to its end, its supervisor ends it, removes what it has left behind, and answers in its
 //! place. A worker that cannot even be killed, because it hangs in a dead file system, holds nothing that anybody waits
 //! for: its outputs are pipes to the supervisor. The other way round, a worker whose supervisor is gone reads the end of
@@ -25,7 +25,7 @@ use nix::{
 
 use crate::{
     cause::{Cause, Obstacle},
-    cli,
+    cli::{self, Part},
     command::{self, Failure},
     platform,
     progress::Message,
@@ -45,18 +45,18 @@ pub struct Answer {
     pub status: u8,
 }
 
-/// Has the worker do what `arguments`, the program's own name first, ask for; `colour` tells it that what it prints may be
-/// coloured.
+/// Has a worker do a part of what `arguments`, the program's own name first, ask for; `colour` tells it that what it prints
+/// may be coloured.
 ///
 /// # Errors
 /// If it does not come to its end, or ends otherwise than it should.
-pub fn supervise(arguments: &[OsString], colour: bool, limit: Duration) -> Result<Answer, Obstacle> {
+pub fn supervise(arguments: &[OsString], part: Part, colour: bool, limit: Duration) -> Result<Answer, Obstacle> {
     let crashed = |words: String| Obstacle { path: None, cause: Cause::Crashed(words) };
     let program = env::current_exe().map_err(|error| crashed(format!("it does not know where it lies: {error}")))?;
     let private_folder = PrivateFolder::new();
     let mut worker = Command::new(program);
     worker.arg(cli::WORKER).arg(&private_folder.0).arg(if colour { cli::COLOURED } else { cli::PLAIN });
-    worker.args(arguments.get(1..).unwrap_or_default());
+    worker.arg(limit.as_millis().to_string()).arg(part.to_string()).args(arguments.get(1..).unwrap_or_default());
     // Nobody writes to it. That it ends is what tells the worker that this process is gone.
     worker.stdin(Stdio::piped());
     let finished = command::run(worker, limit, MAX_OUTPUT, &|_| ());
@@ -69,12 +69,17 @@ pub fn supervise(arguments: &[OsString], colour: bool, limit: Duration) -> Resul
                 Message::Asks(path) => Some(PathBuf::from(OsString::from_vec(path))),
                 Message::Reason(_) | Message::Runs(_) | Message::Ends { .. } => None,
             });
-            Err(Obstacle { path: asked, cause: Cause::DeadlinePassed(limit.as_secs()) })
+            Err(Obstacle { path: asked, cause: Cause::DeadlinePassed(seconds(limit)) })
         }
         Err(Failure::TooMuch) => Err(crashed("it has more to say than it should".to_owned())),
         Err(Failure::Missing) => Err(crashed("it has been removed".to_owned())),
         Err(Failure::Failed(words)) => Err(crashed(words)),
     }
+}
+
+/// Whole seconds, rounded up.
+const fn seconds(time: Duration) -> u64 {
+    time.as_secs().saturating_add(if time.subsec_nanos() > 0 { 1 } else { 0 })
 }
 
 /// A worker that was ended, or has crashed, may have left a command running, which is a process group of its own.

@@ -312,40 +312,45 @@ pub struct Hidden {
     pub obstacle: Obstacle,
 }
 
-/// All persons with an account on this Mac and a home: whoever owns a folder where homes are, or has a session.
+/// The numbers of all who may be persons of this Mac, the lowest first: they own a folder where homes are, or have a session.
 ///
 /// # Errors
 /// If it cannot be told who they are.
-pub fn everybody(accounts: &impl Accounts) -> Result<Vec<Person>, Obstacle> {
-    // Without the console's record no session is known of, which takes nothing from what the files show.
-    let record = accounts.console().ok().flatten().unwrap_or_default();
+pub fn persons(accounts: &impl Accounts) -> Result<Vec<u32>, Obstacle> {
     let mut owners = accounts.home_owners()?;
-    owners.extend(&record.sessions);
-    let choice = |uid| {
-        let account = match accounts.by_uid(uid) {
-            Ok(account) => account?,
-            Err(obstacle) => {
-                let user = User { uid: Some(uid), source: Some(Source::AllUsers), ..User::UNKNOWN };
-                return Some(Err(Hidden { user, obstacle }));
-            }
-        };
-        match accounts.has_home(&account) {
-            Ok(false) => None,
-            Ok(true) => {
-                let has_session = record.has_session(uid);
-                Some(Ok(Choice::of(account, Source::AllUsers, Console::NotAsked, has_session)))
-            }
-            Err(obstacle) => {
-                let user = User::account(&account, Source::AllUsers, Console::NotAsked, false);
-                Some(Err(Hidden { user, obstacle }))
-            }
+    owners.extend(sessions(accounts).sessions);
+    Ok(each_person(owners))
+}
+
+/// The person with this number; `None` if there is no account, or no home.
+pub fn person(uid: u32, accounts: &impl Accounts) -> Option<Person> {
+    let account = match accounts.by_uid(uid) {
+        Ok(account) => account?,
+        Err(obstacle) => {
+            let user = User { uid: Some(uid), source: Some(Source::AllUsers), ..User::UNKNOWN };
+            return Some(Err(Hidden { user, obstacle }));
         }
     };
-    Ok(persons(owners).into_iter().filter_map(choice).collect())
+    match accounts.has_home(&account) {
+        Ok(false) => None,
+        Ok(true) => {
+            let has_session = sessions(accounts).has_session(uid);
+            Some(Ok(Choice::of(account, Source::AllUsers, Console::NotAsked, has_session)))
+        }
+        Err(obstacle) => {
+            let user = User::account(&account, Source::AllUsers, Console::NotAsked, false);
+            Some(Err(Hidden { user, obstacle }))
+        }
+    }
+}
+
+/// The console's record. Without it no session is known of, which takes nothing from what the files show.
+fn sessions(accounts: &impl Accounts) -> ConsoleRecord {
+    accounts.console().ok().flatten().unwrap_or_default()
 }
 
 /// The persons among the owners of accounts, each once, the lowest number first.
-fn persons(mut uids: Vec<u32>) -> Vec<u32> {
+fn each_person(mut uids: Vec<u32>) -> Vec<u32> {
     uids.retain(|&uid| uid >= FIRST_PERSON);
     uids.sort_unstable();
     uids.dedup();
@@ -364,7 +369,7 @@ fn last_user(accounts: &impl Accounts) -> Result<Option<Account>, Obstacle> {
 /// The person whose login keychain changed last; of several the one with the lowest number.
 fn most_recent(accounts: &impl Accounts) -> Result<Option<Account>, Obstacle> {
     let mut found: Option<(SystemTime, Account)> = None;
-    for uid in persons(accounts.home_owners()?) {
+    for uid in each_person(accounts.home_owners()?) {
         let Some(account) = accounts.by_uid(uid)? else { continue };
         if let Some(changed) = accounts.keychain_changed(&account)?
             && found.as_ref().is_none_or(|(latest, _)| *latest < changed)

@@ -31,13 +31,14 @@ mod held_up {
 
     pub type Test = fn() -> Result<(), Failed>;
 
-    pub const TESTS: [(&str, Test); 7] = [
+    pub const TESTS: [(&str, Test); 8] = [
         ("a file system that never answers does not hold up the answer", a_dead_file_system_is_not_waited_for),
         ("a worker without its supervisor ends", a_worker_ends_with_its_supervisor),
         ("a caller that ignores the ends of its children gets an answer", an_ignored_end_of_a_child_is_no_obstacle),
         ("the result is blank when the time is over", the_result_is_blank),
         ("the JSON says why there is no state when the time is over", the_json_says_why),
         ("every kind of output says why when the time is over", every_kind_of_output_says_why),
+        ("a home that is held up hides no other", a_home_that_is_held_up_hides_no_other),
         ("a tool that is held up ends when it is told to", it_ends_when_told_to),
     ];
 
@@ -141,18 +142,42 @@ mod held_up {
 
     fn every_kind_of_output_says_why() -> Result<(), Failed> {
         let held_up = HeldUp::new()?;
+        let home = held_up.home.path().display().to_string();
         let reason = format!("wpj-state: {}\n", held_up.reason());
-        for (options, first_line) in [
-            (&["--attribute", "user"][..], "<result></result>"),
-            (&["--attribute", "users"], "<result></result>"),
-            (&["--explain"], "State: Cannot be told"),
-            (&["--explain", "--all-users"], "NAME  UID  STATE                                   KEY STORAGE"),
-            (&["--json", "--all-users"], "["),
+        let of_list = format!("wpj-state: {home}: {}\n", held_up.reason());
+        let lines = format!("<result>{home}:</result>");
+        for (options, first_line, stderr) in [
+            (&["--attribute", "user"][..], "<result></result>", &reason),
+            (&["--explain"], "State: Cannot be told", &reason),
+            (&["--attribute", "users"], &lines, &of_list),
+            (&["--json", "--all-users"], "[", &of_list),
         ] {
             let output = held_up.tool()?.args(options).output()?;
             let stdout = String::from_utf8(output.stdout)?;
             equal(&stdout.lines().next(), &Some(first_line))?;
-            equal(&String::from_utf8(output.stderr)?, &reason)?;
+            equal(&String::from_utf8(output.stderr)?, stderr)?;
+            equal(&output.status.code(), &Some(1))?;
+        }
+        Ok(())
+    }
+
+    fn a_home_that_is_held_up_hides_no_other() -> Result<(), Failed> {
+        let registered = "fixtures/registered/home";
+        for place in 0..3 {
+            let held_up = HeldUp::new()?;
+            let home = held_up.home.path().display().to_string();
+            let mut homes = vec![registered; 2];
+            homes.insert(place, &home);
+            let mut tool = assert_cmd::Command::cargo_bin("wpj-state")?;
+            tool.timeout(Duration::from_secs(120)).args(["--deadline", "3"]);
+            let output = tool.args(homes.iter().flat_map(|home| ["--home", home])).output()?;
+            let line = |it: &&str| if *it == home { format!("{home}:") } else { format!("{it}: Registered") };
+            let lines: Vec<String> = homes.iter().map(line).collect();
+            equal(&String::from_utf8(output.stdout)?, &format!("<result>{}</result>\n", lines.join("\n")))?;
+            let stderr = String::from_utf8(output.stderr)?;
+            let keychain = held_up.keychain();
+            let begin = format!("wpj-state: {home}: {}: no answer within ", keychain.display());
+            equal(&(stderr.starts_with(&begin), stderr.lines().count()), &(true, 1))?;
             equal(&output.status.code(), &Some(1))?;
         }
         Ok(())
@@ -191,7 +216,11 @@ mod held_up {
         let folder = tempfile::tempdir()?;
         let mut worker = Command::new(cargo_bin("wpj-state"));
         let held_up = HeldUp::new()?;
-        worker.arg("--worker").arg(folder.path().join("private")).arg("plain").arg("--home").arg(held_up.home.path());
+        worker
+            .arg("--worker")
+            .arg(folder.path().join("private"))
+            .args(["plain", "3600000", "whole", "--home"])
+            .arg(held_up.home.path());
         let mut child = worker.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         equal(&held_up.holder.read_events()?.len(), &1)?;
         // Whatever it is told to remove, it removes only what it has made.

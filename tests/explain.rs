@@ -148,7 +148,7 @@ fn on_console(name: &str, uid: u32, session: u32) -> String {
 
 fn explained(case: &Case, style: Style) -> String {
     let assessment = assess(&case.evidence, Timestamp::now());
-    report::report(&case.request, &[assessment], style).unwrap().document
+    report::report(&case.request, &assessment, style).unwrap().document
 }
 
 const PLAIN: Style = Style { colour: false, unicode: true };

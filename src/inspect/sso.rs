@@ -115,7 +115,7 @@ impl<S: System> Inspection<'_, S> {
         command.push(program.to_string_lossy().into_owned());
         command.extend(arguments.iter().map(|&argument| argument.to_owned()));
         let name = program.file_name().unwrap_or_default().to_string_lossy();
-        let time = TIME.min(self.progress.left(self.request.deadline).saturating_sub(RESERVE) / self.left);
+        let time = TIME.min(self.progress.left(self.request.deadline).saturating_sub(RESERVE));
         let run =
             || if time.is_zero() { Err(Failure::TimedOut) } else { self.system.run(&command, time, self.progress) };
         let unclear = match run() {

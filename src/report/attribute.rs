@@ -1,5 +1,6 @@
 //! One value for an extension attribute.
 
+use super::row::Row;
 use crate::{
     attribute::Attribute,
     jamf_aad::JamfAad,
@@ -81,30 +82,18 @@ pub fn result(value: &str) -> String {
     format!("<result>{value}</result>\n")
 }
 
-/// The name that a user has in a list of users: the short name, or else the home, or else the number.
-#[must_use]
-pub fn label(assessment: &Assessment<'_>) -> Option<String> {
-    let user = &assessment.evidence.user;
-    let home = || user.home.as_ref().map(|home| home.to_string_lossy().into_owned());
-    user.name.clone().or_else(home).or_else(|| number(assessment))
-}
-
-fn number(assessment: &Assessment<'_>) -> Option<String> {
-    assessment.evidence.user.uid.map(|uid| format!("#{uid}"))
-}
-
 /// A line for each user. Who has a name that cannot stand there has a number instead, or without one what is left of it.
 #[must_use]
-pub fn users(assessments: &[Assessment<'_>]) -> String {
+pub fn users(rows: &[Row]) -> String {
     // A colon would make another state of a name.
     let fits = |name: &String| is_safe(name) && !name.contains(": ");
-    let line = |assessment: &Assessment<'_>| {
-        let name = label(assessment)?;
-        let name = Some(name.clone()).filter(fits).or_else(|| number(assessment)).unwrap_or_else(|| masked(&name));
-        let state = assessment.state.as_ref().map_or("", |state| state.as_str());
+    let line = |row: &Row| {
+        let name = row.label()?;
+        let name = Some(name.clone()).filter(fits).or_else(|| row.number()).unwrap_or_else(|| masked(&name));
+        let state = row.state.as_deref().unwrap_or_default();
         Some(format!("{name}: {state}").trim_end().to_owned())
     };
-    assessments.iter().filter_map(line).collect::<Vec<_>>().join("\n")
+    rows.iter().filter_map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// A question mark for each character that cannot stand in a list.

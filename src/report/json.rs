@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::reason;
+use super::{reason, row::Row};
 use crate::{
     cause::Cause,
     certificate::{Description, Fields},
@@ -22,13 +22,16 @@ use crate::{
 const SCHEMA: u32 = 1;
 
 /// The assessment of one user as an indented JSON object. The order of the keys is fixed.
-pub(super) fn one(assessment: &Assessment<'_>) -> serde_json::Result<String> {
+pub(super) fn object(assessment: &Assessment<'_>) -> serde_json::Result<String> {
     serde_json::to_string_pretty(&Report::from(assessment))
 }
 
-/// The assessments of several users as an array of such objects.
-pub(super) fn several(assessments: &[Assessment<'_>]) -> serde_json::Result<String> {
-    serde_json::to_string_pretty(&assessments.iter().map(Report::from).collect::<Vec<_>>())
+/// The objects of several users as an indented array. No text in JSON has a new line, so that each is one of the layout.
+pub(super) fn array(rows: &[Row]) -> String {
+    let objects =
+        rows.iter().filter_map(|row| row.json.as_ref()).map(|json| format!("  {}", json.replace('\n', "\n  ")));
+    let objects: Vec<String> = objects.collect();
+    if objects.is_empty() { "[]\n".to_owned() } else { format!("[\n{}\n]\n", objects.join(",\n")) }
 }
 
 #[derive(Serialize)]

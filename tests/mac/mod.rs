@@ -17,6 +17,7 @@ use wpj_state::{
     command::Failure,
     evidence::Evidence,
     inspect::inspect,
+    list,
     progress::Progress,
     report::{self, Report, style::Style},
     rights::{Identity, Rights},
@@ -131,16 +132,18 @@ impl Mac {
 
     /// The evidence on one user.
     pub fn look(&self, request: &Request) -> Evidence {
-        let mut evidence = inspect(request, self, &self.progress());
-        assert_eq!(evidence.len(), 1);
-        evidence.remove(0)
+        let Subject::One(who) = &request.subject else { panic!("{request:?}") };
+        inspect(request, who, self, &self.progress())
     }
 
     /// What is printed.
     pub fn report(&self, request: &Request) -> Report {
-        let evidence = inspect(request, self, &self.progress());
-        let assessments: Vec<_> = evidence.iter().map(|evidence| assess(evidence, Timestamp::now())).collect();
-        report::report(request, &assessments, Style { colour: false, unicode: true }).unwrap()
+        let style = Style { colour: false, unicode: true };
+        if let Subject::One(_) = request.subject {
+            return report::report(request, &assess(&self.look(request), Timestamp::now()), style).unwrap();
+        }
+        let ask = |part, _| Ok(list::work(request, part, self, &self.progress()).unwrap());
+        report::list(request, &list::rows(request, ask).unwrap(), style)
     }
 
     /// What the person at the console is told.
