@@ -1,9 +1,9 @@
 //! The end of a run, whatever happens: a file system, a security agent or a system service may hold up a call without
 //! end, and Jamf waits for every script of an inventory.
 //!
-//! So the work is done in a process of its own: this same program once more, the *worker*; of a list of users, each has one. It gets a deadline, and if it
-//! crashes or does not come to its end, its supervisor ends it, removes what it has left behind, and answers in its
-//! place. A worker that cannot even be killed, because it hangs in a dead file system, holds nothing that anybody waits
+//! So the work is done in a process of its own: this same program once more, the *worker*; of a list of users, each has
+//! one. It gets a deadline, and if it crashes or does not come to its end, its supervisor ends it, removes what it has left
+//! behind, and answers in its place. A worker that cannot even be killed, because it hangs in a dead file system, holds nothing that anybody waits
 //! for: its outputs are pipes to the supervisor. The other way round, a worker whose supervisor is gone reads the end of
 //! its input, cleans up and ends.
 

@@ -3,8 +3,7 @@
 
 use std::{
     cell::Cell,
-    fs::{self, File},
-    io,
+    fs, io,
     path::Path,
     process::{Command, Output},
     time::Duration,
@@ -19,9 +18,6 @@ use wpj_state::{
     jamf_aad,
     keychain::{ErrorKind, ReadAt},
     login_keychain::{self, Depth},
-    progress::Progress,
-    rights::Rights,
-    second_opinion,
     state::{Code, assess},
     timestamp::Timestamp,
     user::User,
@@ -33,23 +29,33 @@ const BLANK: &str = "<result></result>\n";
 
 type Test = fn() -> Result<(), Failed>;
 
-const TESTS: [(&str, bool, Test); 9] = [
-    ("a keychain that changes while it is read gives an answer of before or after, or none", false, changes_while_read),
-    ("a disk that fails at any moment gives no answer", false, disk_fails),
-    ("a lack of descriptors gives the answer, or none with a reason", false, lack_of_descriptors),
-    ("closed standard streams change nothing but what is written to them", false, closed_streams),
-    ("a full disk behind standard output is a failure", false, full_output),
-    ("ignored and default SIGPIPE are the same", false, broken_pipes),
-    ("no environment changes nothing", false, no_environment),
-    ("a clock in 1970 or in 2100 changes no state", false, wrong_clock),
-    ("a full disk leaves no copy of a keychain, and no answer that rests on it", true, full_disk),
+/// What a test needs, and what is told where that is not there.
+const NOTHING: &str = "";
+const LINUX: &str = "it needs Linux, which tells what it does without descriptors";
+const LINUX_S_ROOT: &str = "it needs root, and Linux";
+
+const TESTS: [(&str, &str, Test); 9] = [
+    (
+        "a keychain that changes while it is read gives an answer of before or after, or none",
+        NOTHING,
+        changes_while_read,
+    ),
+    ("a disk that fails at any moment gives no answer", NOTHING, disk_fails),
+    ("a lack of descriptors gives the answer, or none with a reason", LINUX, lack_of_descriptors),
+    ("closed standard streams change nothing but what is written to them", NOTHING, closed_streams),
+    ("a full disk behind standard output is a failure", NOTHING, full_output),
+    ("ignored and default SIGPIPE are the same", NOTHING, broken_pipes),
+    ("no environment changes nothing", NOTHING, no_environment),
+    ("a clock in 1970 or in 2100 changes no state", NOTHING, wrong_clock),
+    ("a full disk leaves no copy of a keychain, and no answer that rests on it", LINUX_S_ROOT, full_disk),
 ];
 
 fn main() {
     let is_root = nix::unistd::geteuid().is_root();
-    let trial = |(name, needs_linux_s_root, test): (&str, bool, Test)| {
-        let is_ignored = needs_linux_s_root && !(is_root && cfg!(target_os = "linux"));
-        let reason = if is_ignored { " (ignored: it needs root, and Linux)" } else { "" };
+    let is_linux = cfg!(target_os = "linux");
+    let trial = |(name, needs, test): (&str, &str, Test)| {
+        let is_ignored = (needs == LINUX && !is_linux) || (needs == LINUX_S_ROOT && !(is_linux && is_root));
+        let reason = if is_ignored { format!(" (ignored: {needs})") } else { String::new() };
         Trial::test(format!("{name}{reason}"), test).with_ignored_flag(is_ignored)
     };
     libtest_mimic::run(&Arguments::from_args(), TESTS.map(trial).into()).exit();
@@ -247,6 +253,7 @@ fn wrong_clock() -> Result<(), Failed> {
 #[cfg(target_os = "linux")]
 fn full_disk() -> Result<(), Failed> {
     use nix::mount::{MntFlags, MsFlags, mount, umount2};
+    use wpj_state::{progress::Progress, rights::Rights, second_opinion};
 
     let disk = tempfile::tempdir()?;
     mount(Some("full"), disk.path(), Some("tmpfs"), MsFlags::empty(), Some("size=8k"))?;
@@ -256,7 +263,7 @@ fn full_disk() -> Result<(), Failed> {
         fs::write(keychain.path(), registered())?;
         let private = disk.path().join("private");
         let opinion =
-            second_opinion::ask(&File::open(keychain.path())?, &Rights::Own, &Progress::silent(&private), |_| {
+            second_opinion::ask(&fs::File::open(keychain.path())?, &Rights::Own, &Progress::silent(&private), |_| {
                 panic!("there is no whole copy to ask about")
             });
         let words = opinion.err().ok_or("there is no opinion")?;
