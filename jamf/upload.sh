@@ -56,10 +56,10 @@ fail() {
 
 # The beginning of an answer, without what a terminal would obey, nor what a server may have repeated of the secrets.
 excerpt() {
-    beginning=$(head -c 300 "$work/answer" | tr -c '[:print:]' ' ')
-    case $beginning in
+    whole=$(tr -c '[:print:]' ' ' <"$work/answer")
+    case $whole in
         *"$client_secret"* | *"$token"*) printf 'an answer that repeats a secret' ;;
-        *) printf '%s' "$beginning" ;;
+        *) printf '%s' "$whole" | head -c 300 ;;
     esac
 }
 

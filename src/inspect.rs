@@ -63,6 +63,9 @@ pub fn inspect(request: &Request, who: &Who, system: &impl System, progress: &Pr
 /// Reads what the request needs of the person with this number; `None` if that is nobody.
 #[must_use]
 pub fn inspect_person(request: &Request, uid: u32, system: &impl System, progress: &Progress) -> Option<Evidence> {
+    if let Ok(Some(account)) = system.by_uid(uid) {
+        progress.asks(&account.home);
+    }
     Some(match user::person(uid, system)? {
         Ok(choice) => inspect_choice(request, &Who::Console, choice, system, progress),
         Err(Hidden { user, obstacle }) => Evidence::none(user, obstacle),

@@ -1,5 +1,5 @@
-//! Several users at once. A worker of its own looks at each of them, and gets a fair share of the time that is left, so
-//! that a home that hangs, or a file that makes a worker fail, takes nothing from the others.
+//! Several users at once. A worker of its own looks at each of them, several at a time, so that a home that hangs, or a file
+//! that makes a worker fail, takes nothing from the others.
 
 use std::time::{Duration, Instant};
 
@@ -57,39 +57,50 @@ fn row(evidence: &Evidence, request: &Request) -> serde_json::Result<Row> {
     Row::of(&assess(evidence, Timestamp::now()), request.output)
 }
 
-/// Has `ask` give what workers answer, each within a time, and makes rows of it.
+/// How many workers are at it at once.
+const AT_ONCE: usize = 16;
+
+/// Has `ask` give what workers answer about some parts at once, each within a time, and makes rows of it.
 ///
 /// # Errors
 /// None in practice: there is nothing that JSON cannot express.
 pub fn rows(
     request: &Request,
-    mut ask: impl FnMut(Part, Duration) -> Result<Vec<u8>, Obstacle>,
+    mut ask: impl FnMut(&[Part], Duration) -> Vec<Result<Vec<u8>, Obstacle>>,
 ) -> serde_json::Result<Vec<Row>> {
     let begun = Instant::now();
     let left = || request.deadline.saturating_sub(begun.elapsed());
-    let mut ask = |part, limit| {
-        let answer = ask(part, limit)?;
-        serde_json::from_slice(&answer).map_err(|error| Cause::Crashed(format!("its answer is none: {error}")).into())
-    };
+    let mut ask = |parts: &[Part], limit| ask(parts, limit).into_iter().map(parsed).collect::<Vec<_>>();
     let parts: Vec<Part> = match &request.subject {
         Subject::Homes(homes) => (0..homes.len()).map(Part::Home).collect(),
-        Subject::AllUsers | Subject::One(_) => match ask(Part::Persons, left()) {
-            Ok(Answer::Persons(persons)) => persons.into_iter().map(Part::Person).collect(),
-            Ok(Answer::Row(row)) => return Ok(vec![row]),
-            Ok(Answer::Nobody) => Vec::new(),
-            Err(obstacle) => return Ok(vec![row(&Evidence::none(User::UNKNOWN, obstacle), request)?]),
+        Subject::AllUsers | Subject::One(_) => match ask(&[Part::Persons], left()).pop() {
+            Some(Ok(Answer::Persons(persons))) => persons.into_iter().map(Part::Person).collect(),
+            Some(Ok(Answer::Row(row))) => return Ok(vec![row]),
+            Some(Err(obstacle)) => return Ok(vec![row(&Evidence::none(User::UNKNOWN, obstacle), request)?]),
+            Some(Ok(Answer::Nobody)) | None => Vec::new(),
         },
     };
     let mut rows = Vec::new();
-    let shares = (1..=u32::try_from(parts.len()).unwrap_or(u32::MAX)).rev();
-    for (part, share) in parts.into_iter().zip(shares) {
-        match ask(part, left() / share) {
-            Ok(Answer::Row(row)) => rows.push(row),
-            Ok(Answer::Persons(_) | Answer::Nobody) => {}
-            Err(obstacle) => rows.push(row(&Evidence::none(about(part, request), obstacle), request)?),
+    let groups: Vec<&[Part]> = parts.chunks(AT_ONCE).collect();
+    let shares = (1..=u32::try_from(groups.len()).unwrap_or(u32::MAX)).rev();
+    for (group, share) in groups.into_iter().zip(shares) {
+        for (part, answer) in group.iter().zip(ask(group, left() / share)) {
+            match (answer, part) {
+                (Ok(Answer::Row(row)), _) => rows.push(row),
+                (Ok(Answer::Nobody), Part::Person(_)) => {}
+                (Ok(Answer::Nobody | Answer::Persons(_)), _) => {
+                    let obstacle = Cause::Crashed("its answer is another part's".to_owned()).into();
+                    rows.push(row(&Evidence::none(about(*part, request), obstacle), request)?);
+                }
+                (Err(obstacle), _) => rows.push(row(&Evidence::none(about(*part, request), obstacle), request)?),
+            }
         }
     }
     Ok(rows)
+}
+
+fn parsed(answer: Result<Vec<u8>, Obstacle>) -> Result<Answer, Obstacle> {
+    serde_json::from_slice(&answer?).map_err(|error| Cause::Crashed(format!("its answer is none: {error}")).into())
 }
 
 /// What is known of whom a part is about.

@@ -25,7 +25,7 @@ use wpj_state::{
         style::{Style, is_coloured, is_utf8},
     },
     state::assess,
-    supervise::{Answer, supervise},
+    supervise::{Answer, supervise, supervise_all},
     system::ThisSystem,
     timestamp::Timestamp,
     user::User,
@@ -58,7 +58,7 @@ fn main() -> ExitCode {
 fn supervise_worker(request: &Request, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     let colour = is_coloured();
     let answer = if request.subject.is_several() {
-        let ask = |part, limit| supervise(arguments, part, colour, limit).map(|answer| answer.stdout);
+        let ask = |parts: &[Part], limit| supervise_all(arguments, parts, colour, limit);
         let rows = list::rows(request, ask).context("writing JSON")?;
         answer(report::list(request, &rows, style(colour)))
     } else {

@@ -117,7 +117,7 @@ impl Progress {
         self.tell(RUNS, group.map_or(0, Pid::as_raw).to_string().as_bytes());
     }
 
-    /// What is left of the time that the whole run may take.
+    /// What is left of the time that this process may take.
     #[must_use]
     pub fn left(&self, limit: Duration) -> Duration {
         limit.saturating_sub(self.begun.elapsed())
@@ -153,22 +153,15 @@ impl Progress {
         Ok(&self.private_folder)
     }
 
-    /// Removes the private folder, if this process has made it; it may be made again for another user's keychain.
+    /// Removes the private folder, if this process has made it. Until it is gone, the end waits, and nobody makes it again.
     pub fn remove_private_folder(&self) {
-        self.leave_folder(Folder::NotMade);
-    }
-
-    /// Removes the folder under lock: until it is gone, the end waits, and nobody makes it again.
-    fn leave_folder(&self, next: Folder) {
         let mut folder = self.folder();
         if *folder == Folder::Made {
             // Again, if something was just being put into it. What stays is the supervisor's to remove.
             let is_gone = || fs::remove_dir_all(&self.private_folder).is_ok() || !self.private_folder.exists();
             let _ = (0..REMOVALS).any(|_| is_gone());
         }
-        if *folder != Folder::Over {
-            *folder = next;
-        }
+        *folder = Folder::Over;
     }
 
     /// Waits for the end of standard input, which comes when the supervisor is gone, and ends this process without a
@@ -182,7 +175,7 @@ impl Progress {
                 Ok(0) | Err(_) => break,
             }
         }
-        self.leave_folder(Folder::Over);
+        self.remove_private_folder();
         if let Some(group) = *self.group.lock().unwrap_or_else(PoisonError::into_inner) {
             let _ = killpg(group, Signal::SIGKILL);
         }
@@ -225,7 +218,6 @@ mod tests {
     fn no_private_folder_is_made_after_the_end() {
         let folder = tempfile::tempdir().unwrap();
         let progress = Progress::silent(&folder.path().join("private"));
-        progress.leave_folder(Folder::Over);
         progress.remove_private_folder();
         assert!(progress.make_private_folder().is_err());
         assert!(!folder.path().join("private").exists());
@@ -240,9 +232,6 @@ mod tests {
         assert!(folder.path().exists());
         let own = Progress::silent(&folder.path().join("private"));
         fs::write(own.make_private_folder().unwrap().join("a file"), b"").unwrap();
-        own.remove_private_folder();
-        assert!(!folder.path().join("private").exists());
-        assert!(own.make_private_folder().is_ok(), "a second user's keychain is copied, too");
         own.remove_private_folder();
         assert!(!folder.path().join("private").exists());
     }

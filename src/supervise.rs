@@ -3,18 +3,20 @@
 //!
 //! So the work is done in a process of its own: this same program once more, the *worker*; of a list of users, each has
 //! one. It gets a deadline, and if it crashes or does not come to its end, its supervisor ends it, removes what it has left
-//! behind, and answers in its place. A worker that cannot even be killed, because it hangs in a dead file system, holds nothing that anybody waits
-//! for: its outputs are pipes to the supervisor. The other way round, a worker whose supervisor is gone reads the end of
-//! its input, cleans up and ends.
+//! behind, and answers in its place. A worker that cannot even be killed, because it hangs in a dead file system, holds
+//! nothing that anybody waits for: its outputs are pipes to the supervisor. The other way round, a worker whose supervisor
+//! is gone reads the end of its input, cleans up and ends.
 
 use std::{
     env,
     ffi::OsString,
     fs,
     hash::{BuildHasher, RandomState},
+    io,
     os::unix::{ffi::OsStringExt, fs::MetadataExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{self, Command, ExitStatus, Stdio},
+    thread,
     time::Duration,
 };
 
@@ -75,6 +77,28 @@ pub fn supervise(arguments: &[OsString], part: Part, colour: bool, limit: Durati
         Err(Failure::Missing) => Err(crashed("it has been removed".to_owned())),
         Err(Failure::Failed(words)) => Err(crashed(words)),
     }
+}
+
+/// Has a worker do each of these parts, all at the same time, and gives what they printed.
+pub fn supervise_all(
+    arguments: &[OsString],
+    parts: &[Part],
+    colour: bool,
+    limit: Duration,
+) -> Vec<Result<Vec<u8>, Obstacle>> {
+    let one = |part: Part| supervise(arguments, part, colour, limit).map(|answer| answer.stdout);
+    thread::scope(|scope| {
+        let workers: Vec<_> =
+            parts.iter().map(|&part| thread::Builder::new().spawn_scoped(scope, move || one(part))).collect();
+        let crashed = |words: String| Obstacle { path: None, cause: Cause::Crashed(words) };
+        let answer =
+            |worker: io::Result<thread::ScopedJoinHandle<'_, _>>| match worker.map(thread::ScopedJoinHandle::join) {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(_)) => Err(crashed("its supervisor failed".to_owned())),
+                Err(error) => Err(crashed(error.to_string())),
+            };
+        workers.into_iter().map(answer).collect()
+    })
 }
 
 /// Whole seconds, rounded up.

@@ -312,13 +312,16 @@ pub struct Hidden {
     pub obstacle: Obstacle,
 }
 
-/// The numbers of all who may be persons of this Mac, the lowest first: they own a folder where homes are, or have a session.
+/// The numbers of all who may be persons of this Mac, the lowest first: they own a folder where homes are, or have a
+/// session.
 ///
 /// # Errors
 /// If it cannot be told who they are.
 pub fn persons(accounts: &impl Accounts) -> Result<Vec<u32>, Obstacle> {
     let mut owners = accounts.home_owners()?;
-    owners.extend(sessions(accounts).sessions);
+    let record = sessions(accounts);
+    owners.extend(record.person().ok().flatten());
+    owners.extend(record.sessions);
     Ok(each_person(owners))
 }
 

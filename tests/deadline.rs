@@ -31,7 +31,7 @@ mod held_up {
 
     pub type Test = fn() -> Result<(), Failed>;
 
-    pub const TESTS: [(&str, Test); 8] = [
+    pub const TESTS: [(&str, Test); 9] = [
         ("a file system that never answers does not hold up the answer", a_dead_file_system_is_not_waited_for),
         ("a worker without its supervisor ends", a_worker_ends_with_its_supervisor),
         ("a caller that ignores the ends of its children gets an answer", an_ignored_end_of_a_child_is_no_obstacle),
@@ -39,6 +39,7 @@ mod held_up {
         ("the JSON says why there is no state when the time is over", the_json_says_why),
         ("every kind of output says why when the time is over", every_kind_of_output_says_why),
         ("a home that is held up hides no other", a_home_that_is_held_up_hides_no_other),
+        ("dead file systems hide no other home", dead_file_systems_hide_no_other_home),
         ("a tool that is held up ends when it is told to", it_ends_when_told_to),
     ];
 
@@ -285,6 +286,31 @@ mod held_up {
         fn drop(&mut self) {
             let _ = umount2(self.folder.path(), MntFlags::MNT_DETACH);
         }
+    }
+
+    fn dead_file_systems_hide_no_other_home() -> Result<(), Failed> {
+        let mut dead = (0..5).map(|_| Dead::mount()).collect::<Result<Vec<_>, _>>()?;
+        dead.iter_mut().try_for_each(Dead::begin)?;
+        let mut homes: Vec<String> = dead.iter().map(|it| it.folder.path().display().to_string()).collect();
+        homes.push("fixtures/registered/home".to_owned());
+        let asking = {
+            let homes = homes.clone();
+            std::thread::spawn(move || {
+                let mut tool = assert_cmd::Command::cargo_bin("wpj-state").ok()?;
+                tool.timeout(Duration::from_secs(120)).args(["--deadline", "1"]);
+                tool.args(homes.iter().flat_map(|home| ["--home", home])).output().ok()
+            })
+        };
+        // Whoever asked cannot be killed: the question was taken.
+        for dead in &mut dead {
+            equal(&(dead.next()?.0 == INIT), &false)?;
+        }
+        let output = asking.join().map_err(|_| "the tool was not run")?.ok_or("the tool was not run")?;
+        let lines: Vec<String> = homes.iter().take(5).map(|home| format!("{home}:")).collect();
+        let lines = format!("<result>{}\nfixtures/registered/home: Registered</result>\n", lines.join("\n"));
+        equal(&String::from_utf8(output.stdout)?, &lines)?;
+        equal(&String::from_utf8(output.stderr)?.lines().count(), &5)?;
+        equal(&output.status.code(), &Some(1))
     }
 
     fn a_dead_file_system_is_not_waited_for() -> Result<(), Failed> {

@@ -206,3 +206,17 @@ fn a_name_that_looks_like_a_state_gives_way_to_the_number() {
     let document = "<result>adele: Registered\n#502: Not Registered</result>\n".to_owned();
     assert_eq!(all(&mac, Output::Result(Attribute::Users)), Report { document, reasons: vec![] });
 }
+
+#[test]
+fn single_sign_on_is_asked_about_however_many_users_there_are() {
+    let many: Vec<(u32, &'static str)> = (502..542).map(|uid| (uid, "other")).collect();
+    let programs = vec![(APP_SSO, Ok(PlatformSso::registered().json()))];
+    let mac = Mac { programs, others: many, ..with_session() };
+    fs::create_dir(mac.path("other")).unwrap();
+    let deadline = std::time::Duration::from_secs(10);
+    let request = mac.request(AskMacos::IfDamaged, Output::Result(Attribute::Users));
+    let report = mac.report(&Request { subject: Subject::AllUsers, deadline, ..request });
+    assert_eq!(report.document.lines().next().unwrap(), "<result>adele: Registered");
+    assert_eq!((report.document.lines().count(), mac.limits.borrow().len()), (41, 1));
+    assert!(mac.limits.borrow()[0] > std::time::Duration::from_secs(1), "{:?}", mac.limits);
+}

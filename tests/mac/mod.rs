@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use wpj_state::{
     attribute::Attribute,
     cause::{Cause, Obstacle},
-    cli::{AskMacos, Output, Request, Subject, Who},
+    cli::{AskMacos, Output, Part, Request, Subject, Who},
     command::Failure,
     evidence::Evidence,
     inspect::inspect,
@@ -142,7 +142,10 @@ impl Mac {
         if let Subject::One(_) = request.subject {
             return report::report(request, &assess(&self.look(request), Timestamp::now()), style).unwrap();
         }
-        let ask = |part, _| Ok(list::work(request, part, self, &self.progress()).unwrap());
+        let ask = |parts: &[Part], limit| {
+            let request = Request { deadline: limit, ..request.clone() };
+            parts.iter().map(|part| Ok(list::work(&request, *part, self, &self.progress()).unwrap())).collect()
+        };
         report::list(request, &list::rows(request, ask).unwrap(), style)
     }
 
