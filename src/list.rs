@@ -1,5 +1,5 @@
-//! Several users at once. A worker of its own looks at each of them, several at a time, so that a home that hangs, or a file
-//! that makes a worker fail, takes nothing from the others.
+//! Several users at once. A worker of its own looks at each of them, several at a time, so that a home that hangs, or a
+//! file that makes a worker fail, takes nothing from the others.
 
 use std::time::{Duration, Instant};
 
@@ -70,14 +70,17 @@ pub fn rows(
 ) -> serde_json::Result<Vec<Row>> {
     let begun = Instant::now();
     let left = || request.deadline.saturating_sub(begun.elapsed());
+    let failed = |part, obstacle| row(&Evidence::none(about(part, request), obstacle), request);
+    let misplaced = || Cause::Crashed("its answer is another part's".to_owned()).into();
     let mut ask = |parts: &[Part], limit| ask(parts, limit).into_iter().map(parsed).collect::<Vec<_>>();
     let parts: Vec<Part> = match &request.subject {
         Subject::Homes(homes) => (0..homes.len()).map(Part::Home).collect(),
         Subject::AllUsers | Subject::One(_) => match ask(&[Part::Persons], left()).pop() {
             Some(Ok(Answer::Persons(persons))) => persons.into_iter().map(Part::Person).collect(),
             Some(Ok(Answer::Row(row))) => return Ok(vec![row]),
-            Some(Err(obstacle)) => return Ok(vec![row(&Evidence::none(User::UNKNOWN, obstacle), request)?]),
-            Some(Ok(Answer::Nobody)) | None => Vec::new(),
+            Some(Err(obstacle)) => return Ok(vec![failed(Part::Persons, obstacle)?]),
+            // That nobody is here must be told by a list that is empty, by nothing else.
+            Some(Ok(Answer::Nobody)) | None => return Ok(vec![failed(Part::Persons, misplaced())?]),
         },
     };
     let mut rows = Vec::new();
@@ -88,11 +91,8 @@ pub fn rows(
             match (answer, part) {
                 (Ok(Answer::Row(row)), _) => rows.push(row),
                 (Ok(Answer::Nobody), Part::Person(_)) => {}
-                (Ok(Answer::Nobody | Answer::Persons(_)), _) => {
-                    let obstacle = Cause::Crashed("its answer is another part's".to_owned()).into();
-                    rows.push(row(&Evidence::none(about(*part, request), obstacle), request)?);
-                }
-                (Err(obstacle), _) => rows.push(row(&Evidence::none(about(*part, request), obstacle), request)?),
+                (Ok(Answer::Nobody | Answer::Persons(_)), _) => rows.push(failed(*part, misplaced())?),
+                (Err(obstacle), _) => rows.push(failed(*part, obstacle)?),
             }
         }
     }
@@ -111,5 +111,23 @@ fn about(part: Part, request: &Request) -> User {
             User { home: homes.get(number).cloned(), source: Some(Source::HomeOption), ..User::UNKNOWN }
         }
         (Part::Home(_) | Part::Persons | Part::Whole, _) => User::UNKNOWN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Command, parse};
+
+    #[test]
+    fn an_answer_that_is_another_parts_does_not_make_a_list_empty() {
+        let Command::Answer(mut request) = parse(&["wpj-state", "--home", "/home"].map(Into::into)).unwrap() else {
+            panic!("no request");
+        };
+        request.subject = Subject::AllUsers;
+        let answer = |answer: &'static str| rows(&request, |_, _| vec![Ok(answer.into())]).unwrap();
+        assert_eq!(answer(r#"{"Persons":[]}"#), []);
+        let obstacle = Cause::Crashed("its answer is another part's".to_owned()).into();
+        assert_eq!(answer(r#""Nobody""#), [row(&Evidence::none(User::UNKNOWN, obstacle), &request).unwrap()]);
     }
 }

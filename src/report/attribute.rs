@@ -42,10 +42,7 @@ fn found(attribute: Attribute, assessment: &Assessment<'_>) -> Option<String> {
         Attribute::DeviceId => workplace_join()?.device_id.map(str::to_owned),
         Attribute::TenantId => workplace_join()?.tenant_id.map(str::to_owned),
         Attribute::UserPrincipalName => workplace_join()?.user_principal_name.map(str::to_owned),
-        Attribute::KeyStorage => match Storage::shown_by(evidence) {
-            Some(storage) => Some(storage.name().to_owned()),
-            None => (*state == Ok(RegistrationState::NotRegistered)).then(|| NO_KEY.to_owned()),
-        },
+        Attribute::KeyStorage => key_storage(assessment).map(str::to_owned),
         Attribute::CertificateExpires => workplace_join()?.certificate.map(|certificate| date(certificate.not_after)),
         Attribute::LastToken => match evidence.jamf_aad.probe.found()? {
             JamfAad::Parsed { last_token, .. } => last_token.map(date),
@@ -61,8 +58,18 @@ fn found(attribute: Attribute, assessment: &Assessment<'_>) -> Option<String> {
     }
 }
 
+/// Where the key is; nothing if that cannot be told.
+#[must_use]
+pub fn key_storage(assessment: &Assessment<'_>) -> Option<&'static str> {
+    match Storage::shown_by(assessment.evidence) {
+        Some(storage) => Some(storage.name()),
+        None => (assessment.state == Ok(RegistrationState::NotRegistered)).then_some(NO_KEY),
+    }
+}
+
 /// What Jamf Pro takes for a date: RFC 3339 without its letters.
-fn date(time: Timestamp) -> String {
+#[must_use]
+pub fn date(time: Timestamp) -> String {
     time.to_string().replace('T', " ").replace('Z', "")
 }
 

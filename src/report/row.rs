@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{attribute::NO_KEY, json, reason};
+use super::{attribute::key_storage, json, reason};
 use crate::{
     cli::Output,
-    state::{Assessment, RegistrationState, Storage, WorkplaceJoin},
+    state::{Assessment, WorkplaceJoin},
 };
 
 /// A user's row; workers give it to their supervisor as JSON.
@@ -35,17 +35,12 @@ impl Row {
     pub fn of(assessment: &Assessment<'_>, output: Output) -> serde_json::Result<Self> {
         let user = &assessment.evidence.user;
         let home = || user.home.as_ref().map(|home| home.to_string_lossy().into_owned());
-        let storage = match (Storage::shown_by(assessment.evidence), &assessment.state) {
-            (Some(storage), _) => Some(storage.name()),
-            (None, Ok(RegistrationState::NotRegistered)) => Some(NO_KEY),
-            (None, _) => None,
-        };
         let device_id = WorkplaceJoin::shown_by(assessment.evidence).and_then(|found| found.device_id);
         Ok(Self {
             name: user.name.clone().or_else(home),
             uid: user.uid,
             state: assessment.state.as_ref().ok().map(|state| state.as_str().to_owned()),
-            storage: storage.map(str::to_owned),
+            storage: key_storage(assessment).map(str::to_owned),
             device_id: device_id.map(str::to_owned),
             reason: assessment.state.as_ref().err().map(reason),
             json: if output == Output::Json { Some(json::object(assessment)?) } else { None },

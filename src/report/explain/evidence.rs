@@ -5,7 +5,10 @@ use crate::{
     jamf_aad::{HaveAnAzureId, JamfAad},
     login_keychain::LoginKeychain,
     platform_sso::{Absence, Key},
-    report::style::{Mark, Page},
+    report::{
+        attribute::date,
+        style::{Mark, Page},
+    },
     state::{Assessment, Code, Storage, WorkplaceJoin},
     timestamp::Timestamp,
 };
@@ -180,5 +183,5 @@ fn sso(probe: &Probe<Key>, evidence: &Evidence, has_key: bool, unneeded: bool) -
 }
 
 fn time(time: Timestamp) -> String {
-    format!("{} UTC", time.to_string().replace('T', " ").replace('Z', ""))
+    format!("{} UTC", date(time))
 }
