@@ -4,6 +4,7 @@
 //! organisational unit that is the same for all tenants. The subject's CN is the device id; the extensions
 //! `1.2.840.113556.1.5.284.n` hold GUIDs in Windows' mixed-endian order: 2 is the device id, 5 the tenant id.
 
+mod distinguished_name;
 mod name;
 
 use serde::Serialize;
@@ -134,8 +135,8 @@ fn describe(certificate: &CertificateInner<Raw>, der: &[u8]) -> Description {
     let tbs = certificate.tbs_certificate();
     Description {
         fields: Fields {
-            subject: tbs.subject().to_string(),
-            issuer: tbs.issuer().to_string(),
+            subject: distinguished_name::text(tbs.subject()),
+            issuer: distinguished_name::text(tbs.issuer()),
             serial: hexadecimal(tbs.serial_number().as_bytes()),
             sha1: sha1_smol::Sha1::from(der).digest().to_string(),
         },
@@ -183,7 +184,10 @@ pub fn is_guid(text: &str) -> bool {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::with_capacity(2 * bytes.len());
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16);
+    text.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xF)]).flatten());
+    text
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The issuer's name where the X.509 crate refuses the certificate.
 //!
 //! It refuses what does not matter to the question who issued it: types of string that it has no name for
-//! (UniversalString), years before 1970, serial numbers that are longer than they need be. So this finds its way to the name and through it, and looks
-//! at nothing else; anything that is not well-formed on this way gives `None`.
+//! (UniversalString), years before 1970, serial numbers that are longer than they need be. So this finds its way to the
+//! name and through it, and looks at nothing else; anything that is not well-formed on this way gives `None`.
 
 use super::is_workplace_join_issuer;
 

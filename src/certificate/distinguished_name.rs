@@ -1,0 +1,112 @@
+//! Distinguished names as RFC 4514 writes them.
+//!
+//! The X.509 crate could do that, too, but brings a database of all known object identifiers along, which would be a seventh
+//! of the program and of what its start takes.
+
+use std::fmt::Write;
+
+use x509_cert::{
+    attr::AttributeTypeAndValue,
+    der::{Any, Encode, Tag, Tagged},
+    name::Name,
+};
+
+/// The kinds of attributes that have a name there; all others are written as numbers (RFC 4514, section 3).
+const NAMES: [(&str, &str); 9] = [
+    ("2.5.4.3", "CN"),
+    ("2.5.4.7", "L"),
+    ("2.5.4.8", "ST"),
+    ("2.5.4.10", "O"),
+    ("2.5.4.11", "OU"),
+    ("2.5.4.6", "C"),
+    ("2.5.4.9", "STREET"),
+    ("0.9.2342.19200300.100.1.25", "DC"),
+    ("0.9.2342.19200300.100.1.1", "UID"),
+];
+
+/// The text of a name, its last part first.
+pub(super) fn text(name: &Name) -> String {
+    let part = |attributes: Vec<String>| attributes.join("+");
+    let mut parts: Vec<String> = name.iter_rdn().map(|rdn| part(rdn.iter().map(attribute).collect())).collect();
+    parts.reverse();
+    parts.join(",")
+}
+
+fn attribute(attribute: &AttributeTypeAndValue) -> String {
+    let id = attribute.oid.to_string();
+    let name = NAMES.iter().find(|(known, _)| *known == id);
+    match (name, string(&attribute.value)) {
+        (Some((_, name)), Some(value)) => format!("{name}={}", escaped(value)),
+        _ => format!("{id}=#{}", super::hexadecimal(&attribute.value.to_der().unwrap_or_default())),
+    }
+}
+
+/// The characters of a value, if its type says which these are.
+fn string(value: &Any) -> Option<&str> {
+    let text = str::from_utf8(value.value()).ok()?;
+    match value.tag() {
+        Tag::Utf8String => Some(text),
+        Tag::PrintableString | Tag::Ia5String | Tag::TeletexString => Some(text).filter(|text| text.is_ascii()),
+        _ => None,
+    }
+}
+
+fn escaped(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    let last = value.chars().count().saturating_sub(1);
+    for (place, character) in value.chars().enumerate() {
+        match character {
+            // Writing to a string does not fail.
+            '\0'..='\x1F' | '\x7F' => drop(write!(text, "\\{:02x}", u32::from(character))),
+            '"' | '+' | ',' | ';' | '<' | '>' | '\\' => text.extend(['\\', character]),
+            '#' if place == 0 => text.push_str("\\#"),
+            ' ' if place == 0 || place == last => text.push_str("\\ "),
+            _ => text.push(character),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::str::FromStr;
+
+    use x509_cert::der::Decode;
+
+    use super::*;
+
+    #[test]
+    fn names_are_written_from_their_end() {
+        let name = "CN=Adele Vance,OU=Mail,O=Contoso,L=Redmond,ST=WA,C=US,DC=contoso,DC=com";
+        assert_eq!(text(&Name::from_str(name).unwrap()), name);
+        // Within one part they stand in the order of the bytes.
+        assert_eq!(text(&Name::from_str("OU=Mail+CN=Adele,DC=com").unwrap()), "OU=Mail+CN=Adele,DC=com");
+        assert_eq!(text(&Name::default()), "");
+    }
+
+    #[test]
+    fn what_has_another_meaning_in_a_name_is_escaped() {
+        assert_eq!(escaped("a,b+c\"d\\e<f>g;h"), "a\\,b\\+c\\\"d\\\\e\\<f\\>g\\;h");
+        assert_eq!(escaped(" a b "), "\\ a b\\ ");
+        assert_eq!(escaped("#1 #2"), "\\#1 #2");
+        assert_eq!(escaped("a\0\n\x7F"), "a\\00\\0a\\7f");
+        assert_eq!(escaped(" "), "\\ ");
+        assert_eq!(escaped("Jürgen=ok"), "Jürgen=ok");
+        assert_eq!(escaped(""), "");
+    }
+
+    #[test]
+    fn other_kinds_of_attributes_and_other_types_of_strings_are_written_as_numbers() {
+        let attribute_of = |id: &str, tag: u8, value: &[u8]| {
+            let value = [&[tag, u8::try_from(value.len()).unwrap()], value].concat();
+            attribute(&AttributeTypeAndValue { oid: id.parse().unwrap(), value: Any::from_der(&value).unwrap() })
+        };
+        for (id, name) in NAMES {
+            assert_eq!(attribute_of(id, 0x14, b"Contoso"), format!("{name}=Contoso"));
+        }
+        assert_eq!(attribute_of("2.5.4.46", 0x13, b"1"), "2.5.4.46=#130131");
+        assert_eq!(attribute_of("2.5.4.3", 0x1E, &[0, 0x41]), "2.5.4.3=#1e020041");
+        assert_eq!(attribute_of("2.5.4.3", 0x14, &[0xE9]), "2.5.4.3=#1401e9");
+        assert_eq!(attribute_of("2.5.4.3", 0x0C, &[0xC3, 0xA9]), "CN=é");
+    }
+}
