@@ -76,6 +76,9 @@ const VERSION: u32 = 0x0001_0000;
 const AUTH_SECTION: u64 = 16;
 const HEADER: u64 = 20;
 
+/// What stands before the offsets in the table directory: the section's size and the number of tables, in bytes.
+const DIRECTORY: u64 = 2 * ATOM;
+
 /// Keychains have 11 to 16 tables; keeps a hostile directory from costing time.
 const MAX_TABLES: u32 = 256;
 
@@ -94,7 +97,7 @@ impl<R: ReadAt> Keychain<R> {
     /// If this is no keychain, or a damaged one.
     pub fn open(source: R) -> Result<Self, Error> {
         let length = source.length().map_err(|error| ErrorKind::from_read(&error).at(0))?;
-        let mut window = Window::new(&source, Extent::file(length));
+        let mut window = Window::exact(&source, Extent::file(length));
         let section = read_header(&mut window, length)?;
         let tables = read_directory(&mut window, section)?;
         let schema = read_schema(&source, &tables, section)?;
@@ -259,12 +262,11 @@ fn read_header<R: ReadAt>(file: &mut Window<'_, R>, length: u64) -> Result<Exten
     if length == 0 {
         return Err(ErrorKind::Empty.at(0));
     }
-    let magic = file.section(0, length.min(ATOM))?;
-    if !magic.starts_like(MAGIC) {
-        let kind = if magic.starts_like(SQLITE_MAGIC) { ErrorKind::Sqlite } else { ErrorKind::NotAKeychain };
+    let header = file.section(0, length.min(HEADER + DIRECTORY))?;
+    if !header.starts_like(MAGIC) {
+        let kind = if header.starts_like(SQLITE_MAGIC) { ErrorKind::Sqlite } else { ErrorKind::NotAKeychain };
         return Err(kind.at(0));
     }
-    let header = file.section(0, HEADER + ATOM)?;
     let version = header.atom(4)?;
     if version.value != VERSION {
         return Err(version.error(ErrorKind::UnknownVersion(version.value)));
@@ -289,16 +291,16 @@ fn read_header<R: ReadAt>(file: &mut Window<'_, R>, length: u64) -> Result<Exten
 /// Reads the table directory and each table's header.
 fn read_directory<R: ReadAt>(file: &mut Window<'_, R>, section: Extent) -> Result<BTreeMap<RelationId, Table>, Error> {
     let wrong_directory = || ErrorKind::Directory.at(section.start());
-    let start = section.carve(0, 2 * ATOM).ok_or_else(wrong_directory)?.start();
+    let start = section.carve(0, DIRECTORY).ok_or_else(wrong_directory)?.start();
     let count = file.section(start + ATOM, ATOM)?.atom(0)?;
     if count.value > MAX_TABLES {
         return Err(count.error(ErrorKind::Directory));
     }
-    let directory_size = 2 * ATOM + ATOM * u64::from(count.value);
+    let directory_size = DIRECTORY + ATOM * u64::from(count.value);
     let directory = section.carve(0, directory_size).ok_or_else(|| count.error(ErrorKind::Directory))?;
     let places = file.section(directory.start(), directory.length())?;
     let places = (0..u64::from(count.value))
-        .map(|index| places.atom(2 * ATOM + ATOM * index))
+        .map(|index| places.atom(DIRECTORY + ATOM * index))
         .collect::<Result<Vec<_>, Error>>()?;
     let mut tables = BTreeMap::new();
     for place in &places {

@@ -9,7 +9,7 @@ use super::error::{Error, ErrorKind};
 /// Width of an atom, the `u32` that everything in a keychain is made of, in bytes.
 pub(super) const ATOM: u64 = 4;
 
-/// How much is read at once: most login keychains have their header, directory and schema within it.
+/// How much of a table is read at once, if that much is left of it.
 const CHUNK: u64 = 16 * 1024;
 
 /// Bytes that can be read at any offset: a file, or bytes in memory.
@@ -140,6 +140,13 @@ impl<'a> Section<'a> {
         Ok(Atom { value, at: self.start.saturating_add(offset) })
     }
 
+    /// The atoms in the first `length` bytes.
+    pub(super) fn atoms(&self, length: u64) -> Result<Vec<u32>, Error> {
+        let bytes = self.bytes(0, length).ok_or_else(|| ErrorKind::Truncated.at(self.start))?;
+        let (atoms, _) = bytes.as_chunks();
+        Ok(atoms.iter().map(|atom| u32::from_be_bytes(*atom)).collect())
+    }
+
     /// The `length` bytes at `offset`, or `None` if they do not lie inside the section.
     pub(super) fn bytes(&self, offset: u64, length: u64) -> Option<&'a [u8]> {
         let start = usize::try_from(offset).ok()?;
@@ -148,18 +155,26 @@ impl<'a> Section<'a> {
     }
 }
 
-/// An extent that is read piece by piece, in memory that only a single large piece can make grow.
+/// An extent that is read piece by piece, in memory that only a single large piece can make grow. Nothing outside it is
+/// ever read, so that what other tables hold is not even in this process' memory.
 #[derive(Debug)]
 pub(super) struct Window<'r, R> {
     source: &'r R,
     extent: Extent,
+    chunk: u64,
     buffer: Vec<u8>,
     buffered: Extent,
 }
 
 impl<'r, R: ReadAt> Window<'r, R> {
+    /// Of something that is needed as a whole.
     pub(super) const fn new(source: &'r R, extent: Extent) -> Self {
-        Self { source, extent, buffer: Vec::new(), buffered: Extent::file(0) }
+        Self { source, extent, chunk: CHUNK, buffer: Vec::new(), buffered: Extent::file(0) }
+    }
+
+    /// Of something of which only what is asked for may be read.
+    pub(super) const fn exact(source: &'r R, extent: Extent) -> Self {
+        Self { source, extent, chunk: 0, buffer: Vec::new(), buffered: Extent::file(0) }
     }
 
     /// The `length` bytes at `offset` from the extent's start; [`ErrorKind::Truncated`] if they do not lie inside it.
@@ -179,7 +194,7 @@ impl<'r, R: ReadAt> Window<'r, R> {
     }
 
     fn fill(&mut self, wanted: Extent) -> Result<(), Error> {
-        let end = wanted.end.max(wanted.start.saturating_add(CHUNK)).min(self.extent.end);
+        let end = wanted.end.max(wanted.start.saturating_add(self.chunk)).min(self.extent.end);
         let piece = Extent { start: wanted.start, end };
         let failed = |kind: ErrorKind| kind.at(wanted.start);
         let length = usize::try_from(piece.length()).map_err(|_| failed(ErrorKind::Truncated))?;

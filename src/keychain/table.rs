@@ -112,10 +112,8 @@ impl Table {
         if self.record_numbers > MAX_RECORD_NUMBERS {
             return Err(ErrorKind::TooManyRecordNumbers(self.record_numbers).at(self.extent.start()));
         }
-        let section = window.section(HEADER, ATOM * u64::from(self.record_numbers))?;
-        let numbers = (0..u64::from(self.record_numbers))
-            .map(|number| Ok(section.atom(ATOM * number)?.value))
-            .collect::<Result<Vec<u32>, Error>>()?;
+        let size = ATOM * u64::from(self.record_numbers);
+        let numbers = window.section(HEADER, size)?.atoms(size)?;
         let taken = numbers.iter().filter(|&&slot| slot != 0 && slot & 1 == 0).count();
         if u32::try_from(taken) != Ok(self.records) {
             return Err(ErrorKind::RecordNumbers.at(self.extent.start()));
