@@ -309,15 +309,9 @@ pub fn definition() -> clap::Command {
 /// If it asks for help or the version, or for nothing that can be done. The error has the text to print, where to, and
 /// the exit status.
 pub fn parse(arguments: &[OsString]) -> Result<Command, clap::Error> {
-    let (worker, options) = match arguments {
-        [name, word, private_folder, style, limit, part, options @ ..] if word == WORKER => {
-            let colour = style == COLOURED;
-            let part = Part::parse(part).unwrap_or(Part::Whole);
-            let limit = limit.to_str().and_then(|limit| limit.parse().ok()).map(Duration::from_millis);
-            let worker = Worker { private_folder: private_folder.into(), colour, part };
-            (Some((worker, limit)), Options::try_parse_from([name].into_iter().chain(options))?)
-        }
-        _ => (None, Options::try_parse_from(arguments)?),
+    let (worker, options) = match worker(arguments) {
+        Some((worker, limit, options)) => (Some((worker, limit)), Options::try_parse_from(options)?),
+        None => (None, Options::try_parse_from(arguments)?),
     };
     let (worker, limit) = worker.unzip();
     if options.list_attributes {
@@ -336,9 +330,17 @@ pub fn parse(arguments: &[OsString]) -> Result<Command, clap::Error> {
         psso_status: options.psso_status,
         system_root: options.system_root,
         second_opinion: options.second_opinion,
-        deadline: limit.flatten().unwrap_or(Duration::from_secs(options.deadline)),
+        deadline: limit.unwrap_or(Duration::from_secs(options.deadline)),
         worker,
     })))
+}
+
+/// What a worker is told, how long it has, and the rest of the command line; `None` if this is no worker's.
+fn worker(arguments: &[OsString]) -> Option<(Worker, Duration, impl Iterator<Item = &OsString>)> {
+    let [name, word, private_folder, style, limit, part, options @ ..] = arguments else { return None };
+    let limit = limit.to_str().and_then(|limit| limit.parse().ok()).map(Duration::from_millis)?;
+    let worker = Worker { private_folder: private_folder.into(), colour: style == COLOURED, part: Part::parse(part)? };
+    (word == WORKER).then(|| (worker, limit, [name].into_iter().chain(options)))
 }
 
 fn subject(options: &Options) -> Result<Subject, clap::Error> {

@@ -47,8 +47,8 @@ pub fn open(path: &Path, limit: u64) -> Result<Option<File>, Cause> {
 /// If something else is there, or if it cannot be read.
 pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Cause> {
     let Some(file) = open(path, limit)? else { return Ok(None) };
-    let mut bytes = Vec::new();
-    // The file may grow after it was measured.
+    // Most are smaller. The file may grow after it was measured.
+    let mut bytes = Vec::with_capacity(8 * 1024);
     file.take(limit).read_to_end(&mut bytes).map_err(|error| cause_of(&error))?;
     Ok(Some(bytes))
 }

@@ -63,9 +63,6 @@ pub fn inspect(request: &Request, who: &Who, system: &impl System, progress: &Pr
 /// Reads what the request needs of the person with this number; `None` if that is nobody.
 #[must_use]
 pub fn inspect_person(request: &Request, uid: u32, system: &impl System, progress: &Progress) -> Option<Evidence> {
-    if let Ok(Some(account)) = system.by_uid(uid) {
-        progress.asks(&account.home);
-    }
     Some(match user::person(uid, system)? {
         Ok(choice) => inspect_choice(request, &Who::Console, choice, system, progress),
         Err(Hidden { user, obstacle }) => Evidence::none(user, obstacle),
@@ -73,7 +70,8 @@ pub fn inspect_person(request: &Request, uid: u32, system: &impl System, progres
 }
 
 fn inspect_choice(request: &Request, who: &Who, choice: Choice, system: &impl System, progress: &Progress) -> Evidence {
-    let home = match Home::of(&choice, system, progress).and_then(|home| system_root_exists(request).map(|()| home)) {
+    let root = || system_root_exists(request, progress);
+    let home = match Home::of(&choice, system, progress).and_then(|home| root().map(|()| home)) {
         Ok(home) => home,
         Err(obstacle) => {
             return Evidence {
@@ -88,11 +86,10 @@ fn inspect_choice(request: &Request, who: &Who, choice: Choice, system: &impl Sy
 }
 
 /// A folder that was named expressly has to be there.
-fn system_root_exists(request: &Request) -> Result<(), Obstacle> {
-    match &request.system_root {
-        Some(root) if !root.is_dir() => Err(Obstacle { path: Some(root.clone()), cause: Cause::FolderMissing }),
-        _ => Ok(()),
-    }
+fn system_root_exists(request: &Request, progress: &Progress) -> Result<(), Obstacle> {
+    let Some(root) = &request.system_root else { return Ok(()) };
+    let asked = progress.asks(root).and_then(|()| if root.is_dir() { Ok(()) } else { Err(Cause::FolderMissing) });
+    asked.map_err(|cause| Obstacle { path: Some(root.clone()), cause })
 }
 
 /// Both names of an account's login keychain, the one that macOS prefers first.
@@ -122,15 +119,17 @@ impl Home {
         let Some(path) = choice.user.home.clone() else {
             return Ok(Self { path: PathBuf::new(), identity: (0, 0), rights: Rights::Own });
         };
-        progress.asks(&path);
         let check = |rights: &Rights| {
-            let found = rights.with(|| file::check_home(&path));
+            let found = progress.asks(&path).and_then(|()| rights.with(|| file::check_home(&path)));
             found.map_err(|cause| Obstacle { path: Some(path.clone()), cause })
         };
         let rights = match &choice.account {
-            Some(account) => system.rights_of(account.into()),
+            Some(account) => system.rights_of(account.uid, || Ok(account.into()))?,
             // Only a home was given: it is its owner's.
-            None => system.rights_of(identity_of(check(&Rights::Own)?.uid(), system)?),
+            None => {
+                let owner = check(&Rights::Own)?.uid();
+                system.rights_of(owner, || identity_of(owner, system))?
+            }
         };
         let found = check(&rights)?;
         let absolute = path::absolute(&path).unwrap_or_else(|_| path.clone());
@@ -229,7 +228,7 @@ impl<S: System> Inspection<'_, S> {
 
     /// Opens or reads something at `path`, with the user's rights if it is below the home.
     fn at<T>(&self, path: &Path, work: impl FnOnce() -> Result<T, Cause>) -> Result<T, Cause> {
-        self.progress.asks(path);
+        self.progress.asks(path)?;
         self.home.rights_at(path).with(work)
     }
 

@@ -8,9 +8,8 @@
 //! asks the user. It starts no program but itself and two that tell about single sign-on, as the user. It writes nothing
 //! but a private copy of a keychain for macOS' own reader, and removes it.
 
-// Apple's libraries cannot be called without it; all that does so stands in `platform/macos.rs`.
-#![cfg_attr(not(target_os = "macos"), forbid(unsafe_code))]
-#![cfg_attr(target_os = "macos", deny(unsafe_code))]
+// Apple's libraries cannot be called without it; all that does so stands in `platform`.
+#![deny(unsafe_code)]
 #![warn(missing_docs)]
 #![cfg_attr(
     not(test),
@@ -37,6 +36,7 @@ pub mod report;
 pub mod rights;
 pub mod second_opinion;
 pub mod set_up;
+pub mod startup_disk;
 pub mod state;
 pub mod supervise;
 pub mod system;

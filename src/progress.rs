@@ -1,14 +1,18 @@
-//! What the worker tells its supervisor while it works, and what it may leave behind.
+//! What the one who does the work tells about it meanwhile, and what it may leave behind.
 //!
-//! Messages go to standard error, which is the supervisor's: a NUL, a word, a space, bytes, and a NUL. What else stands
-//! there is what some library has printed.
+//! A worker's messages go to its standard error, which is the supervisor's: a NUL, a word, a space, bytes, and a NUL. What
+//! else stands there is what some library has printed. Work in the supervisor's own process may leave nothing behind, and
+//! ask no file that could hold up the process' end: it says that it needs a worker instead.
 
 use std::{
     fs::{self, DirBuilder},
     io::{self, Read, Write},
     os::unix::{ffi::OsStrExt, fs::DirBuilderExt},
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -16,6 +20,8 @@ use nix::{
     sys::signal::{SigSet, Signal, kill, killpg},
     unistd::Pid,
 };
+
+use crate::{cause::Cause, startup_disk::StartupDisk};
 
 const ASKS: &[u8] = b"asks ";
 const REASON: &[u8] = b"reason ";
@@ -71,11 +77,24 @@ enum Folder {
     Over,
 }
 
-/// The worker's side.
+/// Who does the work.
+#[derive(Debug)]
+enum Where {
+    /// A worker, which may make one folder, at this path; whether it tells its supervisor.
+    Worker { private_folder: PathBuf, tells: bool },
+    /// The supervisor itself.
+    SameProcess {
+        startup_disk: StartupDisk,
+        /// What is asked at present.
+        asked: Mutex<Option<PathBuf>>,
+        needs_worker: AtomicBool,
+    },
+}
+
+/// What is told about the work.
 #[derive(Debug)]
 pub struct Progress {
-    tells: bool,
-    private_folder: PathBuf,
+    place: Where,
     begun: Instant,
     folder: Mutex<Folder>,
     /// The process group of the command that runs.
@@ -83,27 +102,72 @@ pub struct Progress {
 }
 
 impl Progress {
+    fn new(place: Where) -> Self {
+        Self { place, begun: Instant::now(), folder: Mutex::default(), group: Mutex::default() }
+    }
+
     /// Of a worker that may make one folder, at this path.
     #[must_use]
     pub fn of_worker(private_folder: &Path) -> Self {
-        Self { tells: true, ..Self::silent(private_folder) }
+        Self::new(Where::Worker { private_folder: private_folder.to_owned(), tells: true })
     }
 
-    /// Of work without a supervisor.
+    /// As of a worker, but without a supervisor.
     #[must_use]
     pub fn silent(private_folder: &Path) -> Self {
-        Self {
-            tells: false,
-            private_folder: private_folder.to_owned(),
-            begun: Instant::now(),
-            folder: Mutex::default(),
-            group: Mutex::default(),
-        }
+        Self::new(Where::Worker { private_folder: private_folder.to_owned(), tells: false })
+    }
+
+    /// Of work in the supervisor's own process.
+    #[must_use]
+    pub fn in_same_process() -> Self {
+        Self::new(Where::SameProcess {
+            startup_disk: StartupDisk::now(),
+            asked: Mutex::default(),
+            needs_worker: AtomicBool::new(false),
+        })
     }
 
     /// Tells which file is asked from now on.
-    pub fn asks(&self, path: &Path) {
+    ///
+    /// # Errors
+    /// If only a worker may ask it, because it is not on the startup disk.
+    pub fn asks(&self, path: &Path) -> Result<(), Cause> {
+        if let Where::SameProcess { startup_disk, asked, .. } = &self.place {
+            *lock(asked) = Some(path.to_owned());
+            if !startup_disk.has(path) {
+                return self.only_as_worker();
+            }
+        }
         self.tell(ASKS, path.as_os_str().as_bytes());
+        Ok(())
+    }
+
+    /// Tells that what comes may hold up the end of the process, or leave something behind.
+    ///
+    /// # Errors
+    /// If this is no worker, which alone may do that: it is not waited for, and cleaned up after.
+    pub fn only_as_worker(&self) -> Result<(), Cause> {
+        match &self.place {
+            Where::Worker { .. } => Ok(()),
+            Where::SameProcess { needs_worker, .. } => {
+                needs_worker.store(true, Ordering::Relaxed);
+                Err(Cause::NotRead)
+            }
+        }
+    }
+
+    /// Whether something was left undone that only a worker may do, so that what was found is not all.
+    pub fn needs_worker(&self) -> bool {
+        matches!(&self.place, Where::SameProcess { needs_worker, .. } if needs_worker.load(Ordering::Relaxed))
+    }
+
+    /// Which file is asked, where the supervisor itself asks.
+    pub fn asked(&self) -> Option<PathBuf> {
+        match &self.place {
+            Where::Worker { .. } => None,
+            Where::SameProcess { asked, .. } => lock(asked).clone(),
+        }
     }
 
     /// Tells why the state cannot be told.
@@ -113,7 +177,7 @@ impl Progress {
 
     /// Tells which process group is to be ended with this process, if any.
     pub fn runs(&self, group: Option<Pid>) {
-        *self.group.lock().unwrap_or_else(PoisonError::into_inner) = group;
+        *lock(&self.group) = group;
         self.tell(RUNS, group.map_or(0, Pid::as_raw).to_string().as_bytes());
     }
 
@@ -124,7 +188,7 @@ impl Progress {
     }
 
     fn tell(&self, word: &[u8], content: &[u8]) {
-        if self.tells {
+        if matches!(self.place, Where::Worker { tells: true, .. }) {
             // A supervisor that is gone does not want to know.
             let _ = io::stderr().write_all(&[&[0], word, content, &[0]].concat());
         }
@@ -135,30 +199,29 @@ impl Progress {
         self.tell(ENDS, format!("{status} {length}").as_bytes());
     }
 
-    fn folder(&self) -> MutexGuard<'_, Folder> {
-        self.folder.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Makes the private folder, which its owner alone can enter.
     ///
     /// # Errors
-    /// If it cannot be made, or if the end has come.
+    /// If it cannot be made, if the end has come, or if only a worker may.
     pub fn make_private_folder(&self) -> io::Result<&Path> {
-        let mut folder = self.folder();
+        let Where::Worker { private_folder, .. } = &self.place else {
+            return Err(io::ErrorKind::Unsupported.into());
+        };
+        let mut folder = lock(&self.folder);
         if *folder != Folder::NotMade {
             return Err(io::ErrorKind::Interrupted.into());
         }
-        DirBuilder::new().mode(0o700).create(&self.private_folder)?;
+        DirBuilder::new().mode(0o700).create(private_folder)?;
         *folder = Folder::Made;
-        Ok(&self.private_folder)
+        Ok(private_folder)
     }
 
     /// Removes the private folder, if this process has made it. Until it is gone, the end waits, and nobody makes it again.
     pub fn remove_private_folder(&self) {
-        let mut folder = self.folder();
-        if *folder == Folder::Made {
+        let mut folder = lock(&self.folder);
+        if let (Folder::Made, Where::Worker { private_folder, .. }) = (*folder, &self.place) {
             // Again, if something was just being put into it. What stays is the supervisor's to remove.
-            let is_gone = || fs::remove_dir_all(&self.private_folder).is_ok() || !self.private_folder.exists();
+            let is_gone = || fs::remove_dir_all(private_folder).is_ok() || !private_folder.exists();
             let _ = (0..REMOVALS).any(|_| is_gone());
         }
         *folder = Folder::Over;
@@ -176,12 +239,16 @@ impl Progress {
             }
         }
         self.remove_private_folder();
-        if let Some(group) = *self.group.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(group) = *lock(&self.group) {
             let _ = killpg(group, Signal::SIGKILL);
         }
         // Not `exit`, which would have the other thread's libraries clean up under its feet.
         let _ = kill(Pid::this(), Signal::SIGKILL);
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How often the removal of the private folder is tried.

@@ -37,10 +37,16 @@ impl From<&Account> for Identity {
 }
 
 impl Rights {
-    /// The rights of a user, if this process runs as root; nobody else can take them.
+    /// The rights of an account's user, if this process runs as root; nobody else can take them.
     #[must_use]
-    pub fn of(identity: Identity) -> Self {
-        if geteuid().is_root() && !Uid::from_raw(identity.uid).is_root() { Self::Of(identity) } else { Self::Own }
+    pub fn of(account: &Account) -> Self {
+        if Self::differ_from_those_of(account.uid) { Self::Of(account.into()) } else { Self::Own }
+    }
+
+    /// Whether this process runs as root, and that number is another user's.
+    #[must_use]
+    pub fn differ_from_those_of(uid: u32) -> bool {
+        geteuid().is_root() && !Uid::from_raw(uid).is_root()
     }
 
     /// Does `work` with these rights, and gives them back afterwards.

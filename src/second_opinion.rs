@@ -107,6 +107,7 @@ pub fn ask(
     progress: &Progress,
     reader: impl FnOnce(&Path) -> Result<Records, String>,
 ) -> Result<Records, String> {
+    progress.only_as_worker().map_err(|cause| cause.to_string())?;
     // While there is a private folder, this process' rights are its own: whoever ends it has to be able to remove it.
     let content = rights.with(|| content_of(keychain)).map_err(|cause| cause.to_string())?;
     let folder = PrivateFolder::new(progress).map_err(|error| format!("no private folder could be made: {error}"))?;

@@ -1,21 +1,30 @@
 //! The end of a run, whatever happens: a file system, a security agent or a system service may hold up a call without
 //! end, and Jamf waits for every script of an inventory.
 //!
-//! So the work is done in a process of its own: this same program once more, the *worker*; of a list of users, each has
-//! one. It gets a deadline, and if it crashes or does not come to its end, its supervisor ends it, removes what it has left
-//! behind, and answers in its place. A worker that cannot even be killed, because it hangs in a dead file system, holds
-//! nothing that anybody waits for: its outputs are pipes to the supervisor. The other way round, a worker whose supervisor
-//! is gone reads the end of its input, cleans up and ends.
+//! So the work is done aside, gets a deadline, and if it crashes or does not come to its end, the supervisor answers in its
+//! place. A thread is enough for files on the startup disk and for system services, which the end of the process ends, too.
+//! Whatever else has to be asked, and a copy or a command that would have to be cleaned up after, needs a process of its
+//! own: this same program once more, the *worker*; of a list of users, each has one. Its supervisor ends it and removes what
+//! it has left behind. A worker that cannot even be killed, because it hangs in a dead file system, holds nothing that
+//! anybody waits for: its outputs are pipes to the supervisor. The other way round, a worker whose supervisor is gone reads
+//! the end of its input, cleans up and ends.
 
 use std::{
+    any::Any,
+    convert::Infallible,
     env,
     ffi::OsString,
     fs,
     hash::{BuildHasher, RandomState},
     io,
     os::unix::{ffi::OsStringExt, fs::MetadataExt, process::ExitStatusExt},
+    panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     process::{self, Command, ExitStatus, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -30,7 +39,7 @@ use crate::{
     cli::{self, Part},
     command::{self, Failure},
     platform,
-    progress::Message,
+    progress::{Message, Progress},
 };
 
 /// The answer of a keychain with very many Workplace Join certificates has some megabytes.
@@ -45,6 +54,50 @@ pub struct Answer {
     pub reasons: Vec<String>,
     /// The exit status.
     pub status: u8,
+}
+
+/// Does some work in this process; `None` if it turns out to need a worker.
+///
+/// If it does not come to its end, `end` is called from another thread with the reason, and has to end the process: the work
+/// cannot be ended otherwise, and is not waited for.
+///
+/// # Errors
+/// If it panics.
+pub fn in_same_process<T>(
+    limit: Duration,
+    work: impl FnOnce(&Progress) -> T,
+    end: impl FnOnce(Obstacle) -> Infallible + Send + 'static,
+) -> Result<Option<T>, Obstacle> {
+    let crashed = |words: String| Obstacle { path: None, cause: Cause::Crashed(words) };
+    let progress = Arc::new(Progress::in_same_process());
+    let is_over = Arc::new(AtomicBool::new(false));
+    let watched = (Arc::clone(&progress), Arc::clone(&is_over));
+    let watch = move || {
+        let (progress, is_over) = watched;
+        thread::sleep(limit);
+        if !is_over.swap(true, Ordering::AcqRel) {
+            end(Obstacle { path: progress.asked(), cause: Cause::DeadlinePassed(seconds(limit)) });
+        }
+    };
+    thread::Builder::new().spawn(watch).map_err(|error| crashed(error.to_string()))?;
+    // What was found until a panic is not used.
+    let outcome = panic::catch_unwind(AssertUnwindSafe(|| work(&progress)));
+    while is_over.swap(true, Ordering::AcqRel) {
+        // Another thread has the last word.
+        thread::park();
+    }
+    match outcome {
+        Ok(found) => Ok((!progress.needs_worker()).then_some(found)),
+        Err(payload) => Err(crashed(panic_s_words(payload).unwrap_or_else(|| "it ended".to_owned()))),
+    }
+}
+
+/// What a panic says, whether or not its words were put together when it came.
+fn panic_s_words(payload: Box<dyn Any + Send>) -> Option<String> {
+    match payload.downcast::<String>() {
+        Ok(words) => Some(*words),
+        Err(payload) => payload.downcast_ref::<&str>().map(|&words| words.to_owned()),
+    }
 }
 
 /// Has a worker do a part of what `arguments`, the program's own name first, ask for; `colour` tells it that what it prints
@@ -178,7 +231,7 @@ impl Drop for PrivateFolder {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::process::{CommandExt, ExitStatusExt};
+    use std::{os::unix::process::CommandExt, sync::mpsc};
 
     use super::*;
 
@@ -198,6 +251,62 @@ mod tests {
         assert_eq!(answered(0, &[]), Err("it ended with exit status 0".to_owned()));
         assert_eq!(answered(2 << 8, &[Message::Reason(b"x".to_vec())]), Err("it ended with exit status 2".to_owned()));
         assert_eq!(answered(6, &[]), Err("it was ended by signal 6".to_owned()));
+    }
+
+    fn soon<T>(work: impl FnOnce(&Progress) -> T) -> Result<Option<T>, Obstacle> {
+        in_same_process(Duration::from_secs(120), work, |obstacle| panic!("{obstacle:?}"))
+    }
+
+    #[test]
+    fn work_in_the_same_process_gives_what_it_finds_or_says_that_it_needs_a_worker() {
+        assert_eq!(soon(|_| 7), Ok(Some(7)));
+        assert_eq!(soon(|progress| progress.asks(Path::new("/"))), Ok(Some(Ok(()))));
+        assert_eq!(soon(Progress::only_as_worker), Ok(None));
+    }
+
+    #[test]
+    fn work_in_the_same_process_that_is_held_up_is_not_waited_for() {
+        let (reason, reasons) = mpsc::channel();
+        let end = move |obstacle| {
+            reason.send(obstacle).unwrap();
+            loop {
+                thread::park();
+            }
+        };
+        let held_up = |progress: &Progress| {
+            progress.asks(Path::new("/no/such/file")).unwrap();
+            loop {
+                thread::park();
+            }
+        };
+        thread::spawn(move || in_same_process::<()>(Duration::from_millis(1100), held_up, end));
+        let path = Some(PathBuf::from("/no/such/file"));
+        assert_eq!(reasons.recv().unwrap(), Obstacle { path, cause: Cause::DeadlinePassed(2) });
+    }
+
+    #[test]
+    fn work_in_the_same_process_that_ends_too_late_does_not_speak_up() {
+        let (reason, reasons) = mpsc::channel();
+        let (spoken, speech) = mpsc::channel();
+        let end = move |obstacle| {
+            reason.send(obstacle).unwrap();
+            loop {
+                thread::park();
+            }
+        };
+        let late = move |_: &Progress| reasons.recv().unwrap();
+        thread::spawn(move || spoken.send(in_same_process(Duration::from_millis(1), late, end)));
+        assert_eq!(speech.recv_timeout(Duration::from_millis(300)), Err(mpsc::RecvTimeoutError::Timeout));
+    }
+
+    #[test]
+    fn work_in_the_same_process_that_panics_gives_no_answer() {
+        let panics = |work: fn(&Progress)| soon(work).unwrap_err().cause;
+        assert_eq!(panics(|_| panic!("as a bug would")), Cause::Crashed("as a bug would".to_owned()));
+        let formatted = panics(|_| panic!("bug number {}", [1].len()));
+        assert_eq!(formatted, Cause::Crashed("bug number 1".to_owned()));
+        let other = panics(|_| panic::panic_any(1));
+        assert_eq!(other, Cause::Crashed("it ended".to_owned()));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{
     fs, io,
     os::unix::{fs::MetadataExt, process::ExitStatusExt},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
     thread,
     time::{Duration, SystemTime},
 };
@@ -38,8 +38,11 @@ const HOMES: &str = "Users";
 
 /// A Mac that can be asked for more than files in a home.
 pub trait System: Accounts {
-    /// The rights with which to look at what is this user's.
-    fn rights_of(&self, identity: Identity) -> Rights;
+    /// The rights with which to look at what belongs to the user with this number; who that is, is asked only if it matters.
+    ///
+    /// # Errors
+    /// If it matters, and cannot be told.
+    fn rights_of(&self, uid: u32, identity: impl FnOnce() -> Result<Identity, Obstacle>) -> Result<Rights, Obstacle>;
 
     /// The folder below which the system's own files lie.
     fn root(&self) -> &Path;
@@ -54,7 +57,7 @@ pub trait System: Accounts {
     ///
     /// # Errors
     /// If it does not come to its end by itself within `limit`.
-    fn run(&self, command: &[String], limit: Duration, progress: &Progress) -> Result<Vec<u8>, Failure>;
+    fn run(&self, command: &[String], limit: Duration) -> Result<Vec<u8>, Failure>;
 
     /// Waits.
     fn pause(&self, time: Duration);
@@ -71,21 +74,27 @@ pub trait System: Accounts {
 
 /// The system that this runs on.
 #[derive(Debug, Clone)]
-pub struct ThisSystem {
+pub struct ThisSystem<'a> {
     root: PathBuf,
+    progress: &'a Progress,
 }
 
-impl ThisSystem {
-    /// The system whose files are below `root`.
+impl<'a> ThisSystem<'a> {
+    /// The system whose files are below `root`; `progress` is told what is asked of it.
     #[must_use]
-    pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+    pub fn new(root: impl Into<PathBuf>, progress: &'a Progress) -> Self {
+        Self { root: root.into(), progress }
+    }
+
+    /// Looks at something of a file.
+    fn at<T>(&self, path: &Path, look: impl FnOnce() -> Result<T, Cause>) -> Result<T, Obstacle> {
+        self.progress.asks(path).and_then(|()| look()).map_err(|cause| Obstacle { path: Some(path.to_owned()), cause })
     }
 }
 
-impl System for ThisSystem {
-    fn rights_of(&self, identity: Identity) -> Rights {
-        Rights::of(identity)
+impl System for ThisSystem<'_> {
+    fn rights_of(&self, uid: u32, identity: impl FnOnce() -> Result<Identity, Obstacle>) -> Result<Rights, Obstacle> {
+        if Rights::differ_from_those_of(uid) { identity().map(Rights::Of) } else { Ok(Rights::Own) }
     }
 
     fn root(&self) -> &Path {
@@ -104,11 +113,14 @@ impl System for ThisSystem {
         geteuid().is_root().then(|| words.map(str::to_owned).into())
     }
 
-    fn run(&self, command: &[String], limit: Duration, progress: &Progress) -> Result<Vec<u8>, Failure> {
+    fn run(&self, command: &[String], limit: Duration) -> Result<Vec<u8>, Failure> {
+        self.progress.only_as_worker().map_err(|cause| Failure::Failed(cause.to_string()))?;
         let (program, arguments) = command.split_first().ok_or(Failure::Missing)?;
         let mut command = Command::new(program);
-        command.args(arguments).env_clear().env("PATH", PATH).current_dir("/").stdin(Stdio::null());
-        let finished = command::run(command, limit, MAX_OUTPUT, &|group| progress.runs(group));
+        command.args(arguments).env_clear().env("PATH", PATH).current_dir("/");
+        // A pipe that nobody writes to: if /dev/null were missing, that would read as if the program were.
+        command.stdin(io::pipe().map_err(|error| Failure::Failed(error.to_string()))?.0);
+        let finished = command::run(command, limit, MAX_OUTPUT, &|group| self.progress.runs(group));
         if let Some(signal) = finished.outcome?.and_then(|status| status.signal()) {
             return Err(Failure::Failed(format!("it was ended by signal {signal}")));
         }
@@ -128,7 +140,7 @@ impl System for ThisSystem {
     }
 }
 
-impl Accounts for ThisSystem {
+impl Accounts for ThisSystem<'_> {
     fn console(&self) -> Result<Option<ConsoleRecord>, Obstacle> {
         let record = platform::console_record().map_err(Cause::AccountsUnavailable)?;
         Ok(record.map(|bytes| ConsoleRecord::parse(&bytes)).transpose()?)
@@ -136,7 +148,7 @@ impl Accounts for ThisSystem {
 
     fn last_user(&self) -> Result<Option<String>, Obstacle> {
         let path = self.root.join(LOGIN_WINDOW);
-        let bytes = file::read(&path, MAX_PLIST_SIZE).map_err(at(&path))?;
+        let bytes = self.at(&path, || file::read(&path, MAX_PLIST_SIZE))?;
         // Something that is no property list remembers nobody.
         let remembered = bytes.and_then(|bytes| property_list::dictionary(&bytes).ok());
         let name = remembered.as_ref().and_then(|it| it.get("lastUserName")?.as_string());
@@ -153,47 +165,46 @@ impl Accounts for ThisSystem {
 
     fn home_owners(&self) -> Result<Vec<u32>, Obstacle> {
         let folder = self.root.join(HOMES);
-        let unreadable = |error: io::Error| at(&folder)(file::cause_of(&error));
-        let entries = match fs::read_dir(&folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(unreadable)?,
-        };
+        let entries = self.at(&folder, || match fs::read_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            entries => entries.map(Some).map_err(|error| file::cause_of(&error)),
+        })?;
         let mut owners = Vec::new();
-        for entry in entries {
-            // This does not follow links: only what is itself a folder is somebody's home.
-            match entry.and_then(|entry| entry.metadata()) {
-                Ok(metadata) => owners.extend(metadata.is_dir().then_some(metadata.uid())),
-                // It has just been removed.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(unreadable(error)),
-            }
+        for entry in entries.into_iter().flatten() {
+            let entry =
+                entry.map_err(|error| Obstacle { path: Some(folder.clone()), cause: file::cause_of(&error) })?;
+            owners.extend(self.at(&entry.path(), || owner_of_folder(&entry))?);
         }
         Ok(owners)
     }
 
     fn has_home(&self, account: &Account) -> Result<bool, Obstacle> {
-        let rights = Rights::of(account.into());
-        match rights.with(|| file::check_home(&account.home)) {
+        let rights = Rights::of(account);
+        self.at(&account.home, || match rights.with(|| file::check_home(&account.home)) {
             Ok(_) => Ok(true),
             Err(Cause::HomeMissing | Cause::HomeNotADirectory) => Ok(false),
-            Err(cause) => Err(at(&account.home)(cause)),
-        }
+            Err(cause) => Err(cause),
+        })
     }
 
     fn keychain_changed(&self, account: &Account) -> Result<Option<SystemTime>, Obstacle> {
-        let rights = Rights::of(account.into());
+        let rights = Rights::of(account);
         let mut latest = None;
         for path in login_keychains(&account.home) {
-            let changed = rights.with(|| file::changed(&path)).map_err(at(&path))?;
-            latest = latest.max(changed);
+            latest = latest.max(self.at(&path, || rights.with(|| file::changed(&path)))?);
         }
         Ok(latest)
     }
 }
 
-/// Says where it was that something was in the way.
-fn at(path: &Path) -> impl Fn(Cause) -> Obstacle {
-    |cause| Obstacle { path: Some(path.to_owned()), cause }
+/// Who owns it, if it is a folder. Links are not followed: only what is itself a folder is somebody's home.
+fn owner_of_folder(entry: &fs::DirEntry) -> Result<Option<u32>, Cause> {
+    match entry.metadata() {
+        Ok(metadata) => Ok(metadata.is_dir().then_some(metadata.uid())),
+        // It has just been removed.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(file::cause_of(&error)),
+    }
 }
 
 fn account(found: nix::Result<Option<User>>) -> Result<Option<Account>, Obstacle> {
@@ -208,7 +219,7 @@ mod tests {
     fn run(words: &[&str]) -> Result<String, Failure> {
         let command: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
         let progress = Progress::silent(Path::new("/nowhere"));
-        let output = ThisSystem::new("/").run(&command, Duration::from_secs(120), &progress);
+        let output = ThisSystem::new("/", &progress).run(&command, Duration::from_secs(120));
         output.map(|output| String::from_utf8_lossy(&output).into_owned())
     }
 
@@ -225,7 +236,8 @@ mod tests {
 
     #[test]
     fn a_command_is_run_as_its_user_in_the_user_s_session() {
-        let system = ThisSystem::new("/");
+        let progress = Progress::silent(Path::new("/nowhere"));
+        let system = ThisSystem::new("/", &progress);
         let prefix = "/bin/launchctl asuser 61234 /usr/bin/sudo -n -u #61234";
         let expected = geteuid().is_root().then(|| prefix.to_owned());
         assert_eq!(system.command_as(61_234).map(|words| words.join(" ")), expected);

@@ -1,5 +1,5 @@
-//! A file that never opens does not hold up the tool: one that a security agent does not let through, and one in a file
-//! system that never answers, where a process cannot even be killed. Linux lets root make both; elsewhere and without
+//! A file that never opens does not hold up the tool: one that a security agent does not let through, whether the tool or
+//! its worker asks for it, and one in a file system that never answers, where a process cannot even be killed. Linux lets root make both; elsewhere and without
 //! root these tests are ignored.
 
 use libtest_mimic::{Arguments, Trial};
@@ -9,9 +9,12 @@ mod held_up {
     use std::{
         fs::{self, File},
         io::{Read, Write},
-        os::{fd::AsRawFd, unix::process::ExitStatusExt},
+        os::{
+            fd::AsRawFd,
+            unix::{fs::symlink, process::ExitStatusExt},
+        },
         path::{Path, PathBuf},
-        process::{Command, Stdio},
+        process::{Command, Output, Stdio},
         time::Duration,
     };
 
@@ -28,40 +31,65 @@ mod held_up {
     use tempfile::TempDir;
 
     const KEYCHAIN: &str = "Library/Keychains/login.keychain-db";
+    const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
 
     pub type Test = fn() -> Result<(), Failed>;
 
-    pub const TESTS: [(&str, Test); 9] = [
+    pub const TESTS: [(&str, Test); 10] = [
         ("a file system that never answers does not hold up the answer", a_dead_file_system_is_not_waited_for),
+        (
+            "a file system within a home that never answers does not hold up the answer",
+            a_dead_file_system_within_a_home_is_not_waited_for,
+        ),
         ("a worker without its supervisor ends", a_worker_ends_with_its_supervisor),
         ("a caller that ignores the ends of its children gets an answer", an_ignored_end_of_a_child_is_no_obstacle),
-        ("the result is blank when the time is over", the_result_is_blank),
-        ("the JSON says why there is no state when the time is over", the_json_says_why),
-        ("every kind of output says why when the time is over", every_kind_of_output_says_why),
+        ("the result is blank when the time is over", || WAYS.into_iter().try_for_each(the_result_is_blank)),
+        ("the JSON says why there is no state when the time is over", || {
+            WAYS.into_iter().try_for_each(the_json_says_why)
+        }),
+        ("every kind of output says why when the time is over", || {
+            WAYS.into_iter().try_for_each(every_kind_of_output_says_why)
+        }),
         ("a home that is held up hides no other", a_home_that_is_held_up_hides_no_other),
         ("dead file systems hide no other home", dead_file_systems_hide_no_other_home),
         ("a tool that is held up ends when it is told to", it_ends_when_told_to),
     ];
 
+    /// The way to a home. Behind a link another disk may lie, which only a worker may ask.
+    #[derive(Debug, Clone, Copy)]
+    enum Way {
+        Direct,
+        Link,
+    }
+
+    const WAYS: [Way; 2] = [Way::Direct, Way::Link];
+
     /// A registered user's home whose keychain does not open while this lives.
     struct HeldUp {
-        home: TempDir,
+        _folder: TempDir,
+        home: PathBuf,
         holder: Fanotify,
     }
 
     impl HeldUp {
-        fn new() -> Result<Self, Failed> {
-            let home = tempfile::tempdir()?;
-            let keychain = home.path().join(KEYCHAIN);
+        fn new(way: Way) -> Result<Self, Failed> {
+            let folder = tempfile::tempdir()?;
+            let [home, link] = ["home", "link"].map(|name| folder.path().join(name));
+            let keychain = home.join(KEYCHAIN);
             fs::create_dir_all(keychain.parent().ok_or("a file has a folder")?)?;
+            symlink(&home, &link)?;
             fs::copy(Path::new("fixtures/registered/home").join(KEYCHAIN), &keychain)?;
             let holder = Fanotify::init(InitFlags::FAN_CLASS_CONTENT, EventFFlags::O_RDONLY)?;
             holder.mark(MarkFlags::FAN_MARK_ADD, MaskFlags::FAN_OPEN_PERM, nix::fcntl::AT_FDCWD, Some(&keychain))?;
-            Ok(Self { home, holder })
+            let home = match way {
+                Way::Direct => home,
+                Way::Link => link,
+            };
+            Ok(Self { _folder: folder, home, holder })
         }
 
         fn keychain(&self) -> PathBuf {
-            self.home.path().join(KEYCHAIN)
+            self.home.join(KEYCHAIN)
         }
 
         fn reason(&self) -> String {
@@ -75,21 +103,21 @@ mod held_up {
         /// The tool with a deadline of one second; a tool that does not end is ended, and the test fails.
         fn tool(&self) -> Result<assert_cmd::Command, Failed> {
             let mut tool = assert_cmd::Command::cargo_bin("wpj-state")?;
-            tool.timeout(Duration::from_secs(120)).args(["--deadline", "1", "--home"]).arg(self.home.path());
+            tool.timeout(Duration::from_secs(120)).args(["--deadline", "1", "--home"]).arg(&self.home);
             Ok(tool)
         }
     }
 
-    fn the_result_is_blank() -> Result<(), Failed> {
-        let held_up = HeldUp::new()?;
+    fn the_result_is_blank(way: Way) -> Result<(), Failed> {
+        let held_up = HeldUp::new(way)?;
         let output = held_up.tool()?.output()?;
         equal(&String::from_utf8_lossy(&output.stdout).into_owned(), &"<result></result>\n".to_owned())?;
         equal(&String::from_utf8_lossy(&output.stderr).into_owned(), &format!("wpj-state: {}\n", held_up.reason()))?;
         equal(&output.status.code(), &Some(1))
     }
 
-    fn the_json_says_why() -> Result<(), Failed> {
-        let held_up = HeldUp::new()?;
+    fn the_json_says_why(way: Way) -> Result<(), Failed> {
+        let held_up = HeldUp::new(way)?;
         let output = held_up.tool()?.arg("--json").output()?;
         let json: serde_json::Value = serde_json::from_slice(&output.stdout)?;
         let expected = serde_json::json!({
@@ -141,9 +169,9 @@ mod held_up {
         equal(&output.status.code(), &Some(1))
     }
 
-    fn every_kind_of_output_says_why() -> Result<(), Failed> {
-        let held_up = HeldUp::new()?;
-        let home = held_up.home.path().display().to_string();
+    fn every_kind_of_output_says_why(way: Way) -> Result<(), Failed> {
+        let held_up = HeldUp::new(way)?;
+        let home = held_up.home.display().to_string();
         let reason = format!("wpj-state: {}\n", held_up.reason());
         let of_list = format!("wpj-state: {home}: {}\n", held_up.reason());
         let lines = format!("<result>{home}:</result>");
@@ -165,8 +193,8 @@ mod held_up {
     fn a_home_that_is_held_up_hides_no_other() -> Result<(), Failed> {
         let registered = "fixtures/registered/home";
         for place in 0..3 {
-            let held_up = HeldUp::new()?;
-            let home = held_up.home.path().display().to_string();
+            let held_up = HeldUp::new(Way::Direct)?;
+            let home = held_up.home.display().to_string();
             let mut homes = vec![registered; 2];
             homes.insert(place, &home);
             let mut tool = assert_cmd::Command::cargo_bin("wpj-state")?;
@@ -185,15 +213,17 @@ mod held_up {
     }
 
     fn it_ends_when_told_to() -> Result<(), Failed> {
-        for signal in [Signal::SIGTERM, Signal::SIGKILL] {
-            let held_up = HeldUp::new()?;
+        for (signal, way) in [Signal::SIGTERM, Signal::SIGKILL].into_iter().flat_map(|it| WAYS.map(|way| (it, way))) {
+            let held_up = HeldUp::new(way)?;
             let mut tool = Command::new(cargo_bin("wpj-state"));
-            tool.args(["--deadline", "3600", "--home"]).arg(held_up.home.path()).stdout(Stdio::piped());
+            tool.args(["--deadline", "3600", "--home"]).arg(&held_up.home).stdout(Stdio::piped());
             let mut child = tool.spawn()?;
-            // Comes when the worker is at the file.
+            // Comes when the worker, or the tool itself, is at the file.
             let events = held_up.holder.read_events()?;
             equal(&events.len(), &1)?;
             let worker = events[0].pid();
+            let is_itself = u32::try_from(worker)? == child.id();
+            equal(&is_itself, &matches!(way, Way::Direct))?;
             kill(Pid::from_raw(i32::try_from(child.id())?), signal)?;
             equal(&child.wait()?.signal(), &Some(signal as i32))?;
             // The worker has noticed, and is gone, too.
@@ -216,12 +246,12 @@ mod held_up {
     fn a_worker_ends_with_its_supervisor() -> Result<(), Failed> {
         let folder = tempfile::tempdir()?;
         let mut worker = Command::new(cargo_bin("wpj-state"));
-        let held_up = HeldUp::new()?;
+        let held_up = HeldUp::new(Way::Direct)?;
         worker
             .arg("--worker")
             .arg(folder.path().join("private"))
             .args(["plain", "3600000", "whole", "--home"])
-            .arg(held_up.home.path());
+            .arg(&held_up.home);
         let mut child = worker.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         equal(&held_up.holder.read_events()?.len(), &1)?;
         // Whatever it is told to remove, it removes only what it has made.
@@ -234,7 +264,10 @@ mod held_up {
 
     fn an_ignored_end_of_a_child_is_no_obstacle() -> Result<(), Failed> {
         let mut tool = Command::new("env");
-        tool.arg("--ignore-signal=CHLD").arg(cargo_bin("wpj-state")).args(["--home", "fixtures/registered/home"]);
+        let folder = tempfile::tempdir()?;
+        let home = folder.path().join("link");
+        symlink(Path::new("fixtures/registered/home").canonicalize()?, &home)?;
+        tool.arg("--ignore-signal=CHLD").arg(cargo_bin("wpj-state")).arg("--home").arg(home);
         let output = tool.output()?;
         equal(&String::from_utf8(output.stdout)?, &"<result>Registered</result>\n".to_owned())?;
         equal(&output.status.code(), &Some(0))
@@ -242,19 +275,18 @@ mod held_up {
 
     /// A file system that answers the first question, whether anybody is there, and then no other.
     struct Dead {
-        folder: TempDir,
+        folder: PathBuf,
         device: File,
     }
 
     const INIT: u32 = 26;
 
     impl Dead {
-        fn mount() -> Result<Self, Failed> {
-            let folder = tempfile::tempdir()?;
+        fn mount_on(folder: &Path) -> Result<Self, Failed> {
             let device = File::options().read(true).write(true).open("/dev/fuse")?;
             let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", device.as_raw_fd());
-            mount(Some("dead"), folder.path(), Some("fuse"), MsFlags::empty(), Some(options.as_str()))?;
-            Ok(Self { folder, device })
+            mount(Some("dead"), folder, Some("fuse"), MsFlags::empty(), Some(options.as_str()))?;
+            Ok(Self { folder: folder.to_owned(), device })
         }
 
         /// Takes the next question: its kind and its number.
@@ -284,14 +316,15 @@ mod held_up {
 
     impl Drop for Dead {
         fn drop(&mut self) {
-            let _ = umount2(self.folder.path(), MntFlags::MNT_DETACH);
+            let _ = umount2(&self.folder, MntFlags::MNT_DETACH);
         }
     }
 
     fn dead_file_systems_hide_no_other_home() -> Result<(), Failed> {
-        let mut dead = (0..5).map(|_| Dead::mount()).collect::<Result<Vec<_>, _>>()?;
+        let folders = (0..5).map(|_| tempfile::tempdir()).collect::<Result<Vec<_>, _>>()?;
+        let mut dead = folders.iter().map(|it| Dead::mount_on(it.path())).collect::<Result<Vec<_>, _>>()?;
         dead.iter_mut().try_for_each(Dead::begin)?;
-        let mut homes: Vec<String> = dead.iter().map(|it| it.folder.path().display().to_string()).collect();
+        let mut homes: Vec<String> = dead.iter().map(|it| it.folder.display().to_string()).collect();
         homes.push("fixtures/registered/home".to_owned());
         let asking = {
             let homes = homes.clone();
@@ -313,25 +346,46 @@ mod held_up {
         equal(&output.status.code(), &Some(1))
     }
 
-    fn a_dead_file_system_is_not_waited_for() -> Result<(), Failed> {
-        let mut dead = Dead::mount()?;
+    /// Asks about a home in which a file system is dead, and waits until that was asked, too.
+    fn ask_about(home: &Path, dead: &mut Dead) -> Result<Output, Failed> {
         dead.begin()?;
-        let path = dead.folder.path().to_owned();
-        let asking = {
-            let home = path.clone();
-            std::thread::spawn(move || {
-                let mut tool = assert_cmd::Command::cargo_bin("wpj-state").ok()?;
-                tool.timeout(Duration::from_secs(120)).args(["--deadline", "1", "--home"]).arg(home).output().ok()
-            })
-        };
+        let home = home.to_owned();
+        let asking = std::thread::spawn(move || {
+            let mut tool = assert_cmd::Command::cargo_bin("wpj-state").ok()?;
+            tool.timeout(Duration::from_secs(120)).args(["--deadline", "1", "--home"]).arg(home).output().ok()
+        });
         // From now on whoever asked cannot be killed: the question was taken.
         let (kind, _) = dead.next()?;
         equal(&(kind == INIT), &false)?;
-        let output = asking.join().map_err(|_| "the tool was not run")?.ok_or("the tool was not run")?;
+        Ok(asking.join().map_err(|_| "the tool was not run")?.ok_or("the tool was not run")?)
+    }
+
+    fn gives_no_answer(output: Output, path: &Path) -> Result<(), Failed> {
         let reason = "no answer within 1 s; find out what holds it up, or give it more time with --deadline";
         equal(&String::from_utf8(output.stdout)?, &"<result></result>\n".to_owned())?;
         equal(&String::from_utf8(output.stderr)?, &format!("wpj-state: {}: {reason}\n", path.display()))?;
         equal(&output.status.code(), &Some(1))
+    }
+
+    fn a_dead_file_system_is_not_waited_for() -> Result<(), Failed> {
+        let home = tempfile::tempdir()?;
+        let mut dead = Dead::mount_on(home.path())?;
+        gives_no_answer(ask_about(home.path(), &mut dead)?, home.path())
+    }
+
+    /// As its user can mount it.
+    fn a_dead_file_system_within_a_home_is_not_waited_for() -> Result<(), Failed> {
+        for (folder, file) in [("Library", KEYCHAIN), ("Library/Keychains", KEYCHAIN), ("Library/Preferences", PLIST)] {
+            let home = tempfile::tempdir()?;
+            for file in [KEYCHAIN, PLIST] {
+                let copy = home.path().join(file);
+                fs::create_dir_all(copy.parent().ok_or("a file has a folder")?)?;
+                fs::copy(Path::new("fixtures/registered/home").join(file), copy)?;
+            }
+            let mut dead = Dead::mount_on(&home.path().join(folder))?;
+            gives_no_answer(ask_about(home.path(), &mut dead)?, &home.path().join(file))?;
+        }
+        Ok(())
     }
 
     fn equal<T: PartialEq + std::fmt::Debug>(left: &T, right: &T) -> Result<(), Failed> {

@@ -4,12 +4,14 @@
 
 use std::{
     collections::BTreeMap,
-    env, fs,
+    env,
+    ffi::OsString,
+    fs,
     path::{Path, PathBuf},
-    process::Output,
+    process::{Command, Output, Stdio},
 };
 
-use assert_cmd::Command;
+use assert_cmd::cargo::cargo_bin;
 use fixture_generator::{
     Entry, Situation, situations,
     situations::{APP_SSO, PSSO_STATUS, SYSTEM},
@@ -30,6 +32,7 @@ fn main() {
             trial("the result line is right", result_line_is_right),
             trial("the JSON is as expected", json_is_as_expected),
             trial("the report is as expected", report_is_as_expected),
+            trial("a worker says the same", worker_says_the_same),
             trial("each attribute is what the JSON says", attributes_are_what_the_json_says),
         ];
         if situation.keychains.iter().any(|(_, keychain)| keychain.has_several_values()) {
@@ -108,6 +111,19 @@ fn json_is_as_expected(situation: &Situation) -> Result<(), Failed> {
     equal(&json["state"].as_str(), &situation.state)
 }
 
+/// Whoever looks at the files, the tool itself or a worker of it, finds the same.
+fn worker_says_the_same(situation: &Situation) -> Result<(), Failed> {
+    let mut worker = Command::new(cargo_bin("wpj-state"));
+    worker.args(["--worker", "/nowhere", "plain", "120000", "whole"]).args(arguments(situation, &["--json"]));
+    let worker = worker.env("LC_ALL", "en_US.UTF-8").stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut worker = worker.stderr(Stdio::null()).spawn()?;
+    // Its end is the supervisor's, and so the worker's.
+    let _supervisor = worker.stdin.take();
+    let output = worker.wait_with_output()?;
+    keep_or_compare(&path(situation, "expected.json"), &output.stdout)?;
+    equal(&output.status.code(), &Some(if situation.state.is_some() { 0 } else { 1 }))
+}
+
 fn report_is_as_expected(situation: &Situation) -> Result<(), Failed> {
     let output = run(situation, &["--explain"])?;
     keep_or_compare(&path(situation, "expected.explain"), &output.stdout)?;
@@ -179,18 +195,23 @@ fn expect_stderr(situation: &Situation, output: &Output) -> Result<(), Failed> {
 }
 
 fn run(situation: &Situation, options: &[&str]) -> Result<Output, Failed> {
-    // A relative path, so that what is printed is the same wherever the project lies.
-    let home = path(situation, "home");
-    let mut tool = Command::cargo_bin("wpj-state")?;
+    let mut tool = Command::new(cargo_bin("wpj-state"));
+    Ok(tool.env("LC_ALL", "en_US.UTF-8").args(arguments(situation, options)).output()?)
+}
+
+fn arguments(situation: &Situation, options: &[&str]) -> Vec<OsString> {
+    let mut arguments = Vec::new();
     for (option, file) in [("--app-sso-state", APP_SSO), ("--psso-status", PSSO_STATUS), ("--system-root", SYSTEM)] {
         if situation.entries.iter().any(|(name, _)| Path::new(name).starts_with(file)) {
-            tool.arg(option).arg(path(situation, file));
+            arguments.extend([option.into(), path(situation, file).into()]);
         }
     }
-    tool.env("LC_ALL", "en_US.UTF-8");
+    // A relative path, so that what is printed is the same wherever the project lies.
+    arguments.extend(["--home".into(), path(situation, "home").into()]);
     // On a Mac its own reader may make sense of a keychain that was damaged on purpose.
-    tool.arg("--home").arg(home).arg("--second-opinion=never").args(options);
-    Ok(tool.output()?)
+    arguments.push("--second-opinion=never".into());
+    arguments.extend(options.iter().map(OsString::from));
+    arguments
 }
 
 fn path(situation: &Situation, file: &str) -> PathBuf {

@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use wpj_state::{
     keychain::{Keychain, RelationId},
     platform,
+    progress::Progress,
     second_opinion::Records,
     system::ThisSystem,
     user::{Accounts, FIRST_PERSON},
@@ -236,7 +237,8 @@ fn a_damaged_keychain_leaves_nothing_behind() {
 
 #[test]
 fn the_console_and_the_accounts_can_be_asked() {
-    let system = ThisSystem::new("/");
+    let progress = Progress::silent(Path::new("/nowhere"));
+    let system = ThisSystem::new("/", &progress);
     system.console().unwrap();
     system.last_user().unwrap();
     let uid = nix::unistd::geteuid().as_raw();

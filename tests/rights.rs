@@ -19,6 +19,7 @@ use tempfile::TempDir;
 use wpj_state::{
     cause::{Cause, Obstacle},
     platform,
+    progress::Progress,
     rights::{Identity, Rights},
     system::ThisSystem,
     user::{Account, Accounts},
@@ -306,11 +307,11 @@ fn own_rights() -> Result<(u32, u32, Vec<u32>), Failed> {
 fn rights_are_taken_and_given_back() -> Result<(), Failed> {
     platform::set_groups(&[0, 7, 8])?;
     let before = own_rights()?;
-    let during = Rights::of(identity()).with(|| Ok(own_rights()))??;
+    let during = Rights::Of(identity()).with(|| Ok(own_rights()))??;
     equal(&during, &(USER, GROUP, vec![GROUP]))?;
     equal(&own_rights()?, &before)?;
     // Work that fails changes nothing about it.
-    let failed = Rights::of(identity()).with(|| Err::<(), _>(Cause::FileMissing));
+    let failed = Rights::Of(identity()).with(|| Err::<(), _>(Cause::FileMissing));
     equal(&failed, &Err(Cause::FileMissing))?;
     equal(&own_rights()?, &before)
 }
@@ -318,16 +319,21 @@ fn rights_are_taken_and_given_back() -> Result<(), Failed> {
 fn rights_are_given_back_after_a_panic() -> Result<(), Failed> {
     let before = own_rights()?;
     let outcome =
-        panic::catch_unwind(|| Rights::of(identity()).with(|| -> Result<(), Cause> { panic!("as a bug would") }));
+        panic::catch_unwind(|| Rights::Of(identity()).with(|| -> Result<(), Cause> { panic!("as a bug would") }));
     equal(&outcome.is_err(), &true)?;
     equal(&own_rights()?, &before)
 }
 
+fn progress() -> Progress {
+    Progress::silent(Path::new("/nowhere"))
+}
+
 fn changes_are_found_with_the_user_s_rights() -> Result<(), Failed> {
     let place = Place::new()?;
-    let daemon = ThisSystem::new("/").by_name("daemon").map_err(|obstacle| format!("{obstacle:?}"))?;
+    let daemon = ThisSystem::new("/", &progress()).by_name("daemon").map_err(|obstacle| format!("{obstacle:?}"))?;
     let account = Account { home: place.home(""), ..daemon.ok_or("there is an account named daemon")? };
-    let system = ThisSystem::new(place.folder.path());
+    let progress = progress();
+    let system = ThisSystem::new(place.folder.path(), &progress);
     let denied = |path: PathBuf| Obstacle { path: Some(path), cause: Cause::DeniedToUser };
     equal(&system.keychain_changed(&account), &Err(denied(place.home(KEYCHAIN))))?;
     chown(place.home(KEYCHAINS), Some(account.uid), None)?;
@@ -344,7 +350,8 @@ fn changes_are_found_with_the_user_s_rights() -> Result<(), Failed> {
 
 fn the_last_user_is_found() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
-    let system = ThisSystem::new(folder.path());
+    let progress = progress();
+    let system = ThisSystem::new(folder.path(), &progress);
     equal(&system.last_user(), &Ok(None))?;
     let preferences = folder.path().join("Library/Preferences");
     fs::create_dir_all(&preferences)?;
@@ -370,7 +377,8 @@ fn the_last_user_is_found() -> Result<(), Failed> {
 
 fn owners_of_homes_are_found() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
-    let system = ThisSystem::new(folder.path());
+    let progress = progress();
+    let system = ThisSystem::new(folder.path(), &progress);
     equal(&system.home_owners(), &Ok(Vec::new()))?;
     let users = folder.path().join("Users");
     fs::create_dir_all(users.join("adele"))?;

@@ -41,11 +41,6 @@ impl Place<'_> {
     fn at(&self, path: impl AsRef<Path>) -> PathBuf {
         self.root.join(path)
     }
-
-    /// Whether what should be in a folder may be missing only because the folder was not copied.
-    fn lacks(&self, folder: impl AsRef<Path>) -> bool {
-        self.is_copy && !self.at(folder).is_dir()
-    }
 }
 
 impl<S: System> Inspection<'_, S> {
@@ -76,7 +71,13 @@ impl<S: System> Inspection<'_, S> {
     }
 
     fn unless_lacking<T>(&self, place: &Place<'_>, folder: &str, ask: impl FnOnce() -> Probe<T>) -> Probe<T> {
-        if place.lacks(folder) { Probe::NotAsked } else { ask() }
+        if self.lacks(place, folder) { Probe::NotAsked } else { ask() }
+    }
+
+    /// Whether what should be in a folder may be missing only because the folder was not copied.
+    fn lacks(&self, place: &Place<'_>, folder: &str) -> bool {
+        let folder = place.at(folder);
+        place.is_copy && !(self.progress.asks(&folder).is_ok() && folder.is_dir())
     }
 
     /// Reads managed preferences: the user's, if there are any, go before the ones for all.
@@ -86,7 +87,7 @@ impl<S: System> Inspection<'_, S> {
         name: &str,
         read: impl FnOnce(&[Vec<u8>]) -> Result<Option<T>, &'static str>,
     ) -> Probe<T> {
-        if place.lacks(MANAGED_PREFERENCES) {
+        if self.lacks(place, MANAGED_PREFERENCES) {
             return Probe::NotAsked;
         }
         let folder = place.at(MANAGED_PREFERENCES);
@@ -142,7 +143,7 @@ impl<S: System> Inspection<'_, S> {
         if self.request.system_root.is_some() {
             return self.at(path, work);
         }
-        self.progress.asks(path);
+        self.progress.asks(path)?;
         work()
     }
 }

@@ -110,19 +110,21 @@ impl<S: System> Inspection<'_, S> {
         if !self.system.is_installed(program) {
             return Witness::not_asked(None);
         }
-        self.progress.asks(program);
+        let witness = |probe| Witness { path: Some(program.to_owned()), probe };
+        if let Err(cause) = self.progress.asks(program) {
+            return witness(Probe::Unreadable(cause));
+        }
         let mut command = prefix.to_vec();
         command.push(program.to_string_lossy().into_owned());
         command.extend(arguments.iter().map(|&argument| argument.to_owned()));
         let name = program.file_name().unwrap_or_default().to_string_lossy();
         let time = TIME.min(self.progress.left(self.request.deadline).saturating_sub(RESERVE));
-        let run =
-            || if time.is_zero() { Err(Failure::TimedOut) } else { self.system.run(&command, time, self.progress) };
+        let run = || if time.is_zero() { Err(Failure::TimedOut) } else { self.system.run(&command, time) };
         let unclear = match run() {
             Ok(output) => {
                 let text = String::from_utf8_lossy(&output);
                 match parse(&text) {
-                    Ok(found) => return Witness { path: Some(program.to_owned()), probe: Probe::Found(found) },
+                    Ok(found) => return witness(Probe::Found(found)),
                     Err(Unclear::Unintelligible(_)) if platform_sso::is_usage(&text, &name) => {
                         return Witness::not_asked(None);
                     }
@@ -135,7 +137,7 @@ impl<S: System> Inspection<'_, S> {
             Err(Failure::TooMuch) => Unclear::Unintelligible("it is more than 1 MiB"),
             Err(Failure::Failed(words)) => Unclear::Failed(words),
         };
-        Witness { path: Some(program.to_owned()), probe: Probe::Unreadable(Cause::Unclear(unclear)) }
+        witness(Probe::Unreadable(Cause::Unclear(unclear)))
     }
 
     /// The file that sets up single sign-on for this user, if there is one; one that cannot be read may be it.
@@ -143,13 +145,10 @@ impl<S: System> Inspection<'_, S> {
         let name = self.user.name.as_ref()?;
         let folder = self.system.root().join(MANAGED_PREFERENCES);
         let files = [folder.join(EXTENSIBLE_SSO), folder.join(name).join(EXTENSIBLE_SSO)];
-        files.into_iter().find(|path| {
-            self.progress.asks(path);
-            match file::read(path, MAX_SIZE) {
-                Ok(None) => false,
-                Ok(Some(bytes)) => platform_sso::is_configured_by(&bytes),
-                Err(_) => true,
-            }
+        files.into_iter().find(|path| match self.progress.asks(path).and_then(|()| file::read(path, MAX_SIZE)) {
+            Ok(None) => false,
+            Ok(Some(bytes)) => platform_sso::is_configured_by(&bytes),
+            Err(_) => true,
         })
     }
 }

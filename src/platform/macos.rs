@@ -4,7 +4,14 @@
 //! certificates and for attributes of keys: nothing of that needs a keychain to be unlocked, and with user interaction
 //! disabled nothing can prompt.
 
-use std::{ffi::CString, io, mem::MaybeUninit, path::Path, ptr};
+use std::{
+    ffi::{CStr, CString, OsStr},
+    fs, io,
+    mem::MaybeUninit,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+    ptr,
+};
 
 use core_foundation::{
     base::{CFType, TCFType, ToVoid},
@@ -128,6 +135,37 @@ fn bytes_of(attributes: &CFDictionary, attribute: &str) -> Option<Vec<u8>> {
         Some(bytes) => Some(bytes.bytes().to_vec()),
         None => value.downcast::<CFString>().map(|text| text.to_string().into_bytes()),
     }
+}
+
+/// The folders on which something is mounted, as the kernel remembers them, without asking any disk; `None` if that cannot
+/// be told.
+#[must_use]
+pub fn mounts() -> Option<Vec<PathBuf>> {
+    // SAFETY: with no room given, nothing is written.
+    let count = unsafe { libc::getfsstat(ptr::null_mut(), 0, libc::MNT_NOWAIT) };
+    // One more, so that a full answer shows that something was mounted meanwhile.
+    let room = usize::try_from(count).ok()? + 1;
+    let mut mounts = Vec::<libc::statfs>::with_capacity(room);
+    let size = libc::c_int::try_from(room * size_of::<libc::statfs>()).ok()?;
+    // SAFETY: there are `size` bytes of room.
+    let count = unsafe { libc::getfsstat(mounts.as_mut_ptr(), size, libc::MNT_NOWAIT) };
+    let count = usize::try_from(count).ok().filter(|&count| count < room)?;
+    // SAFETY: so many were written.
+    unsafe { mounts.set_len(count) };
+    let folder = |mount: &libc::statfs| {
+        // SAFETY: the kernel ends the name with a NUL.
+        let name = unsafe { CStr::from_ptr(mount.f_mntonname.as_ptr()) };
+        Path::new(OsStr::from_bytes(name.to_bytes())).to_owned()
+    };
+    Some(mounts.iter().map(folder).collect())
+}
+
+/// Whether what is at `path` is a link. Something that is mounted there must not be asked: it is among the [`mounts`].
+///
+/// # Errors
+/// If that cannot be told.
+pub fn leads_elsewhere(path: &Path) -> io::Result<bool> {
+    Ok(fs::symlink_metadata(path)?.is_symlink())
 }
 
 /// The process' groups.
