@@ -6,9 +6,10 @@
 attribute='state'
 tool='/usr/local/wpj-state/wpj-state'
 
-# Nothing that the caller's environment says is relied upon: not its paths, language or shell functions.
+# Nothing that the caller's environment says is relied upon: not its paths, language or shell functions; nor is /dev/null.
 set +e
-unset -f find grep head id printf tail tr 2>/dev/null
+# Only bash takes functions from there.
+[ -z "${BASH_VERSION-}" ] || unset -f find grep head id printf tail tr
 PATH='/usr/bin:/bin:/usr/sbin:/sbin'
 LC_ALL='C'
 export PATH LC_ALL
@@ -21,7 +22,7 @@ blank() {
 
 # Whether $1, of type $2 (f file, d folder), is root's, and nobody else may write it. Links are not followed.
 is_safe() {
-    [ -n "$(find "$1" -prune -type "$2" -user 0 ! -perm -020 ! -perm -002 2>/dev/null)" ]
+    [ -n "$(find "$1" -prune -type "$2" -user 0 ! -perm -020 ! -perm -002 2>&-)" ]
 }
 
 # The lines of a value: $1 is a regular expression for each of them.
@@ -63,7 +64,7 @@ esac
 # new lines at the end.
 answer=$(
     {
-        "$tool" --attribute "$attribute" </dev/null
+        : | "$tool" --attribute "$attribute"
         printf 'exit %s\n' "$?"
     } | head -c "$most" | tr '\000' '\177'
     printf '.'

@@ -159,7 +159,7 @@ type Shell = (&'static str, &'static [&'static str]);
 
 type Test = fn(Shell) -> Result<(), Failed>;
 
-const OTHERS: [(&str, bool, Test); 20] = [
+const OTHERS: [(&str, bool, Test); 21] = [
     ("each attribute of the tool's own is passed on", false, |shell| {
         for attribute in Attribute::ALL {
             for home in ["registered", "platform-sso-not-configured", "certificate-expired", "keychain-empty"] {
@@ -278,6 +278,19 @@ const OTHERS: [(&str, bool, Test); 20] = [
         let output = command.output()?;
         let root = nix::unistd::Uid::effective().is_root();
         equal(&text(&output.stdout), if root { BLANK } else { "<result>Registered</result>\n" })?;
+        equal(&output.status.code(), &Some(0))
+    }),
+    ("a system without /dev/null changes nothing", true, |shell| {
+        if !cfg!(target_os = "linux") {
+            return equal(&installed("unshare"), &false);
+        }
+        let place = Place::with("read -r line; echo \"<result>Registered$line</result>\"")?;
+        let wrapper = place.command(shell);
+        let without = "mount -t tmpfs none /dev && [ ! -e /dev/null ] && exec \"$@\"";
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "/bin/sh", "-c", without, "sh"]).arg(wrapper.get_program()).args(wrapper.get_args());
+        let output = command.stdin(Stdio::piped()).output()?;
+        equal(&(text(&output.stdout).as_str(), text(&output.stderr).as_str()), &("<result>Registered</result>\n", ""))?;
         equal(&output.status.code(), &Some(0))
     }),
     ("root refuses a tool of somebody else's", true, |shell| {

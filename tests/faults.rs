@@ -4,7 +4,8 @@
 use std::{
     cell::Cell,
     fs, io,
-    path::Path,
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
     process::{Command, Output},
     time::Duration,
 };
@@ -23,6 +24,8 @@ use wpj_state::{
     user::User,
 };
 
+const KEYCHAIN: &str = "Library/Keychains/login.keychain-db";
+const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
 const REGISTERED: &str = "fixtures/registered/home";
 const RESULT: &str = "<result>Registered</result>\n";
 const BLANK: &str = "<result></result>\n";
@@ -33,8 +36,9 @@ type Test = fn() -> Result<(), Failed>;
 const NOTHING: &str = "";
 const LINUX: &str = "it needs Linux, which tells what it does without descriptors";
 const LINUX_S_ROOT: &str = "it needs root, and Linux";
+const STRACE: &str = "it needs strace, and the right to trace";
 
-const TESTS: [(&str, &str, Test); 9] = [
+const TESTS: [(&str, &str, Test); 13] = [
     (
         "a keychain that changes while it is read gives an answer of before or after, or none",
         NOTHING,
@@ -47,14 +51,26 @@ const TESTS: [(&str, &str, Test); 9] = [
     ("ignored and default SIGPIPE are the same", NOTHING, broken_pipes),
     ("no environment changes nothing", NOTHING, no_environment),
     ("a clock in 1970 or in 2100 changes no state", NOTHING, wrong_clock),
+    ("interrupted calls are made again", STRACE, interrupted_calls),
+    ("a disk that fails under the tool gives a blank result and the reason", STRACE, failing_calls),
+    ("where no thread can be started the result is blank", STRACE, no_thread),
+    ("a system without /dev/null gives the same answer", LINUX_S_ROOT, no_dev_null),
     ("a full disk leaves no copy of a keychain, and no answer that rests on it", LINUX_S_ROOT, full_disk),
 ];
 
 fn main() {
     let is_root = nix::unistd::geteuid().is_root();
     let is_linux = cfg!(target_os = "linux");
+    let traced = Command::new("strace").args(["-o", "/dev/null", "true"]).output();
+    let can_trace = traced.is_ok_and(|output| output.status.success());
     let trial = |(name, needs, test): (&str, &str, Test)| {
-        let is_ignored = (needs == LINUX && !is_linux) || (needs == LINUX_S_ROOT && !(is_linux && is_root));
+        let is_there = match needs {
+            LINUX => is_linux,
+            LINUX_S_ROOT => is_linux && is_root,
+            STRACE => can_trace,
+            _ => true,
+        };
+        let is_ignored = !is_there;
         let reason = if is_ignored { format!(" (ignored: {needs})") } else { String::new() };
         Trial::test(format!("{name}{reason}"), test).with_ignored_flag(is_ignored)
     };
@@ -154,12 +170,54 @@ fn disk_fails() -> Result<(), Failed> {
     Ok(())
 }
 
+/// A registered user's home, and a link to it. Behind a link another disk may lie, which only a worker may ask.
+struct Homes {
+    _folder: tempfile::TempDir,
+    homes: [PathBuf; 2],
+}
+
+impl Homes {
+    fn new() -> Result<Self, Failed> {
+        let folder = tempfile::tempdir()?;
+        let homes = ["home", "link"].map(|name| folder.path().join(name));
+        let [home, link] = &homes;
+        for file in [KEYCHAIN, PLIST] {
+            fs::create_dir_all(home.join(file).parent().ok_or("a file has a folder")?)?;
+            fs::copy(Path::new(REGISTERED).join(file), home.join(file))?;
+        }
+        std::os::unix::fs::symlink(home, link)?;
+        Ok(Self { _folder: folder, homes })
+    }
+
+    fn each(test: impl Fn(&Path) -> Result<(), Failed>) -> Result<(), Failed> {
+        Self::new()?.homes.iter().try_for_each(|home| {
+            test(home).map_err(|error| {
+                let words = error.message().unwrap_or_default();
+                Failed::from(format!("{}: {words}", home.display()))
+            })
+        })
+    }
+}
+
 /// Runs the tool by a shell that does something before.
-fn by_shell(before: &str, redirections: &str) -> Result<Output, Failed> {
+fn by_shell(home: &Path, before: &str, redirections: &str) -> Result<Output, Failed> {
     let script = format!("{before}\nexec \"$@\" {redirections}");
     let mut command = Command::new("/bin/sh");
-    command.args(["-c", &script, "sh"]).arg(cargo_bin("wpj-state")).args(["--home", REGISTERED]);
+    command.args(["-c", &script, "sh"]).arg(cargo_bin("wpj-state")).arg("--home").arg(home);
     Ok(command.output()?)
+}
+
+/// Runs the tool so that some of its calls that are about its two files fail.
+fn with_faults(home: &Path, faults: &str, options: &[&str]) -> Result<Output, Failed> {
+    let mut command = Command::new("strace");
+    command.args(["-f", "--quiet=all", "-o", "/dev/null"]).args(options).args(["-e", &format!("inject={faults}")]);
+    command.arg(cargo_bin("wpj-state")).arg("--home").arg(home);
+    Ok(command.output()?)
+}
+
+fn gives(output: &Output, stdout: &str, stderr: &str, status: i32) -> Result<(), Failed> {
+    equal(&(text(&output.stdout).as_str(), text(&output.stderr).as_str()), &(stdout, stderr))?;
+    equal(&output.status.code(), &Some(status))
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -167,69 +225,139 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn lack_of_descriptors() -> Result<(), Failed> {
-    let mut answered = 0;
-    for limit in 3..24 {
-        let output = by_shell(&format!("ulimit -n {limit}"), "")?;
-        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-        match output.status.code() {
-            Some(0) => {
-                answered += 1;
-                equal(&(stdout.as_str(), stderr.as_str()), &(RESULT, ""))?;
+    Homes::each(|home| {
+        let mut answered = 0;
+        for limit in 3..24 {
+            let output = by_shell(home, &format!("ulimit -n {limit}"), "")?;
+            let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+            match output.status.code() {
+                Some(0) => {
+                    answered += 1;
+                    equal(&(stdout.as_str(), stderr.as_str()), &(RESULT, ""))?;
+                }
+                Some(1) => {
+                    equal(&stdout, BLANK)?;
+                    equal(&stderr.contains("wpj-state: "), &true)?;
+                }
+                // The dynamic linker has not even come so far.
+                Some(127) => equal(&stdout, "")?,
+                other => return Err(format!("{limit} descriptors: {other:?}: {stdout}{stderr}").into()),
             }
-            Some(1) => {
-                equal(&stdout, BLANK)?;
-                equal(&stderr.contains("wpj-state: "), &true)?;
-            }
-            // The dynamic linker has not even come so far.
-            Some(127) => equal(&stdout, "")?,
-            other => return Err(format!("{limit} descriptors: {other:?}: {stdout}{stderr}").into()),
         }
-    }
-    equal(&(answered > 0), &true)
+        equal(&(answered > 0), &true)
+    })
 }
 
+/// Redirections, and what is then printed. What is written to nowhere is written, as far as anybody can tell.
+const CLOSED: [(&str, &str); 6] =
+    [("<&-", RESULT), ("2>&-", RESULT), ("<&- 2>&-", RESULT), (">&-", ""), ("<&- >&-", ""), ("<&- >&- 2>&-", "")];
+
 fn closed_streams() -> Result<(), Failed> {
-    for (redirections, stdout) in
-        [("<&-", RESULT), ("2>&-", RESULT), ("<&- 2>&-", RESULT), (">&-", ""), ("<&- >&-", ""), ("<&- >&- 2>&-", "")]
-    {
-        let output = by_shell("", redirections)?;
-        equal(&(text(&output.stdout).as_str(), text(&output.stderr).as_str()), &(stdout, ""))?;
-        // What is written to nowhere is written, as far as anybody can tell.
-        equal(&output.status.code(), &Some(0))?;
-    }
-    Ok(())
+    Homes::each(|home| {
+        CLOSED.into_iter().try_for_each(|(streams, stdout)| gives(&by_shell(home, "", streams)?, stdout, "", 0))
+    })
 }
 
 fn full_output() -> Result<(), Failed> {
     if !Path::new("/dev/full").exists() {
         return equal(&cfg!(target_os = "linux"), &false);
     }
-    let output = by_shell("", ">/dev/full")?;
-    let stderr = text(&output.stderr);
-    let words = "wpj-state: writing the answer to standard output; run it again where there is room: ";
-    equal(&stderr.starts_with(words), &true)?;
-    equal(&output.status.code(), &Some(1))
+    Homes::each(|home| {
+        let output = by_shell(home, "", ">/dev/full")?;
+        let stderr = text(&output.stderr);
+        let words = "wpj-state: writing the answer to standard output; run it again where there is room: ";
+        equal(&stderr.starts_with(words), &true)?;
+        equal(&output.status.code(), &Some(1))
+    })
 }
 
 fn broken_pipes() -> Result<(), Failed> {
-    for before in ["", "trap '' PIPE"] {
-        let (reader, writer) = io::pipe()?;
-        drop(reader);
-        let script = format!("{before}\nexec \"$@\"");
-        let mut command = Command::new("/bin/sh");
-        command.args(["-c", &script, "sh"]).arg(cargo_bin("wpj-state")).args(["--home", REGISTERED]);
-        let output = command.stdout(writer).output()?;
-        equal(&(text(&output.stderr).as_str(), output.status.code()), &("", Some(0)))?;
-    }
-    Ok(())
+    Homes::each(|home| {
+        for before in ["", "trap '' PIPE"] {
+            let (reader, writer) = io::pipe()?;
+            drop(reader);
+            let script = format!("{before}\nexec \"$@\"");
+            let mut command = Command::new("/bin/sh");
+            command.args(["-c", &script, "sh"]).arg(cargo_bin("wpj-state")).arg("--home").arg(home);
+            gives(&command.stdout(writer).output()?, "", "", 0)?;
+        }
+        Ok(())
+    })
 }
 
 fn no_environment() -> Result<(), Failed> {
-    let home = std::env::current_dir()?.join(REGISTERED);
-    let mut command = Command::new(cargo_bin("wpj-state"));
-    let output = command.env_clear().current_dir("/").arg("--home").arg(home).output()?;
-    equal(&(text(&output.stdout).as_str(), text(&output.stderr).as_str()), &(RESULT, ""))?;
-    equal(&output.status.code(), &Some(0))
+    Homes::each(|home| {
+        let mut command = Command::new(cargo_bin("wpj-state"));
+        let output = command.env_clear().current_dir("/").arg("--home").arg(home).output()?;
+        gives(&output, RESULT, "", 0)
+    })
+}
+
+/// More calls than the tool makes to read its two files.
+const CALLS: usize = 40;
+
+fn interrupted_calls() -> Result<(), Failed> {
+    Homes::each(|home| {
+        let files = [KEYCHAIN, PLIST].map(|file| home.join(file).display().to_string());
+        let files = ["-P", &files[0], "-P", &files[1]];
+        for call in 1..CALLS {
+            for name in ["openat", "read", "pread64"] {
+                gives(&with_faults(home, &format!("{name}:error=EINTR:when={call}"), &files)?, RESULT, "", 0)?;
+            }
+            gives(&with_faults(home, &format!("write:error=EINTR:when={call}"), &[])?, RESULT, "", 0)?;
+        }
+        Ok(())
+    })
+}
+
+fn failing_calls() -> Result<(), Failed> {
+    let words = "run it again, and check the disk if that does not help";
+    Homes::each(|home| {
+        for (file, name) in [(KEYCHAIN, "pread64"), (KEYCHAIN, "openat"), (PLIST, "read"), (PLIST, "openat")] {
+            let path = home.join(file).display().to_string();
+            let run = |call| with_faults(home, &format!("{name}:error=EIO:when={call}"), &["-P", &path]);
+            // The first call that is not made any more does not fail.
+            let mut calls = 1;
+            while run(calls)?.status.code() != Some(0) {
+                let output = run(calls)?;
+                equal(&text(&output.stdout).as_str(), &BLANK)?;
+                let stderr = text(&output.stderr);
+                let is_right = stderr.starts_with(&format!("wpj-state: {path}: "))
+                    && stderr.ends_with(&format!("; {words}\n"))
+                    && stderr.contains("Input/output error");
+                equal(&(is_right, stderr.as_str()), &(true, stderr.as_str()))?;
+                equal(&output.status.code(), &Some(1))?;
+                calls += 1;
+            }
+            gives(&run(calls)?, RESULT, "", 0)?;
+            equal(&(calls > 1), &true)?;
+        }
+        Ok(())
+    })
+}
+
+fn no_thread() -> Result<(), Failed> {
+    let reason = "this tool failed: Resource temporarily unavailable (os error 11); report this, with the output of \
+                  --version";
+    Homes::each(|home| {
+        let output = with_faults(home, "clone3,clone:error=EAGAIN", &[])?;
+        gives(&output, BLANK, &format!("wpj-state: {reason}\n"), 1)
+    })
+}
+
+fn no_dev_null() -> Result<(), Failed> {
+    let without = |home: &Path, redirections: &str| -> Result<Output, Failed> {
+        let script = format!("mount -t tmpfs none /dev && [ ! -e /dev/null ] && exec \"$@\" {redirections}");
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "/bin/sh", "-c", &script, "sh"]).arg(cargo_bin("wpj-state"));
+        Ok(command.arg("--home").arg(home).output()?)
+    };
+    Homes::each(|home| {
+        gives(&without(home, "")?, RESULT, "", 0)?;
+        // Rust's own start puts it in the place of streams that are closed, and ends the process if it cannot.
+        let output = without(home, "<&-")?;
+        equal(&(text(&output.stdout).as_str(), output.status.signal()), &("", Some(6)))
+    })
 }
 
 fn wrong_clock() -> Result<(), Failed> {
@@ -237,7 +365,7 @@ fn wrong_clock() -> Result<(), Failed> {
     evidence.obstacle = None;
     let found = login_keychain::read(registered().as_slice(), Depth::Details).map_err(|error| error.to_string())?;
     evidence.login_keychain = Witness { path: None, probe: Probe::Found(found) };
-    let plist = fs::read(Path::new(REGISTERED).join("Library/Preferences/com.jamf.management.jamfAAD.plist"))?;
+    let plist = fs::read(Path::new(REGISTERED).join(PLIST))?;
     evidence.jamf_aad = Witness { path: None, probe: Probe::Found(jamf_aad::parse(&plist)) };
     let year = Duration::from_secs(365 * 24 * 60 * 60 + 6 * 60 * 60);
     for (years, codes) in [(0, vec![Code::CertificateNotYetValid]), (60, vec![]), (130, vec![Code::CertificateExpired])]
