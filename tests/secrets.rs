@@ -1,8 +1,10 @@
 //! What macOS encrypts in a keychain, keys, passwords and what unlocks them, never shows: not in any kind of output, not in
-//! an error, nor in what the library's types say of themselves.
+//! an error, nor in what the library's types say of themselves; and what is not needed is not even in memory.
 
 use std::{
-    fs,
+    cell::RefCell,
+    env, fs, io,
+    ops::Range,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -13,6 +15,7 @@ use fixture_generator::{Certificate, GenericPassword, Keychain};
 use tempfile::TempDir;
 use wpj_state::{
     attribute::Attribute,
+    keychain::ReadAt,
     login_keychain::{self, Depth},
     second_opinion::Records,
 };
@@ -54,7 +57,11 @@ struct Home(TempDir);
 
 impl Home {
     fn new(bytes: &[u8]) -> Self {
-        let home = Self(tempfile::tempdir().unwrap());
+        Self::in_folder(&env::temp_dir(), bytes)
+    }
+
+    fn in_folder(folder: &Path, bytes: &[u8]) -> Self {
+        let home = Self(tempfile::tempdir_in(folder).unwrap());
         for folder in ["Library/Keychains", "Library/Preferences"] {
             fs::create_dir_all(home.0.path().join(folder)).unwrap();
         }
@@ -126,4 +133,151 @@ fn what_the_types_say_of_themselves_shows_nothing_that_is_encrypted() {
         }
     }
     assert_hidden(&format!("{:?}", Records::read(bytes.as_slice())), "records");
+}
+
+const PRIVATE_KEYS: u32 = 0x10;
+const GENERIC_PASSWORDS: u32 = 0x8000_0000;
+
+fn atom(bytes: &[u8], offset: usize) -> usize {
+    u32::from_be_bytes(*bytes[offset..].first_chunk().unwrap()).try_into().unwrap()
+}
+
+/// The relation and the place of each table.
+fn tables(bytes: &[u8]) -> Vec<(u32, Range<usize>)> {
+    let table = |number: usize| {
+        let start = 20 + atom(bytes, 28 + 4 * number);
+        (atom(bytes, start + 4).try_into().unwrap(), start..start + atom(bytes, start))
+    };
+    (0..atom(bytes, 24)).map(table).collect()
+}
+
+/// Bytes that remember which of them were read.
+struct Noting<'a> {
+    bytes: &'a [u8],
+    read: RefCell<Vec<bool>>,
+}
+
+impl ReadAt for &Noting<'_> {
+    fn length(&self) -> io::Result<u64> {
+        self.bytes.length()
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let start = usize::try_from(offset).unwrap();
+        self.read.borrow_mut()[start..start + buffer.len()].fill(true);
+        self.bytes.read_exact_at(buffer, offset)
+    }
+}
+
+/// The relations of the tables in which a secret was read.
+fn tables_whose_secrets_are_read(depth: Depth) -> Vec<u32> {
+    let bytes = keychain().to_bytes();
+    let noting = Noting { bytes: &bytes, read: RefCell::new(vec![false; bytes.len()]) };
+    assert!(login_keychain::read(&noting, depth).unwrap().workplace_join_identity().is_some());
+    let read = noting.read.into_inner();
+    let shows = |place: Range<usize>| {
+        let mut starts = place.filter(|start| bytes[*start..].starts_with(SECRET));
+        starts.any(|start| read[start..start + SECRET.len()].iter().all(|is_read| *is_read))
+    };
+    let shown = tables(&bytes).into_iter().filter(|(_, place)| shows(place.clone()));
+    shown.map(|(relation, _)| relation).collect()
+}
+
+#[test]
+fn tables_that_are_not_needed_are_not_even_read() {
+    assert_eq!(tables_whose_secrets_are_read(Depth::State), [PRIVATE_KEYS]);
+    assert_eq!(tables_whose_secrets_are_read(Depth::Details), [PRIVATE_KEYS, GENERIC_PASSWORDS]);
+}
+
+#[cfg(target_os = "linux")]
+mod memory {
+    use std::{
+        fs::File,
+        io::{self, Write},
+        thread,
+        time::Duration,
+    };
+
+    use nix::fcntl::{FcntlArg, fcntl};
+    use wpj_state::startup_disk::StartupDisk;
+
+    use super::*;
+
+    const METADATA: u32 = 0x8000_8000;
+
+    /// In the certificate, which is read.
+    const DEVICE: &[u8] = b"0f5b8d8a-98d2-4e3f-8a6c-5d0a3f7e9b21";
+
+    /// A keychain with secrets in everything that is encrypted, but in the tables of some relations.
+    fn keychain_but(is_without: impl Fn(u32) -> bool) -> Vec<u8> {
+        let mut bytes = keychain().to_bytes();
+        for (_, place) in tables(&bytes).into_iter().filter(|(relation, _)| is_without(*relation)) {
+            for start in place {
+                if bytes[start..].starts_with(SECRET) {
+                    bytes[start..start + SECRET.len()].fill(b'x');
+                }
+            }
+        }
+        assert!(bytes.windows(SECRET.len()).any(|window| window == SECRET));
+        bytes
+    }
+
+    /// The memory of the tool when it has its answer and cannot give it, because nobody reads it.
+    fn memory_at_the_end(home: &Home, options: &[&str]) -> Vec<u8> {
+        let (_reader, mut writer) = io::pipe().unwrap();
+        let room = fcntl(&writer, FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
+        writer.write_all(&vec![0; room.try_into().unwrap()]).unwrap();
+        let mut tool = Command::new(cargo_bin("wpj-state"));
+        tool.arg("--home").arg(home.0.path()).args(options).stdout(writer);
+        let mut tool = tool.spawn().unwrap();
+        // The number of the call that it waits in, and its arguments: here the first one is standard output.
+        let call = || fs::read_to_string(format!("/proc/{}/syscall", tool.id())).unwrap();
+        let waits = (0..60_000).any(|_| {
+            thread::sleep(Duration::from_millis(1));
+            call().split(' ').nth(1) == Some("0x1")
+        });
+        let memory = memory_of(tool.id());
+        tool.kill().unwrap();
+        tool.wait().unwrap();
+        assert!(waits, "it does not answer");
+        memory
+    }
+
+    /// All that a process can write to: its heap, its stacks, and what it has freed.
+    fn memory_of(process: u32) -> Vec<u8> {
+        let memory = File::open(format!("/proc/{process}/mem")).unwrap();
+        let mut all = Vec::new();
+        for line in fs::read_to_string(format!("/proc/{process}/maps")).unwrap().lines() {
+            let mut words = line.split(' ');
+            let (range, rights) = (words.next().unwrap(), words.next().unwrap());
+            let (start, end) = range.split_once('-').unwrap();
+            let [start, end] = [start, end].map(|address| u64::from_str_radix(address, 16).unwrap());
+            if rights.starts_with("rw") {
+                let mut part = vec![0; usize::try_from(end - start).unwrap()];
+                ReadAt::read_exact_at(&memory, &mut part, start).unwrap();
+                all.extend(part);
+            }
+        }
+        all
+    }
+
+    fn is_in(memory: &[u8], bytes: &[u8]) -> bool {
+        memory.windows(bytes.len()).any(|window| window == bytes)
+    }
+
+    #[test]
+    fn what_is_not_needed_is_not_in_the_tool_s_memory() {
+        // What lies elsewhere is looked at by a worker, which does not wait.
+        let folders = [env::temp_dir(), "/var/tmp".into(), env!("CARGO_TARGET_TMPDIR").into()];
+        let disk = StartupDisk::now();
+        let folder = folders.into_iter().find(|folder| disk.has(folder)).expect("a folder on the startup disk");
+        for (options, whence) in [
+            (&[][..], keychain_but(|relation| relation == PRIVATE_KEYS)),
+            (&["--json"], keychain_but(|relation| relation != METADATA)),
+        ] {
+            let memory = memory_at_the_end(&Home::in_folder(&folder, &whence), options);
+            assert!(is_in(&memory, DEVICE), "the certificate was read");
+            assert!(!is_in(&memory, SECRET), "{options:?}");
+        }
+    }
 }

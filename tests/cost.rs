@@ -1,0 +1,122 @@
+//! What a look costs that can be counted: the files that are opened, and the processes that are started.
+
+use std::{
+    env, fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use assert_cmd::cargo::cargo_bin;
+use libtest_mimic::{Arguments, Failed, Trial};
+use wpj_state::startup_disk::StartupDisk;
+
+const KEYCHAIN: &str = "Library/Keychains/login.keychain-db";
+const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
+
+type Test = fn(&Path) -> Result<(), Failed>;
+
+const TESTS: [(&str, Test); 3] = [
+    ("two files are opened, and no process is started, if the login keychain has the key", the_key_is_there),
+    ("one file is opened, and no process is started, if it has not", the_key_is_not_there),
+    ("what lies behind a link takes one process more", behind_a_link),
+];
+
+fn main() {
+    let traced = Command::new("strace").args(["-o", "/dev/null", "true"]).output();
+    let can_trace = traced.is_ok_and(|output| output.status.success());
+    let folders = [env::temp_dir(), "/var/tmp".into(), env!("CARGO_TARGET_TMPDIR").into()];
+    let disk = StartupDisk::now();
+    let folder = folders.into_iter().find(|folder| disk.has(folder));
+    let reason = match (can_trace, &folder) {
+        (false, _) => " (ignored: it needs strace, and the right to trace)",
+        (true, None) => " (ignored: no temporary folder is on the startup disk)",
+        (true, Some(_)) => "",
+    };
+    let folder = folder.unwrap_or_default();
+    let trial = |(name, test): (&str, Test)| {
+        let folder = folder.clone();
+        Trial::test(format!("{name}{reason}"), move || test(&folder)).with_ignored_flag(!reason.is_empty())
+    };
+    libtest_mimic::run(&Arguments::from_args(), TESTS.map(trial).into()).exit();
+}
+
+/// What a program does: the files that it opens, and how many processes it starts.
+#[derive(Debug, PartialEq)]
+struct Traced {
+    opened: Vec<String>,
+    started: usize,
+}
+
+fn trace(program: &Path, arguments: &[&Path]) -> Result<Traced, Failed> {
+    let log = tempfile::NamedTempFile::new()?;
+    let mut command = Command::new("strace");
+    command.args(["-f", "--quiet=all", "--trace=open,openat,creat,clone,clone3,fork,vfork", "-o"]);
+    let output = command.arg(log.path()).arg(program).args(arguments).output()?;
+    if !output.status.success() {
+        return Err(format!("{output:?}").into());
+    }
+    let log = fs::read_to_string(log.path())?;
+    let calls = |names: &'static [&str]| log.lines().filter(move |line| names.iter().any(|name| line.contains(name)));
+    let opened = calls(&["open(", "openat(", "creat("]).filter(|line| !line.contains(" = -1 "));
+    // A thread is no process.
+    let started = calls(&["clone(", "clone3(", "fork("]).filter(|line| !line.contains("CLONE_THREAD"));
+    let name = |line: &str| line.split('"').nth(1).map(str::to_owned);
+    Ok(Traced { opened: opened.filter_map(name).collect(), started: started.count() })
+}
+
+/// What the tool does more than it does to tell its version, which is what any program does at its start.
+fn look(home: &Path) -> Result<Traced, Failed> {
+    let tool = cargo_bin("wpj-state");
+    let start = trace(&tool, &[Path::new("--version")])?;
+    let mut all = trace(&tool, &[Path::new("--home"), home])?;
+    let begins_alike = all.opened.starts_with(&start.opened);
+    if !begins_alike || start.started > 0 {
+        return Err(format!("{start:?} is no beginning of {all:?}").into());
+    }
+    all.opened.drain(..start.opened.len());
+    Ok(all)
+}
+
+fn home_in(folder: &Path, fixture: &str) -> Result<(tempfile::TempDir, PathBuf), Failed> {
+    let place = tempfile::tempdir_in(folder)?;
+    let home = place.path().join("home");
+    for file in [KEYCHAIN, PLIST] {
+        fs::create_dir_all(home.join(file).parent().ok_or("a file has a folder")?)?;
+        let original = Path::new("fixtures").join(fixture).join("home").join(file);
+        if original.exists() {
+            fs::copy(original, home.join(file))?;
+        }
+    }
+    Ok((place, home))
+}
+
+fn names(home: &Path, files: &[&str]) -> Vec<String> {
+    files.iter().map(|file| home.join(file).display().to_string()).collect()
+}
+
+fn the_key_is_there(folder: &Path) -> Result<(), Failed> {
+    let (_place, home) = home_in(folder, "registered")?;
+    equal(&look(&home)?, &Traced { opened: names(&home, &[KEYCHAIN, PLIST]), started: 0 })
+}
+
+fn the_key_is_not_there(folder: &Path) -> Result<(), Failed> {
+    let (_place, home) = home_in(folder, "not-registered")?;
+    equal(&look(&home)?, &Traced { opened: names(&home, &[KEYCHAIN]), started: 0 })
+}
+
+fn behind_a_link(folder: &Path) -> Result<(), Failed> {
+    let (place, home) = home_in(folder, "registered")?;
+    let link = place.path().join("link");
+    symlink(home, &link)?;
+    let traced = look(&link)?;
+    equal(&traced.started, &1)?;
+    equal(&traced.opened.ends_with(&names(&link, &[KEYCHAIN, PLIST])), &true)
+}
+
+fn equal<T: PartialEq<U> + std::fmt::Debug + ?Sized, U: std::fmt::Debug + ?Sized>(
+    left: &T,
+    right: &U,
+) -> Result<(), Failed> {
+    if left == right { Ok(()) } else { Err(format!("found {left:?}\nexpected {right:?}").into()) }
+}
