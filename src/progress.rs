@@ -216,7 +216,8 @@ impl Progress {
         Ok(private_folder)
     }
 
-    /// Removes the private folder, if this process has made it. Until it is gone, the end waits, and nobody makes it again.
+    /// Removes the private folder, if this process has made it. Until it is gone, the end waits, and nobody makes it
+    /// again.
     pub fn remove_private_folder(&self) {
         let mut folder = lock(&self.folder);
         if let (Folder::Made, Where::Worker { private_folder, .. }) = (*folder, &self.place) {

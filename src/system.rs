@@ -38,7 +38,8 @@ const HOMES: &str = "Users";
 
 /// A Mac that can be asked for more than files in a home.
 pub trait System: Accounts {
-    /// The rights with which to look at what belongs to the user with this number; who that is, is asked only if it matters.
+    /// The rights with which to look at what belongs to the user with this number; who that is, is asked only if it
+    /// matters.
     ///
     /// # Errors
     /// If it matters, and cannot be told.

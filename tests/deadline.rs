@@ -1,6 +1,6 @@
-//! A file that never opens does not hold up the tool: one that a security agent does not let through, whether the tool or
-//! its worker asks for it, and one in a file system that never answers, where a process cannot even be killed. Linux lets root make both; elsewhere and without
-//! root these tests are ignored.
+//! A file that never opens does not hold up the tool: one that a security agent does not let through, whether the tool
+//! or its worker asks for it, and one in a file system that never answers, where a process cannot even be killed. Linux
+//! lets root make both; elsewhere and without root these tests are ignored.
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -8,13 +8,15 @@ use libtest_mimic::{Arguments, Trial};
 mod held_up {
     use std::{
         fs::{self, File},
-        io::{Read, Write},
+        io::{self, Read, Write},
         os::{
             fd::AsRawFd,
             unix::{fs::symlink, process::ExitStatusExt},
         },
         path::{Path, PathBuf},
         process::{Command, Output, Stdio},
+        sync::mpsc,
+        thread,
         time::Duration,
     };
 
@@ -238,7 +240,7 @@ mod held_up {
             if state.is_empty() || state.contains(") Z ") {
                 return Ok(());
             }
-            std::thread::sleep(Duration::from_millis(1));
+            thread::sleep(Duration::from_millis(1));
         }
         Err(format!("process {pid} is still there").into())
     }
@@ -326,19 +328,12 @@ mod held_up {
         dead.iter_mut().try_for_each(Dead::begin)?;
         let mut homes: Vec<String> = dead.iter().map(|it| it.folder.display().to_string()).collect();
         homes.push("fixtures/registered/home".to_owned());
-        let asking = {
-            let homes = homes.clone();
-            std::thread::spawn(move || {
-                let mut tool = assert_cmd::Command::cargo_bin("wpj-state").ok()?;
-                tool.timeout(Duration::from_secs(120)).args(["--deadline", "1"]);
-                tool.args(homes.iter().flat_map(|home| ["--home", home])).output().ok()
-            })
-        };
+        let asking = ask_about(&homes);
         // Whoever asked cannot be killed: the question was taken.
         for dead in &mut dead {
             equal(&(dead.next()?.0 == INIT), &false)?;
         }
-        let output = asking.join().map_err(|_| "the tool was not run")?.ok_or("the tool was not run")?;
+        let output = asking.recv_timeout(LONG)??;
         let lines: Vec<String> = homes.iter().take(5).map(|home| format!("{home}:")).collect();
         let lines = format!("<result>{}\nfixtures/registered/home: Registered</result>\n", lines.join("\n"));
         equal(&String::from_utf8(output.stdout)?, &lines)?;
@@ -346,18 +341,26 @@ mod held_up {
         equal(&output.status.code(), &Some(1))
     }
 
-    /// Asks about a home in which a file system is dead, and waits until that was asked, too.
-    fn ask_about(home: &Path, dead: &mut Dead) -> Result<Output, Failed> {
+    /// If the tool does not end by itself, it cannot be ended either, until the dead file system is given up.
+    const LONG: Duration = Duration::from_secs(120);
+
+    /// Asks about homes, with a deadline of one second.
+    fn ask_about(homes: &[String]) -> mpsc::Receiver<io::Result<Output>> {
+        let mut tool = Command::new(cargo_bin("wpj-state"));
+        tool.args(["--deadline", "1"]).args(homes.iter().flat_map(|home| ["--home", home]));
+        let (answer, answers) = mpsc::channel();
+        thread::spawn(move || answer.send(tool.output()));
+        answers
+    }
+
+    /// Asks about a home in which a file system is dead.
+    fn no_answer_from(home: &Path, dead: &mut Dead) -> Result<Output, Failed> {
         dead.begin()?;
-        let home = home.to_owned();
-        let asking = std::thread::spawn(move || {
-            let mut tool = assert_cmd::Command::cargo_bin("wpj-state").ok()?;
-            tool.timeout(Duration::from_secs(120)).args(["--deadline", "1", "--home"]).arg(home).output().ok()
-        });
+        let asking = ask_about(&[home.display().to_string()]);
         // From now on whoever asked cannot be killed: the question was taken.
         let (kind, _) = dead.next()?;
         equal(&(kind == INIT), &false)?;
-        Ok(asking.join().map_err(|_| "the tool was not run")?.ok_or("the tool was not run")?)
+        Ok(asking.recv_timeout(LONG)??)
     }
 
     fn gives_no_answer(output: Output, path: &Path) -> Result<(), Failed> {
@@ -370,7 +373,7 @@ mod held_up {
     fn a_dead_file_system_is_not_waited_for() -> Result<(), Failed> {
         let home = tempfile::tempdir()?;
         let mut dead = Dead::mount_on(home.path())?;
-        gives_no_answer(ask_about(home.path(), &mut dead)?, home.path())
+        gives_no_answer(no_answer_from(home.path(), &mut dead)?, home.path())
     }
 
     /// As its user can mount it.
@@ -383,7 +386,7 @@ mod held_up {
                 fs::copy(Path::new("fixtures/registered/home").join(file), copy)?;
             }
             let mut dead = Dead::mount_on(&home.path().join(folder))?;
-            gives_no_answer(ask_about(home.path(), &mut dead)?, &home.path().join(file))?;
+            gives_no_answer(no_answer_from(home.path(), &mut dead)?, &home.path().join(file))?;
         }
         Ok(())
     }

@@ -48,7 +48,8 @@ pub const fn mounts() -> Option<Vec<PathBuf>> {
     Some(Vec::new())
 }
 
-/// Whether what is at `path`, other than the root, is a link, or something that is mounted there. No disk that may be gone is asked.
+/// Whether what is at `path`, other than the root, is a link, or something that is mounted there. No disk that may be
+/// gone is asked.
 ///
 /// # Errors
 /// If that cannot be told.
