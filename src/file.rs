@@ -46,11 +46,26 @@ pub fn open(path: &Path, limit: u64) -> Result<Option<File>, Cause> {
 /// # Errors
 /// If something else is there, or if it cannot be read.
 pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Cause> {
-    let Some(file) = open(path, limit)? else { return Ok(None) };
+    open(path, limit)?.map(|file| content(&file, limit)).transpose()
+}
+
+/// Reads an open file, of which no more than `limit` bytes count.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn content(file: &File, limit: u64) -> Result<Vec<u8>, Cause> {
     // Most are smaller. The file may grow after it was measured.
     let mut bytes = Vec::with_capacity(8 * 1024);
     file.take(limit).read_to_end(&mut bytes).map_err(|error| cause_of(&error))?;
-    Ok(Some(bytes))
+    Ok(bytes)
+}
+
+/// The length of an open file, in bytes.
+///
+/// # Errors
+/// If it cannot be told.
+pub fn length(file: &File) -> Result<u64, Cause> {
+    Ok(file.metadata().map_err(|error| cause_of(&error))?.len())
 }
 
 /// When a file was changed last; `None` if there is none, or something else in its place.

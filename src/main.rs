@@ -16,7 +16,7 @@ use std::{
 use anyhow::Context;
 use wpj_state::{
     attribute,
-    cause::Obstacle,
+    cause::{Cause, Obstacle},
     cli::{self, Command, Part, Request, Subject, Who, Worker},
     evidence::Evidence,
     inspect::inspect,
@@ -27,14 +27,13 @@ use wpj_state::{
         style::{Style, is_coloured, is_utf8},
     },
     state::assess,
-    supervise::{Answer, in_same_process, supervise, supervise_all},
+    supervise::{Answer, UNDETERMINED, in_same_process, supervise, supervise_all},
     system::ThisSystem,
     timestamp::Timestamp,
     user::User,
 };
 
 const STATE_PRINTED: u8 = 0;
-const UNDETERMINED: u8 = 1;
 const USAGE: u8 = 2;
 
 const MANUAL: &str = include_str!("../packaging/wpj-state.1");
@@ -92,7 +91,13 @@ fn about_one(request: &Request, who: &Who, arguments: &[OsString], colour: bool)
         Ok(Some(answer)) => answer,
         Ok(None) => {
             let left = request.deadline.saturating_sub(begun.elapsed());
-            supervise(arguments, Part::Whole, colour, left).or_else(|obstacle| in_place(request, colour, obstacle))
+            supervise(arguments, Part::Whole, colour, left).or_else(|obstacle| {
+                let cause = match obstacle.cause {
+                    Cause::DeadlinePassed(_) => Cause::DeadlinePassed(request.deadline.as_secs()),
+                    cause => cause,
+                };
+                in_place(request, colour, Obstacle { cause, ..obstacle })
+            })
         }
         Err(obstacle) => in_place(request, colour, obstacle),
     }

@@ -21,7 +21,7 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::{cause::Cause, startup_disk::StartupDisk};
+use crate::{cause::Cause, startup_disk};
 
 const ASKS: &[u8] = b"asks ";
 const REASON: &[u8] = b"reason ";
@@ -84,7 +84,6 @@ enum Where {
     Worker { private_folder: PathBuf, tells: bool },
     /// The supervisor itself.
     SameProcess {
-        startup_disk: StartupDisk,
         /// What is asked at present.
         asked: Mutex<Option<PathBuf>>,
         needs_worker: AtomicBool,
@@ -121,21 +120,17 @@ impl Progress {
     /// Of work in the supervisor's own process.
     #[must_use]
     pub fn in_same_process() -> Self {
-        Self::new(Where::SameProcess {
-            startup_disk: StartupDisk::now(),
-            asked: Mutex::default(),
-            needs_worker: AtomicBool::new(false),
-        })
+        Self::new(Where::SameProcess { asked: Mutex::default(), needs_worker: AtomicBool::new(false) })
     }
 
     /// Tells which file is asked from now on.
     ///
     /// # Errors
-    /// If only a worker may ask it, because it is not on the startup disk.
+    /// If only a worker may ask it, because it is not on the startup disk, or if a worker is needed anyway.
     pub fn asks(&self, path: &Path) -> Result<(), Cause> {
-        if let Where::SameProcess { startup_disk, asked, .. } = &self.place {
+        if let Where::SameProcess { asked, .. } = &self.place {
             *lock(asked) = Some(path.to_owned());
-            if !startup_disk.has(path) {
+            if self.needs_worker() || !startup_disk::has(path) {
                 return self.only_as_worker();
             }
         }
@@ -158,6 +153,7 @@ impl Progress {
     }
 
     /// Whether something was left undone that only a worker may do, so that what was found is not all.
+    #[must_use]
     pub fn needs_worker(&self) -> bool {
         matches!(&self.place, Where::SameProcess { needs_worker, .. } if needs_worker.load(Ordering::Relaxed))
     }

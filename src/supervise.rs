@@ -45,6 +45,9 @@ use crate::{
 /// The answer of a keychain with very many Workplace Join certificates has some megabytes.
 const MAX_OUTPUT: usize = 64 * 1024 * 1024;
 
+/// The exit status that says that something cannot be told.
+pub const UNDETERMINED: u8 = 1;
+
 /// What the worker answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -76,7 +79,10 @@ pub fn in_same_process<T>(
         let (progress, is_over) = watched;
         thread::sleep(limit);
         if !is_over.swap(true, Ordering::AcqRel) {
-            end(Obstacle { path: progress.asked(), cause: Cause::DeadlinePassed(seconds(limit)) });
+            let obstacle = Obstacle { path: progress.asked(), cause: Cause::DeadlinePassed(seconds(limit)) };
+            // Only a panic comes back from it.
+            let _ = panic::catch_unwind(AssertUnwindSafe(|| end(obstacle)));
+            platform::end_at_once(UNDETERMINED);
         }
     };
     thread::Builder::new().spawn(watch).map_err(|error| crashed(error.to_string()))?;

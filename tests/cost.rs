@@ -1,7 +1,7 @@
 //! What a look costs that can be counted: the files that are opened, and the processes that are started.
 
 use std::{
-    env, fs,
+    fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::Command,
@@ -9,7 +9,8 @@ use std::{
 
 use assert_cmd::cargo::cargo_bin;
 use libtest_mimic::{Arguments, Failed, Trial};
-use wpj_state::startup_disk::StartupDisk;
+
+mod startup_disk;
 
 const KEYCHAIN: &str = "Library/Keychains/login.keychain-db";
 const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
@@ -25,9 +26,7 @@ const TESTS: [(&str, Test); 3] = [
 fn main() {
     let traced = Command::new("strace").args(["-o", "/dev/null", "true"]).output();
     let can_trace = traced.is_ok_and(|output| output.status.success());
-    let folders = [env::temp_dir(), "/var/tmp".into(), env!("CARGO_TARGET_TMPDIR").into()];
-    let disk = StartupDisk::now();
-    let folder = folders.into_iter().find(|folder| disk.has(folder));
+    let folder = startup_disk::folder();
     let reason = match (can_trace, &folder) {
         (false, _) => " (ignored: it needs strace, and the right to trace)",
         (true, None) => " (ignored: no temporary folder is on the startup disk)",

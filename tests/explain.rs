@@ -67,7 +67,7 @@ fn cases() -> Vec<Case> {
     let plist_missing = at_console();
     fs::remove_file(plist_missing.path(PLIST)).unwrap();
     let set_up = at_console();
-    set_up.set_up_file(&format!("var/root/{PLIST}"), b"");
+    set_up.set_up_file(&format!("private/var/root/{PLIST}"), b"");
     set_up.set_up(JAMF_AGENT, "");
     let without_session = Mac { may_run: false, ..with_session() };
     let microsoft = "<key>ExtensionIdentifier</key><string>com.microsoft.CompanyPortalMac.ssoextension</string>";

@@ -24,6 +24,8 @@ use wpj_state::{
     user::User,
 };
 
+mod startup_disk;
+
 const KEYCHAIN: &str = "Library/Keychains/login.keychain-db";
 const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
 const REGISTERED: &str = "fixtures/registered/home";
@@ -178,7 +180,7 @@ struct Homes {
 
 impl Homes {
     fn new() -> Result<Self, Failed> {
-        let folder = tempfile::tempdir()?;
+        let folder = tempfile::tempdir_in(startup_disk::folder().unwrap_or_else(std::env::temp_dir))?;
         let homes = ["home", "link"].map(|name| folder.path().join(name));
         let [home, link] = &homes;
         for file in [KEYCHAIN, PLIST] {

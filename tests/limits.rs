@@ -2,7 +2,9 @@
 //! for the address space and for the processor's time of each of its processes.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -94,10 +96,11 @@ fn main() {
         .into_iter()
         .map(|(name, make, state)| trial(format!("plist: {name}"), Box::new(move || plist_gives(&make()?, state))));
     let zeros = trial("keychain: 1 GiB of zeros".to_owned(), Box::new(zeros));
+    let lacking = trial("files that take more memory than there is".to_owned(), Box::new(lack_of_memory));
     let enforced = trial("the limits are enforced".to_owned(), Box::new(limits_are_enforced));
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(1);
-    libtest_mimic::run(&arguments, keychains.chain(plists).chain([zeros, enforced]).collect()).exit();
+    libtest_mimic::run(&arguments, keychains.chain(plists).chain([zeros, lacking, enforced]).collect()).exit();
 }
 
 /// A registered user's home.
@@ -117,18 +120,25 @@ impl Home {
         self.0.path().join(file)
     }
 
-    /// Standard output, standard error and exit status, for the plain result and for everything.
-    fn run(&self, kilobytes: u64) -> Result<[(String, String, Option<i32>); 2], Failed> {
-        let run = |options: &[&str]| -> Result<_, Failed> {
-            let script = format!("ulimit -v {kilobytes} && ulimit -t {CPU_SECONDS} && exec \"$@\"");
-            let mut command = Command::new("/bin/sh");
-            command.args(["-c", &script, "sh"]).arg(cargo_bin("wpj-state"));
-            let output = command.args(["--deadline=600", "--home"]).arg(self.0.path()).args(options).output()?;
-            let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-            Ok((text(output.stdout), text(output.stderr), output.status.code()))
-        };
-        Ok([run(&[])?, run(&["--json"])?])
+    fn run(&self, kilobytes: u64) -> Result<[Answer; 2], Failed> {
+        run(self.0.path(), kilobytes)
     }
+}
+
+/// Standard output, standard error and exit status.
+type Answer = (String, String, Option<i32>);
+
+/// What the tool answers, for the plain result and for everything.
+fn run(home: &Path, kilobytes: u64) -> Result<[Answer; 2], Failed> {
+    let run = |options: &[&str]| -> Result<_, Failed> {
+        let script = format!("ulimit -v {kilobytes} && ulimit -t {CPU_SECONDS} && exec \"$@\"");
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &script, "sh"]).arg(cargo_bin("wpj-state"));
+        let output = command.args(["--deadline=600", "--home"]).arg(home).args(options).output()?;
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ok((text(output.stdout), text(output.stderr), output.status.code()))
+    };
+    Ok([run(&[])?, run(&["--json"])?])
 }
 
 fn gives(home: &Home, kilobytes: u64, state: &str, words: &str) -> Result<(), Failed> {
@@ -161,6 +171,38 @@ fn zeros() -> Result<(), Failed> {
     let home = Home::new()?;
     File::create(home.path(KEYCHAIN))?.set_len(1 << 30)?;
     gives(&home, KEYCHAIN_KILOBYTES, "", "not a macOS file keychain (at offset 0)")
+}
+
+/// A lack of memory ends a process, but not the one that answers: with any amount of it there is an answer, or a blank
+/// result and a reason.
+fn lack_of_memory() -> Result<(), Failed> {
+    const STEP: u64 = 2 * 1024;
+    let home = Home::new()?;
+    let link = home.path("link");
+    symlink(home.0.path(), &link)?;
+    // As much as the tool and a worker take at least.
+    let enough = (1..).map(|step| step * STEP).find(|&kilobytes| {
+        run(&link, kilobytes).is_ok_and(|[_, (_, stderr, status)]| (stderr.as_str(), status) == ("", Some(0)))
+    });
+    let enough = enough.ok_or("some memory is enough")?;
+    for (file, content, state) in [
+        (PLIST, texts(), NOT_ACQUIRED),
+        (PLIST, chain(800_000, false), NOT_ACQUIRED),
+        (KEYCHAIN, many(3_000_000, 0)?, "Not Registered"),
+    ] {
+        fs::write(home.path(file), content)?;
+        let mut answers = BTreeSet::new();
+        for step in 0..40 {
+            let [(stdout, stderr, status), _] = home.run(enough + step * STEP)?;
+            let answer = (stdout.as_str(), stderr.lines().count(), status);
+            let [blank, known] = ["", state].map(|state| format!("<result>{state}</result>\n"));
+            equal(&[(blank.as_str(), 1, Some(1)), (&known, 0, Some(0))].contains(&answer), &true)
+                .map_err(|_| format!("{step}: {answer:?}: {stderr}"))?;
+            answers.insert(status);
+        }
+        equal(&answers.len(), &2)?;
+    }
+    Ok(())
 }
 
 /// What needs more gets no answer: these tests would fail.

@@ -1,7 +1,7 @@
 //! Distinguished names as RFC 4514 writes them.
 //!
-//! The X.509 crate could do that, too, but brings a database of all known object identifiers along, which would be a seventh
-//! of the program and of what its start takes.
+//! The X.509 crate could do that, too, but brings a database of all known object identifiers along, which would be a
+//! seventh of the program and of what its start takes.
 
 use std::fmt::Write;
 
@@ -34,19 +34,29 @@ pub(super) fn text(name: &Name) -> String {
 
 fn attribute(attribute: &AttributeTypeAndValue) -> String {
     let id = attribute.oid.to_string();
-    let name = NAMES.iter().find(|(known, _)| *known == id);
+    let name = NAMES.iter().find(|(known, _)| *known == id).map(|&(_, name)| name);
     match (name, string(&attribute.value)) {
-        (Some((_, name)), Some(value)) => format!("{name}={}", escaped(value)),
-        _ => format!("{id}=#{}", super::hexadecimal(&attribute.value.to_der().unwrap_or_default())),
+        (Some(name), Some(value)) => format!("{name}={}", escaped(&value)),
+        _ => {
+            let value = super::hexadecimal(&attribute.value.to_der().unwrap_or_default());
+            format!("{}=#{value}", name.unwrap_or(&id))
+        }
     }
 }
 
 /// The characters of a value, if its type says which these are.
-fn string(value: &Any) -> Option<&str> {
-    let text = str::from_utf8(value.value()).ok()?;
+fn string(value: &Any) -> Option<String> {
+    let bytes = value.value();
     match value.tag() {
-        Tag::Utf8String => Some(text),
-        Tag::PrintableString | Tag::Ia5String | Tag::TeletexString => Some(text).filter(|text| text.is_ascii()),
+        Tag::Utf8String => str::from_utf8(bytes).ok().map(str::to_owned),
+        Tag::PrintableString | Tag::Ia5String | Tag::TeletexString => {
+            str::from_utf8(bytes).ok().filter(|text| text.is_ascii()).map(str::to_owned)
+        }
+        Tag::BmpString => {
+            let (characters, rest) = bytes.as_chunks();
+            let characters = characters.iter().map(|character| u16::from_be_bytes(*character));
+            char::decode_utf16(characters).collect::<Result<_, _>>().ok().filter(|_| rest.is_empty())
+        }
         _ => None,
     }
 }
@@ -96,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn other_kinds_of_attributes_and_other_types_of_strings_are_written_as_numbers() {
+    fn other_kinds_of_attributes_and_other_types_of_values_are_written_as_numbers() {
         let attribute_of = |id: &str, tag: u8, value: &[u8]| {
             let value = [&[tag, u8::try_from(value.len()).unwrap()], value].concat();
             attribute(&AttributeTypeAndValue { oid: id.parse().unwrap(), value: Any::from_der(&value).unwrap() })
@@ -105,8 +115,11 @@ mod tests {
             assert_eq!(attribute_of(id, 0x14, b"Contoso"), format!("{name}=Contoso"));
         }
         assert_eq!(attribute_of("2.5.4.46", 0x13, b"1"), "2.5.4.46=#130131");
-        assert_eq!(attribute_of("2.5.4.3", 0x1E, &[0, 0x41]), "2.5.4.3=#1e020041");
-        assert_eq!(attribute_of("2.5.4.3", 0x14, &[0xE9]), "2.5.4.3=#1401e9");
+        assert_eq!(attribute_of("2.5.4.3", 0x1E, &[0, 0x41, 0x20, 0xAC]), "CN=A\u{20AC}");
+        for (tag, value) in [(0x1E, &[0][..]), (0x1E, &[0xD8, 0]), (0x14, &[0xE9]), (0x0C, &[0xE9]), (0x02, &[5])] {
+            let octets: String = value.iter().map(|octet| format!("{octet:02x}")).collect();
+            assert_eq!(attribute_of("2.5.4.3", tag, value), format!("CN=#{tag:02x}{:02x}{octets}", value.len()));
+        }
         assert_eq!(attribute_of("2.5.4.3", 0x0C, &[0xC3, 0xA9]), "CN=é");
     }
 }

@@ -22,7 +22,8 @@ use crate::{
 const JAMF_AAD: &str = "com.jamf.management.jamfAAD.plist";
 const PREFERENCES: &str = "Library/Preferences";
 const JAMF_AGENT: &str = "com.jamfsoftware.jamf.plist";
-const HOME_OF_ROOT: &str = "var/root";
+/// Where root's home is in copies of the system's files, and where it really is: `/var` is a link on a Mac.
+const HOME_OF_ROOT: [&str; 2] = ["var/root", "private/var/root"];
 const APPLICATIONS: &str = "Applications";
 const COMPANY_PORTAL: &str = "Company Portal.app";
 const JAMF: &str = "Library/Application Support/JAMF";
@@ -53,6 +54,8 @@ impl<S: System> Inspection<'_, S> {
             }
             (None, _) => return SetUp::NOT_ASKED,
         };
+        let [in_copy, in_truth] = HOME_OF_ROOT;
+        let home_of_root = if place.is_copy { in_copy } else { in_truth };
         let agent =
             |bytes: Vec<u8>| set_up::conditional_access(&bytes).map_err(|words| Cause::Failed(words.to_owned()));
         SetUp {
@@ -62,7 +65,7 @@ impl<S: System> Inspection<'_, S> {
                 self.system_file(&place.at(PREFERENCES).join(JAMF_AGENT)).and_then(agent)
             }),
             plist_of_root: self
-                .unless_lacking(&place, HOME_OF_ROOT, || self.is_there(&place.at(HOME_OF_ROOT).join(PLIST), |_| true)),
+                .unless_lacking(&place, home_of_root, || self.is_there(&place.at(home_of_root).join(PLIST), |_| true)),
             company_portal: self.unless_lacking(&place, APPLICATIONS, || {
                 self.is_there(&place.at(APPLICATIONS).join(COMPANY_PORTAL), fs::Metadata::is_dir)
             }),

@@ -107,12 +107,12 @@ impl<S: System> Inspection<'_, S> {
         arguments: &[&str],
         parse: fn(&str) -> Result<T, Unclear>,
     ) -> Witness<T> {
-        if !self.system.is_installed(program) {
-            return Witness::not_asked(None);
-        }
         let witness = |probe| Witness { path: Some(program.to_owned()), probe };
         if let Err(cause) = self.progress.asks(program) {
             return witness(Probe::Unreadable(cause));
+        }
+        if !self.system.is_installed(program) {
+            return Witness::not_asked(None);
         }
         let mut command = prefix.to_vec();
         command.push(program.to_string_lossy().into_owned());

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use nix::errno::Errno;
 use thiserror::Error;
 
 use super::schema::{AttributeId, RelationId};
@@ -99,6 +100,7 @@ impl ErrorKind {
     pub(super) fn from_read(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::UnexpectedEof => Self::Truncated,
+            io::ErrorKind::OutOfMemory => Self::Read(Some(Errno::ENOMEM as i32)),
             _ => Self::Read(error.raw_os_error()),
         }
     }

@@ -143,8 +143,12 @@ impl<'a> Section<'a> {
     /// The atoms in the first `length` bytes.
     pub(super) fn atoms(&self, length: u64) -> Result<Vec<u32>, Error> {
         let bytes = self.bytes(0, length).ok_or_else(|| ErrorKind::Truncated.at(self.start))?;
-        let (atoms, _) = bytes.as_chunks();
-        Ok(atoms.iter().map(|atom| u32::from_be_bytes(*atom)).collect())
+        let (chunks, _) = bytes.as_chunks();
+        let mut atoms = Vec::new();
+        let no_memory = |error| ErrorKind::from_read(&io::Error::from(error)).at(self.start);
+        atoms.try_reserve_exact(chunks.len()).map_err(no_memory)?;
+        atoms.extend(chunks.iter().map(|atom| u32::from_be_bytes(*atom)));
+        Ok(atoms)
     }
 
     /// The `length` bytes at `offset`, or `None` if they do not lie inside the section.
@@ -199,9 +203,14 @@ impl<'r, R: ReadAt> Window<'r, R> {
         let failed = |kind: ErrorKind| kind.at(wanted.start);
         let length = usize::try_from(piece.length()).map_err(|_| failed(ErrorKind::Truncated))?;
         self.buffered = Extent::file(0);
-        self.buffer.resize(length, 0);
-        self.source
-            .read_exact_at(&mut self.buffer, piece.start)
+        self.buffer.clear();
+        self.buffer
+            .try_reserve_exact(length)
+            .map_err(io::Error::from)
+            .and_then(|()| {
+                self.buffer.resize(length, 0);
+                self.source.read_exact_at(&mut self.buffer, piece.start)
+            })
             .map_err(|error| failed(ErrorKind::from_read(&error)))?;
         self.buffered = piece;
         Ok(())

@@ -137,8 +137,9 @@ fn bytes_of(attributes: &CFDictionary, attribute: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// The folders on which something is mounted, as the kernel remembers them, without asking any disk; `None` if that cannot
-/// be told.
+/// The folders on which something is mounted, as the kernel remembers them, without asking any disk; `None` if that
+/// cannot be told. The kernel does not learn that a folder above one of them was renamed, which is why it cannot if
+/// somebody else than root has mounted something.
 #[must_use]
 pub fn mounts() -> Option<Vec<PathBuf>> {
     // SAFETY: with no room given, nothing is written.
@@ -157,7 +158,7 @@ pub fn mounts() -> Option<Vec<PathBuf>> {
         let name = unsafe { CStr::from_ptr(mount.f_mntonname.as_ptr()) };
         Path::new(OsStr::from_bytes(name.to_bytes())).to_owned()
     };
-    Some(mounts.iter().map(folder).collect())
+    mounts.iter().all(|mount| mount.f_owner == 0).then(|| mounts.iter().map(folder).collect())
 }
 
 /// Whether what is at `path` is a link. Something that is mounted there must not be asked: it is among the [`mounts`].
