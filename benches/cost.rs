@@ -1,11 +1,12 @@
-//! What a look costs, start-up included: this tool, keychain-db's reader and `cat`, on the same keychains, beside a program
-//! that does nothing. Prints a table.
+//! What a look costs, start-up included: this tool, keychain-db's reader and `cat`, on the same keychains, beside a
+//! program that does nothing. Prints a table.
 //!
 //! Peak memory and what is read are only told on Linux, instructions only where valgrind is installed.
 
 use std::{
     env, fs,
     io::{self, Write},
+    os::unix::fs::chown,
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
     time::{Duration, Instant},
@@ -13,11 +14,15 @@ use std::{
 
 use fixture_generator::keychain::bulk;
 use keychain::{KeychainFile, RecordType, Value};
+use nix::unistd::{User, geteuid};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// Name, and number of generic passwords.
 const SIZES: [(&str, usize); 4] = [("30 kB", 13), ("300 kB", 560), ("10 MB", 20_000), ("100 MB", 200_000)];
+
+/// At which size the look at another user's home is measured, too: root's rights have to be changed for it.
+const OF_ANOTHER: &str = "300 kB";
 
 const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
 
@@ -138,13 +143,20 @@ fn compare() -> Result<()> {
     ];
     let mut most = 0.0_f64;
     for (size, passwords) in SIZES {
-        let (home, keychain) = home(&folder, &this, passwords)?;
-        let contenders = [
+        let (home, keychain) = home_in(&folder, &this, passwords)?;
+        let mut contenders = vec![
             Contender::new("empty", &[&empty]),
             Contender::new("wpj-state", &[tool, Path::new("--home"), &home]),
             Contender::new("keychain-db", &[&this, Path::new(THROUGH_KEYCHAIN_DB), &keychain]),
             Contender::new("cat", &[Path::new("/bin/cat"), &keychain]),
         ];
+        let others = folder.join("another user's");
+        if size == OF_ANOTHER && geteuid().is_root() {
+            let (home, _) = home_in(&others, &this, passwords)?;
+            give_away(&others)?;
+            contenders
+                .push(Contender::new("wpj-state as root, another user's home", &[tool, Path::new("--home"), &home]));
+        }
         let costs = costs(&contenders)?;
         let floor = costs.first().ok_or("the empty program was run")?.median;
         let own = costs.get(1).ok_or("the tool was run")?;
@@ -181,7 +193,7 @@ fn empty_program(folder: &Path) -> Result<PathBuf> {
 }
 
 /// A registered user's home, and the keychain in it.
-fn home(folder: &Path, this: &Path, passwords: usize) -> Result<(PathBuf, PathBuf)> {
+fn home_in(folder: &Path, this: &Path, passwords: usize) -> Result<(PathBuf, PathBuf)> {
     let home = folder.join(passwords.to_string());
     let (keychain, plist) = (home.join("Library/Keychains/login.keychain-db"), home.join(PLIST));
     for file in [&keychain, &plist] {
@@ -193,6 +205,19 @@ fn home(folder: &Path, this: &Path, passwords: usize) -> Result<(PathBuf, PathBu
     }
     fs::copy(Path::new("fixtures/registered/home").join(PLIST), plist)?;
     Ok((home, keychain))
+}
+
+/// Makes everything in a folder nobody's.
+fn give_away(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            give_away(&path)?;
+        }
+        let nobody = User::from_name("nobody")?.ok_or("there is no account named nobody")?;
+        chown(&path, Some(nobody.uid.as_raw()), Some(nobody.gid.as_raw()))?;
+    }
+    Ok(())
 }
 
 /// Linux stops a traced process when it ends, so that it can be asked what it has cost.
