@@ -152,7 +152,8 @@ mod tests {
 
     #[test]
     fn what_is_mounted_here_is_told_from_what_is_not() {
-        assert!(super::has(Path::new("/no/such/file")));
+        // On a Mac that depends on who has mounted what.
+        assert_eq!(super::has(Path::new("/no/such/file")), platform::mounts().is_some());
         assert!(!super::has(Path::new("/dev/null")));
         assert!(!super::has(Path::new("")));
     }

@@ -266,7 +266,6 @@ mod tests {
     #[test]
     fn work_in_the_same_process_gives_what_it_finds_or_says_that_it_needs_a_worker() {
         assert_eq!(soon(|_| 7), Ok(Some(7)));
-        assert_eq!(soon(|progress| progress.asks(Path::new("/"))), Ok(Some(Ok(()))));
         assert_eq!(soon(Progress::only_as_worker), Ok(None));
     }
 
@@ -280,7 +279,7 @@ mod tests {
             }
         };
         let held_up = |progress: &Progress| {
-            progress.asks(Path::new("/no/such/file")).unwrap();
+            let _ = progress.asks(Path::new("/no/such/file"));
             loop {
                 thread::park();
             }

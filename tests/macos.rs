@@ -20,6 +20,7 @@ use wpj_state::{
     platform,
     progress::Progress,
     second_opinion::Records,
+    startup_disk,
     system::ThisSystem,
     user::{Accounts, FIRST_PERSON},
 };
@@ -233,6 +234,34 @@ fn a_damaged_keychain_leaves_nothing_behind() {
     let left = fs::read_dir(platform::TEMPORARY).unwrap().filter_map(Result::ok);
     let left: Vec<_> = left.filter(|entry| entry.file_name().to_string_lossy().starts_with("wpj-state.")).collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_disk_image_is_not_on_the_startup_disk_and_its_files_are_looked_at_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().canonicalize().unwrap();
+    let [image, mount] = ["image.dmg", "mounted"].map(|name| place.join(name).to_str().unwrap().to_owned());
+    fs::create_dir(&mount).unwrap();
+    run("/usr/bin/hdiutil", &["create", "-quiet", "-size", "8m", "-fs", "HFS+", "-volname", "wpj-state", &image]);
+    run("/usr/bin/hdiutil", &["attach", "-quiet", "-nobrowse", "-mountpoint", &mount, &image]);
+    let home = format!("{mount}/home");
+    let copied = Command::new("/bin/cp").args(["-R", "fixtures/registered/home", &home]).output().unwrap();
+    let is_on_startup_disk = startup_disk::has(Path::new(&home));
+    let output = Command::new(cargo_bin("wpj-state")).args(["--home", &home]).output().unwrap();
+    run("/usr/bin/hdiutil", &["detach", "-quiet", "-force", &mount]);
+    assert!(copied.status.success(), "{copied:?}");
+    assert!(!is_on_startup_disk);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "<result>Registered</result>\n");
+}
+
+#[test]
+fn what_the_kernel_has_mounted_is_told_unless_somebody_else_than_root_did() {
+    if let Some(mounts) = platform::mounts() {
+        for folder in ["/", "/dev", "/System/Volumes/Data"] {
+            assert!(mounts.iter().any(|mount| mount == Path::new(folder)), "{folder}: {mounts:?}");
+        }
+    }
+    assert!(!startup_disk::has(Path::new("/dev/null")));
 }
 
 #[test]
