@@ -147,6 +147,16 @@ fn renamed_keychains_are_not_looked_at_for_a_keychain_that_is_given() {
 }
 
 #[test]
+fn a_worker_that_is_not_told_what_to_do_is_wrong_usage() {
+    for words in [&["plain", "1000", "everything"][..], &["plain", "soon", "whole"], &["plain"]] {
+        let output = tool(&[&["--worker", "/nowhere"], words, &["--home", REGISTERED]].concat());
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+        assert!(String::from_utf8_lossy(&output.stderr).starts_with("error: unexpected argument '--worker' found\n"));
+        assert_eq!(output.status.code(), Some(2));
+    }
+}
+
+#[test]
 fn an_unknown_option_is_wrong_usage() {
     let stderr = "error: unexpected argument '--homes' found\n\n  tip: a similar argument exists: '--home'\n\n\
         Usage: wpj-state --home <DIR>\n\nFor more information, try '--help'.\n";
