@@ -49,7 +49,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Cause> {
     open(path, limit)?.map(|file| content(&file, limit)).transpose()
 }
 
-/// Reads an open file, of which no more than `limit` bytes count.
+/// Reads what is left of an open file, of which no more than `limit` bytes count.
 ///
 /// # Errors
 /// If it cannot be read.
@@ -58,14 +58,6 @@ pub fn content(file: &File, limit: u64) -> Result<Vec<u8>, Cause> {
     let mut bytes = Vec::with_capacity(8 * 1024);
     file.take(limit).read_to_end(&mut bytes).map_err(|error| cause_of(&error))?;
     Ok(bytes)
-}
-
-/// The length of an open file, in bytes.
-///
-/// # Errors
-/// If it cannot be told.
-pub fn length(file: &File) -> Result<u64, Cause> {
-    Ok(file.metadata().map_err(|error| cause_of(&error))?.len())
 }
 
 /// When a file was changed last; `None` if there is none, or something else in its place.

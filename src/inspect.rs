@@ -44,11 +44,13 @@ const MAX_KEYCHAIN_SIZE: u64 = 1024 * 1024 * 1024;
 /// No preference file is larger, in bytes.
 pub const MAX_PLIST_SIZE: u64 = 16 * 1024 * 1024;
 
-/// What JamfAAD writes has some hundred bytes.
+/// What is larger, no application has written. It is a worker's, because it may take more memory than there is, which
+/// ends a process. What JamfAAD writes has some hundred bytes.
 const ORDINARY_PLIST_SIZE: u64 = 64 * 1024;
 
-/// Login keychains have some hundred kilobytes. The state alone takes little memory of any.
-const ORDINARY_KEYCHAIN_SIZE: u64 = 4 * 1024 * 1024;
+/// Likewise, for as much of a keychain as has to be read. Keys and certificates have some ten kilobytes, the others some
+/// hundred.
+const ORDINARY_KEYCHAIN_SIZE: u64 = 1024 * 1024;
 
 /// Bounds the work that a hostile home can make.
 const MAX_RENAMED_KEYCHAINS: usize = 16;
@@ -238,12 +240,6 @@ impl<S: System> Inspection<'_, S> {
         self.home.rights_at(path).with(work)
     }
 
-    /// Leaves a file that no application has written to a worker: it may take more memory than there is, which ends a
-    /// process.
-    fn is_ordinary(&self, file: &File, most: u64) -> Result<(), Cause> {
-        if file::length(file)? > most { self.progress.only_as_worker() } else { Ok(()) }
-    }
-
     fn login_keychain(&self) -> Opened {
         if let Some(path) = &self.request.keychain {
             let (probe, file) = self.read_keychain(path, self.depth);
@@ -267,10 +263,15 @@ impl<S: System> Inspection<'_, S> {
         let read = || {
             self.at(path, || {
                 let Some(file) = file::open(path, MAX_KEYCHAIN_SIZE)? else { return Ok(Probe::Absent) };
-                if depth == Depth::Details {
-                    self.is_ordinary(&file, ORDINARY_KEYCHAIN_SIZE)?;
-                }
-                let found = login_keychain::read(&file, depth).map(Probe::Found).map_err(Cause::Keychain);
+                let ordinary = login_keychain::read_ordinary(&file, depth, ORDINARY_KEYCHAIN_SIZE);
+                let found = match ordinary.map_err(Cause::Keychain) {
+                    Ok(Some(found)) => Ok(Probe::Found(found)),
+                    Ok(None) => {
+                        self.progress.only_as_worker()?;
+                        login_keychain::read(&file, depth).map(Probe::Found).map_err(Cause::Keychain)
+                    }
+                    Err(cause) => Err(cause),
+                };
                 opened = Some(file);
                 found
             })
@@ -344,8 +345,12 @@ impl<S: System> Inspection<'_, S> {
     fn jamf_aad(&self) -> Probe<JamfAad> {
         let open = |path: &Path| {
             let Some(file) = file::open(path, MAX_PLIST_SIZE)? else { return Ok(None) };
-            self.is_ordinary(&file, ORDINARY_PLIST_SIZE)?;
-            file::content(&file, MAX_PLIST_SIZE).map(Some)
+            let mut bytes = file::content(&file, ORDINARY_PLIST_SIZE + 1)?;
+            if bytes.len() as u64 > ORDINARY_PLIST_SIZE {
+                self.progress.only_as_worker()?;
+                bytes.extend(file::content(&file, MAX_PLIST_SIZE - bytes.len() as u64)?);
+            }
+            Ok(Some(bytes))
         };
         let read = |path: &Path| {
             let found = self.at(path, || open(path));

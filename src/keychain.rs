@@ -104,6 +104,20 @@ impl<R: ReadAt> Keychain<R> {
         Ok(Self { source, tables, schema })
     }
 
+    /// How much there is of private keys and certificates, in bytes.
+    #[must_use]
+    pub fn size_of_keys_and_certificates(&self) -> u64 {
+        let tables =
+            [RelationId::PRIVATE_KEY, RelationId::CERTIFICATE].into_iter().filter_map(|id| self.tables.get(&id));
+        tables.map(|table| table.extent().length()).sum()
+    }
+
+    /// How much there is of all, in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.tables.values().map(|table| table.extent().length()).sum()
+    }
+
     /// Shows each private key to `visit`.
     ///
     /// # Errors

@@ -138,7 +138,7 @@ impl Progress {
         Ok(())
     }
 
-    /// Tells that what comes may hold up the end of the process, or leave something behind.
+    /// Tells that what comes may hold up the end of the process, take unusual memory, or leave something behind.
     ///
     /// # Errors
     /// If this is no worker, which alone may do that: it is not waited for, and cleaned up after.

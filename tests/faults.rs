@@ -40,13 +40,14 @@ const LINUX: &str = "it needs Linux, which tells what it does without descriptor
 const LINUX_S_ROOT: &str = "it needs root, and Linux";
 const STRACE: &str = "it needs strace, and the right to trace";
 
-const TESTS: [(&str, &str, Test); 13] = [
+const TESTS: [(&str, &str, Test); 14] = [
     (
         "a keychain that changes while it is read gives an answer of before or after, or none",
         NOTHING,
         changes_while_read,
     ),
     ("a disk that fails at any moment gives no answer", NOTHING, disk_fails),
+    ("a disk that fails is not taken for damage", NOTHING, disk_fails_within_a_table),
     ("a lack of descriptors gives the answer, or none with a reason", LINUX, lack_of_descriptors),
     ("closed standard streams change nothing but what is written to them", NOTHING, closed_streams),
     ("a full disk behind standard output is a failure", NOTHING, full_output),
@@ -166,6 +167,21 @@ fn disk_fails() -> Result<(), Failed> {
                     let error = found.details.and_then(|details| details.other_records.err()).ok_or("an error")?;
                     equal(&matches!(error.kind, ErrorKind::Read(_)), &true)?;
                 }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whatever of a table has been read when the disk fails, it is not the table that is damaged.
+fn disk_fails_within_a_table() -> Result<(), Failed> {
+    let own = Certificate::contoso();
+    for size in (600..1624).step_by(4) {
+        let one = |keychain: Keychain, _| keychain.certificate_record(&own, vec![0; size]);
+        let bytes = (0..40).fold(Keychain::new(), one).to_bytes();
+        for reads in 0..READS {
+            if let Err(error) = login_keychain::read(Changing::new(&bytes, None, reads), Depth::State) {
+                equal(&matches!(error.kind, ErrorKind::Read(_)), &true).map_err(|_| format!("{size}: {error:?}"))?;
             }
         }
     }

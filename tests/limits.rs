@@ -181,7 +181,7 @@ fn lack_of_memory() -> Result<(), Failed> {
     let link = home.path("link");
     symlink(home.0.path(), &link)?;
     // As much as the tool and a worker take at least.
-    let enough = (1..).map(|step| step * STEP).find(|&kilobytes| {
+    let enough = (1..100).map(|step| step * STEP).find(|&kilobytes| {
         run(&link, kilobytes).is_ok_and(|[_, (_, stderr, status)]| (stderr.as_str(), status) == ("", Some(0)))
     });
     let enough = enough.ok_or("some memory is enough")?;
@@ -189,15 +189,17 @@ fn lack_of_memory() -> Result<(), Failed> {
         (PLIST, texts(), NOT_ACQUIRED),
         (PLIST, chain(800_000, false), NOT_ACQUIRED),
         (KEYCHAIN, many(3_000_000, 0)?, "Not Registered"),
+        (KEYCHAIN, labelled(500), "Not Registered"),
     ] {
         fs::write(home.path(file), content)?;
         let mut answers = BTreeSet::new();
         for step in 0..40 {
-            let [(stdout, stderr, status), _] = home.run(enough + step * STEP)?;
+            let [(stdout, stderr, status), (_, json_stderr, json_status)] = home.run(enough + step * STEP)?;
             let answer = (stdout.as_str(), stderr.lines().count(), status);
             let [blank, known] = ["", state].map(|state| format!("<result>{state}</result>\n"));
-            equal(&[(blank.as_str(), 1, Some(1)), (&known, 0, Some(0))].contains(&answer), &true)
-                .map_err(|_| format!("{step}: {answer:?}: {stderr}"))?;
+            let is_right = [(blank.as_str(), 1, Some(1)), (&known, 0, Some(0))].contains(&answer)
+                && [(1, Some(1)), (0, Some(0))].contains(&(json_stderr.lines().count(), json_status));
+            equal(&is_right, &true).map_err(|_| format!("{step}: {answer:?}: {stderr}{json_stderr}"))?;
             answers.insert(status);
         }
         equal(&answers.len(), &2)?;
@@ -215,6 +217,12 @@ fn limits_are_enforced() -> Result<(), Failed> {
 fn registered() -> Vec<u8> {
     let certificate = Certificate::workplace_join();
     Keychain::new().certificate(&certificate).workplace_join_key(&certificate).to_bytes()
+}
+
+/// A keychain with this many private keys, each of which has as many labels as there can be.
+fn labelled(keys: u32) -> Vec<u8> {
+    let labels = |key: u32| (0..1024).map(|label| (key * 1024 + label).to_be_bytes().to_vec()).collect::<Vec<_>>();
+    (0..keys).fold(Keychain::new(), |keychain, key| keychain.private_key(["Contoso", "\0"], &labels(key))).to_bytes()
 }
 
 fn with_certificate(der: Vec<u8>) -> Result<Vec<u8>, Failed> {

@@ -83,7 +83,7 @@ impl Table {
         let smallest = record::smallest_size(relation.width());
         let mut offset = self.records_offset;
         for _ in 0..self.records {
-            let size = window.section(offset, ATOM).map_err(|_| self.records_misplaced())?.atom(0)?;
+            let size = window.section(offset, ATOM).map_err(|error| self.or_records_misplaced(error))?.atom(0)?;
             let length = u64::from(size.value);
             let end = offset + length;
             if length < smallest || length % ATOM != 0 || length > MAX_RECORD_SIZE || end > self.indexes_offset {
@@ -119,6 +119,14 @@ impl Table {
             return Err(ErrorKind::RecordNumbers.at(self.extent.start()));
         }
         Ok(numbers)
+    }
+
+    /// That there is nothing more to read is what is wrong with the table; that reading fails is not.
+    const fn or_records_misplaced(&self, error: Error) -> Error {
+        match error.kind {
+            ErrorKind::Truncated => self.records_misplaced(),
+            _ => error,
+        }
     }
 
     const fn records_misplaced(&self) -> Error {
