@@ -1,13 +1,13 @@
 //! The end of a run, whatever happens: a file system, a security agent or a system service may hold up a call without
 //! end, and Jamf waits for every script of an inventory.
 //!
-//! So the work is done aside, gets a deadline, and if it crashes or does not come to its end, the supervisor answers in its
-//! place. A thread is enough for files on the startup disk and for system services, which the end of the process ends, too.
-//! Whatever else has to be asked, and a copy or a command that would have to be cleaned up after, needs a process of its
-//! own: this same program once more, the *worker*; of a list of users, each has one. Its supervisor ends it and removes what
-//! it has left behind. A worker that cannot even be killed, because it hangs in a dead file system, holds nothing that
-//! anybody waits for: its outputs are pipes to the supervisor. The other way round, a worker whose supervisor is gone reads
-//! the end of its input, cleans up and ends.
+//! So a thread watches the time, and answers and ends the process when it is over. That is enough for ordinary files on
+//! the startup disk and for system services, which the end of the process ends, too. Whatever else has to be asked, what
+//! may take unusual memory, and a copy or a command that would have to be cleaned up after, needs a process of its own:
+//! this same program once more, the *worker*; of a list of users, each has one. If it crashes or does not come to its end,
+//! its supervisor ends it, removes what it has left behind, and answers in its place. A worker that cannot even be killed,
+//! because it hangs in a dead file system, holds nothing that anybody waits for: its outputs are pipes to the supervisor.
+//! The other way round, a worker whose supervisor is gone reads the end of its input, cleans up and ends.
 
 use std::{
     any::Any,
