@@ -82,6 +82,9 @@ const DIRECTORY: u64 = 2 * ATOM;
 /// Keychains have 11 to 16 tables; keeps a hostile directory from costing time.
 const MAX_TABLES: u32 = 256;
 
+/// Each private key has one; keeps a hostile file, in which a key may have a thousand short ones, from costing memory.
+const MAX_LABELS: usize = 100_000;
+
 /// A keychain whose directory and schema have been read.
 #[derive(Debug)]
 pub struct Keychain<R> {
@@ -124,8 +127,15 @@ impl<R: ReadAt> Keychain<R> {
     /// If the table is damaged or reading fails; what `visit` has seen until then does not count.
     pub fn private_keys(&self, mut visit: impl FnMut(PrivateKey<'_>)) -> Result<(), Error> {
         let columns = [AttributeId::KEY_LABEL, AttributeId::KEY_PRINT_NAME, AttributeId::KEY_APPLICATION_TAG];
-        self.visit(RelationId::PRIVATE_KEY, columns.map(|id| (id, Format::Bytes)), |record, columns| {
-            visit(PrivateKey { record, columns });
+        let mut labels = 0;
+        self.try_visit(RelationId::PRIVATE_KEY, columns.map(|id| (id, Format::Bytes)), |record, columns| {
+            let key = PrivateKey { record, columns };
+            labels += key.labels().count();
+            if labels > MAX_LABELS {
+                return Err(ErrorKind::TooManyLabels.at(record.start()));
+            }
+            visit(key);
+            Ok(())
         })
     }
 
@@ -175,6 +185,19 @@ impl<R: ReadAt> Keychain<R> {
         wanted: [(AttributeId, Format); N],
         mut visit: impl FnMut(&Record<'_>, [usize; N]),
     ) -> Result<(), Error> {
+        self.try_visit(id, wanted, |record, columns| {
+            visit(record, columns);
+            Ok(())
+        })
+    }
+
+    /// As [`Self::visit`], but `visit` may find a record wrong.
+    fn try_visit<const N: usize>(
+        &self,
+        id: RelationId,
+        wanted: [(AttributeId, Format); N],
+        mut visit: impl FnMut(&Record<'_>, [usize; N]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let (Some(table), Some(relation)) = (self.tables.get(&id), self.schema.relation(id)) else {
             return Ok(());
         };
@@ -182,7 +205,7 @@ impl<R: ReadAt> Keychain<R> {
         for (column, (attribute, format)) in columns.iter_mut().zip(wanted) {
             *column = relation.position_of(attribute, format).map_err(|kind| kind.at(table.extent().start()))?;
         }
-        table.for_each_record(&self.source, relation, |record| visit(record, columns))
+        table.try_for_each_record(&self.source, relation, |record| visit(record, columns))
     }
 }
 

@@ -72,6 +72,9 @@ pub enum ErrorKind {
     /// More values in one attribute than macOS accepts.
     #[error("{0} values in one attribute")]
     TooManyValues(u32),
+    /// The private keys have more labels than those of any keychain.
+    #[error("too many labels of private keys")]
+    TooManyLabels,
     /// The schema gives an attribute a format that macOS does not have or does not accept.
     #[error("unknown attribute format {0}")]
     UnknownFormat(u32),
