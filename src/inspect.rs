@@ -6,8 +6,7 @@
 use std::{
     fs::{self, File},
     io,
-    os::unix::fs::MetadataExt,
-    path::{self, Path, PathBuf},
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -17,20 +16,20 @@ use crate::{
     evidence::{Evidence, Probe, Witness},
     file,
     jamf_aad::{self, JamfAad},
-    keychain::{self, ErrorKind},
+    keychain::{self, ErrorKind, Keychain},
     login_keychain::{self, Depth, LoginKeychain},
-    platform,
     progress::Progress,
-    rights::{Identity, Rights},
     second_opinion::{self, Records, SecondOpinion},
     set_up::SetUp,
     system::System,
     user::{self, Choice, Hidden, User},
 };
 
+mod home;
 mod set_up;
 mod sso;
 
+use home::Home;
 use sso::Sso;
 
 const KEYCHAINS: &str = "Library/Keychains";
@@ -112,66 +111,6 @@ fn login_keychain_of(user: &User) -> Option<PathBuf> {
 
 fn plist_of(user: &User) -> Option<PathBuf> {
     user.home.as_ref().map(|home| home.join(PLIST))
-}
-
-/// The home directory, if there is one, and with whose rights to look below it.
-struct Home {
-    path: PathBuf,
-    /// What tells it from any other folder, whatever path leads there.
-    identity: (u64, u64),
-    rights: Rights,
-}
-
-impl Home {
-    fn of(choice: &Choice, system: &impl System, progress: &Progress) -> Result<Self, Obstacle> {
-        let Some(path) = choice.user.home.clone() else {
-            return Ok(Self { path: PathBuf::new(), identity: (0, 0), rights: Rights::Own });
-        };
-        let check = |rights: &Rights| {
-            let found = progress.asks(&path).and_then(|()| rights.with(|| file::check_home(&path)));
-            found.map_err(|cause| Obstacle { path: Some(path.clone()), cause })
-        };
-        let rights = match &choice.account {
-            Some(account) => system.rights_of(account.uid, || Ok(account.into()))?,
-            // Only a home was given: it is its owner's.
-            None => {
-                let owner = check(&Rights::Own)?.uid();
-                system.rights_of(owner, || identity_of(owner, system))?
-            }
-        };
-        let found = check(&rights)?;
-        let absolute = path::absolute(&path).unwrap_or_else(|_| path.clone());
-        Ok(Self { path: absolute, identity: (found.dev(), found.ino()), rights })
-    }
-
-    /// With whose rights to open what is at `path`: whatever way leads there, what lies below the home is its user's.
-    fn rights_at(&self, path: &Path) -> &Rights {
-        if self.rights == Rights::Own || self.is_elsewhere(path) == Some(true) { &Rights::Own } else { &self.rights }
-    }
-
-    /// Whether no folder on the way to `path` is the home or below it; `None` if that cannot be told.
-    fn is_elsewhere(&self, path: &Path) -> Option<bool> {
-        let path = path::absolute(path).ok()?;
-        if path.starts_with(&self.path) {
-            return Some(false);
-        }
-        for folder in path.ancestors().skip(1) {
-            for folder in fs::canonicalize(folder).ok()?.ancestors() {
-                let found = fs::metadata(folder).ok()?;
-                if (found.dev(), found.ino()) == self.identity {
-                    return Some(false);
-                }
-            }
-        }
-        Some(true)
-    }
-}
-
-/// The rights of an account, or of a number that is none's: such a one is in no group that counts.
-fn identity_of(uid: u32, system: &impl System) -> Result<Identity, Obstacle> {
-    let account = system.by_uid(uid)?;
-    let nobody = Identity { name: None, uid, gid: platform::NOBODY_GROUP };
-    Ok(account.as_ref().map_or(nobody, Identity::from))
 }
 
 /// One look at one user's files.
@@ -263,17 +202,11 @@ impl<S: System> Inspection<'_, S> {
         let read = || {
             self.at(path, || {
                 let Some(file) = file::open(path, MAX_KEYCHAIN_SIZE)? else { return Ok(Probe::Absent) };
-                let ordinary = login_keychain::read_ordinary(&file, depth, ORDINARY_KEYCHAIN_SIZE);
-                let found = match ordinary.map_err(Cause::Keychain) {
-                    Ok(Some(found)) => Ok(Probe::Found(found)),
-                    Ok(None) => {
-                        self.progress.only_as_worker()?;
-                        login_keychain::read(&file, depth).map(Probe::Found).map_err(Cause::Keychain)
-                    }
-                    Err(cause) => Err(cause),
-                };
-                opened = Some(file);
-                found
+                let keychain = Keychain::open(&*opened.insert(file)).map_err(Cause::Keychain)?;
+                if login_keychain::needed(&keychain, depth) > ORDINARY_KEYCHAIN_SIZE {
+                    self.progress.only_as_worker()?;
+                }
+                login_keychain::read_open(&keychain, depth).map(Probe::Found).map_err(Cause::Keychain)
             })
         };
         let probe = once_more_if_empty(read, || self.system.pause(CREATION)).unwrap_or_else(Probe::Unreadable);

@@ -95,23 +95,22 @@ impl LoginKeychain {
 /// # Errors
 /// If this is no keychain, or if anything is damaged that the state depends on.
 pub fn read<R: ReadAt>(source: R, depth: Depth) -> Result<LoginKeychain, Error> {
-    read_keychain(&Keychain::open(source)?, depth)
+    read_open(&Keychain::open(source)?, depth)
 }
 
-/// Reads what a keychain says, if that takes no more than `most` bytes of it.
-///
-/// # Errors
-/// As [`read`].
-pub fn read_ordinary<R: ReadAt>(source: R, depth: Depth, most: u64) -> Result<Option<LoginKeychain>, Error> {
-    let keychain = Keychain::open(source)?;
-    let size = match depth {
+/// How much of an open keychain [`read_open`] reads, in bytes.
+pub fn needed<R: ReadAt>(keychain: &Keychain<R>, depth: Depth) -> u64 {
+    match depth {
         Depth::State => keychain.size_of_keys_and_certificates(),
         Depth::Details => keychain.size(),
-    };
-    if size > most { Ok(None) } else { read_keychain(&keychain, depth).map(Some) }
+    }
 }
 
-fn read_keychain<R: ReadAt>(keychain: &Keychain<R>, depth: Depth) -> Result<LoginKeychain, Error> {
+/// As [`read`], of a keychain that has been opened.
+///
+/// # Errors
+/// If anything is damaged that the state depends on.
+pub fn read_open<R: ReadAt>(keychain: &Keychain<R>, depth: Depth) -> Result<LoginKeychain, Error> {
     let mut keys = Keys::default();
     keychain.private_keys(|key| keys.add(&key))?;
     let mut found = LoginKeychain::with_private_keys(keys.count);

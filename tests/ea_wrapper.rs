@@ -141,11 +141,12 @@ fn main() {
             let name = format!("{program}: {attribute} of {printed:?} with exit status {status}{reason}");
             Trial::test(name, move || value_gives(shell, row)).with_ignored_flag(missing)
         });
-        let others = OTHERS.into_iter().map(move |(name, needs_root, test)| {
-            let reason = match (missing, needs_root && !is_root) {
-                (true, _) => format!(" (ignored: {program} is not installed)"),
-                (false, true) => " (ignored: it needs root)".to_owned(),
-                (false, false) => String::new(),
+        let others = OTHERS.into_iter().map(move |(name, needs, test)| {
+            let reason = match needs {
+                _ if missing => format!(" (ignored: {program} is not installed)"),
+                Needs::LinuxRoot if !cfg!(target_os = "linux") => " (ignored: it needs Linux)".to_owned(),
+                Needs::Root | Needs::LinuxRoot if !is_root => " (ignored: it needs root)".to_owned(),
+                _ => String::new(),
             };
             let ignored = !reason.is_empty();
             Trial::test(format!("{program}: {name}{reason}"), move || test(shell)).with_ignored_flag(ignored)
@@ -159,8 +160,16 @@ type Shell = (&'static str, &'static [&'static str]);
 
 type Test = fn(Shell) -> Result<(), Failed>;
 
-const OTHERS: [(&str, bool, Test); 21] = [
-    ("each attribute of the tool's own is passed on", false, |shell| {
+/// What a test needs.
+#[derive(Clone, Copy, PartialEq)]
+enum Needs {
+    Nothing,
+    Root,
+    LinuxRoot,
+}
+
+const OTHERS: [(&str, Needs, Test); 21] = [
+    ("each attribute of the tool's own is passed on", Needs::Nothing, |shell| {
         for attribute in Attribute::ALL {
             for home in ["registered", "platform-sso-not-configured", "certificate-expired", "keychain-empty"] {
                 let home = env::current_dir()?.join("fixtures").join(home).join("home");
@@ -176,7 +185,7 @@ const OTHERS: [(&str, bool, Test); 21] = [
         }
         Ok(())
     }),
-    ("an attribute that there is not", false, |shell| {
+    ("an attribute that there is not", Needs::Nothing, |shell| {
         let place = Place::new()?;
         place.set("attribute='state'\n", "attribute='status'\n")?;
         let output = place.run(shell)?;
@@ -185,28 +194,28 @@ const OTHERS: [(&str, bool, Test); 21] = [
         equal(&text(&output.stderr), &format!("wpj-state extension attribute: {words}\n"))?;
         equal(&output.status.code(), &Some(0))
     }),
-    ("the users of a computer room", false, |shell| {
+    ("the users of a computer room", Needs::Nothing, |shell| {
         let lines: String = (0..1500).map(|number| format!("student{number}: Registered\n")).collect();
         value_gives(shell, ("users", lines.trim_end(), 0, true))?;
         value_gives(shell, ("user", lines.trim_end(), 0, false))
     }),
-    ("the tool is missing", false, |shell| {
+    ("the tool is missing", Needs::Nothing, |shell| {
         let place = Place::new()?;
         fs::remove_file(&place.tool)?;
         place.refuses(shell, "not installed")
     }),
-    ("a folder in place of the tool", false, |shell| {
+    ("a folder in place of the tool", Needs::Nothing, |shell| {
         let place = Place::new()?;
         fs::remove_file(&place.tool)?;
         fs::create_dir(&place.tool)?;
         place.refuses(shell, "not a file")
     }),
-    ("the tool is not executable", false, |shell| {
+    ("the tool is not executable", Needs::Nothing, |shell| {
         let place = Place::new()?;
         place.mode(&place.tool, 0o644)?;
         place.refuses(shell, "not executable")
     }),
-    ("the tool is no program", false, |shell| {
+    ("the tool is no program", Needs::Nothing, |shell| {
         let place = Place::new()?;
         fs::write(&place.tool, [0x7F, b'E', b'L', b'F', 0, 0])?;
         let output = place.run(shell)?;
@@ -216,25 +225,25 @@ const OTHERS: [(&str, bool, Test); 21] = [
         let last = stderr.lines().last().unwrap_or_default();
         equal(&last.contains(MALFORMED), &true)
     }),
-    ("the tool prints without end", false, |shell| {
+    ("the tool prints without end", Needs::Nothing, |shell| {
         let place = Place::with("while :; do echo '<result>Registered</result>'; done")?;
         let output = place.run(shell)?;
         equal(&text(&output.stdout), BLANK)?;
         equal(&output.status.code(), &Some(0))
     }),
-    ("the tool prints too much", false, |shell| {
+    ("the tool prints too much", Needs::Nothing, |shell| {
         let place =
             Place::with("i=0; while [ $i -lt 5000 ]; do echo; i=$((i + 1)); done; echo '<result>Registered</result>'")?;
         let output = place.run(shell)?;
         equal(&text(&output.stdout), BLANK)?;
         equal(&output.status.code(), &Some(0))
     }),
-    ("the tool reads its input", false, |shell| {
+    ("the tool reads its input", Needs::Nothing, |shell| {
         let place = Place::with("read -r line; echo \"<result>Registered$line</result>\"")?;
         let output = place.run(shell)?;
         equal(&text(&output.stdout), "<result>Registered</result>\n")
     }),
-    ("the path is relative", false, |shell| {
+    ("the path is relative", Needs::Nothing, |shell| {
         let place = Place::new()?;
         let wrapper = fs::read_to_string("ea-wrapper.sh")?.replace("'/usr/local/wpj-state/wpj-state'", "'wpj-state'");
         fs::write(&place.wrapper, wrapper)?;
@@ -245,7 +254,7 @@ const OTHERS: [(&str, bool, Test); 21] = [
             "wpj-state extension attribute: wpj-state: the path of the tool has to be absolute\n",
         )
     }),
-    ("no environment, or a hostile one, changes nothing", false, |shell| {
+    ("no environment, or a hostile one, changes nothing", Needs::Nothing, |shell| {
         let place = Place::with("echo '<result>Not Registered</result>'")?;
         let folder = place.tool.parent().ok_or("the tool lies in a folder")?;
         for name in ["id", "find", "grep", "head", "tr", "echo"] {
@@ -268,7 +277,7 @@ const OTHERS: [(&str, bool, Test); 21] = [
         }
         Ok(())
     }),
-    ("shell functions of the caller's are not called", false, |shell| {
+    ("shell functions of the caller's are not called", Needs::Nothing, |shell| {
         let place = Place::new()?;
         place.mode(&place.tool, 0o4777)?;
         let mut command = place.command(shell);
@@ -280,10 +289,7 @@ const OTHERS: [(&str, bool, Test); 21] = [
         equal(&text(&output.stdout), if root { BLANK } else { "<result>Registered</result>\n" })?;
         equal(&output.status.code(), &Some(0))
     }),
-    ("a system without /dev/null changes nothing", true, |shell| {
-        if !cfg!(target_os = "linux") {
-            return equal(&installed("unshare"), &false);
-        }
+    ("a system without /dev/null changes nothing", Needs::LinuxRoot, |shell| {
         let place = Place::with("read -r line; echo \"<result>Registered$line</result>\"")?;
         let wrapper = place.command(shell);
         let without = "mount -t tmpfs none /dev && [ ! -e /dev/null ] && exec \"$@\"";
@@ -293,39 +299,39 @@ const OTHERS: [(&str, bool, Test); 21] = [
         equal(&(text(&output.stdout).as_str(), text(&output.stderr).as_str()), &("<result>Registered</result>\n", ""))?;
         equal(&output.status.code(), &Some(0))
     }),
-    ("root refuses a tool of somebody else's", true, |shell| {
+    ("root refuses a tool of somebody else's", Needs::Root, |shell| {
         let place = Place::new()?;
         chown(&place.tool, Some(65534), None)?;
         place.refuses(shell, "root has to own this file, and nobody else may write it")
     }),
-    ("root refuses a tool that its group can write", true, |shell| {
+    ("root refuses a tool that its group can write", Needs::Root, |shell| {
         let place = Place::new()?;
         place.mode(&place.tool, 0o775)?;
         place.refuses(shell, "root has to own this file, and nobody else may write it")
     }),
-    ("root refuses a tool that others can write", true, |shell| {
+    ("root refuses a tool that others can write", Needs::Root, |shell| {
         let place = Place::new()?;
         place.mode(&place.tool, 0o757)?;
         place.refuses(shell, "root has to own this file, and nobody else may write it")
     }),
-    ("root refuses a link in place of the tool", true, |shell| {
+    ("root refuses a link in place of the tool", Needs::Root, |shell| {
         let place = Place::new()?;
         let elsewhere = place.tool.with_extension("elsewhere");
         fs::rename(&place.tool, &elsewhere)?;
         symlink(&elsewhere, &place.tool)?;
         place.refuses(shell, "root has to own this file, and nobody else may write it")
     }),
-    ("root refuses a folder of somebody else's", true, |shell| {
+    ("root refuses a folder of somebody else's", Needs::Root, |shell| {
         let place = Place::new()?;
         chown(place.folder()?, Some(65534), None)?;
         place.refuses_folder(shell)
     }),
-    ("root refuses a folder that its group can write", true, |shell| {
+    ("root refuses a folder that its group can write", Needs::Root, |shell| {
         let place = Place::new()?;
         place.mode(place.folder()?, 0o775)?;
         place.refuses_folder(shell)
     }),
-    ("root refuses a folder that others can write", true, |shell| {
+    ("root refuses a folder that others can write", Needs::Root, |shell| {
         let place = Place::new()?;
         place.mode(place.folder()?, 0o1757)?;
         place.refuses_folder(shell)

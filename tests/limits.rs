@@ -14,6 +14,8 @@ use fixture_generator::{Certificate, Keychain, Relation};
 use libtest_mimic::{Arguments, Failed, Trial};
 use tempfile::TempDir;
 
+mod startup_disk;
+
 const KEYCHAIN: &str = "Library/Keychains/login.keychain-db";
 const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
 
@@ -109,7 +111,7 @@ struct Home(TempDir);
 
 impl Home {
     fn new() -> Result<Self, Failed> {
-        let home = Self(tempfile::tempdir()?);
+        let home = Self(tempfile::tempdir_in(startup_disk::folder().unwrap_or_else(std::env::temp_dir))?);
         for file in [KEYCHAIN, PLIST] {
             fs::create_dir_all(home.path(file).parent().ok_or("a file has a folder")?)?;
             fs::copy(Path::new("fixtures/registered/home").join(file), home.path(file))?;

@@ -1,7 +1,7 @@
 //! Distinguished names as RFC 4514 writes them.
 //!
-//! The X.509 crate could do that, too, but brings a database of all known object identifiers along, which would be a
-//! seventh of the program and of what its start takes.
+//! The X.509 crate could do that, too, but brings a database of all known object identifiers along, which would be
+//! an eighth of the program, and most of what is relocated at its start.
 
 use std::fmt::Write;
 
