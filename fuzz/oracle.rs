@@ -3,11 +3,7 @@
 use std::{cell::Cell, collections::BTreeSet, io};
 
 use keychain::{KeychainFile, RecordType};
-use wpj_state::{
-    certificate::{self, Issuer},
-    keychain::{Error, Keychain, ReadAt},
-    second_opinion::Records,
-};
+use wpj_state::parse::{certificate::{self, Issuer}, keychain::{Error, Keychain, ReadAt}, records::Records};
 
 const PRIVATE_KEYS: u32 = 0x10;
 const CERTIFICATES: u32 = 0x8000_1000;

@@ -1,5 +1,7 @@
 //! The command line.
 
+pub mod attribute;
+
 use std::{
     ffi::{OsStr, OsString},
     fmt,
@@ -9,7 +11,7 @@ use std::{
 
 use clap::{ArgAction, ArgGroup, CommandFactory, Parser, ValueEnum, error::ErrorKind};
 
-use crate::{attribute::Attribute, platform};
+use crate::{cli::attribute::Attribute, collect::platform};
 
 /// Makes this process the worker, if it is the first argument. The path of its private folder follows, whether what it
 /// prints may be coloured, how many milliseconds it has, and which part of the work it is to do. Not for people, and so no

@@ -1,19 +1,20 @@
-//! What was found on the Mac: plain data, gathered by [`inspect`](crate::inspect) and judged by [`state`](crate::state).
+//! What was found on the Mac: plain data, gathered by [`inspect`](crate::collect::inspect) and judged by [`state`](crate::assess).
 
-use std::path::PathBuf;
+mod path;
 
-use crate::{
-    cause::{Cause, Obstacle},
+use std::{fmt, path::PathBuf};
+
+use crate::parse::{
     jamf_aad::JamfAad,
+    keychain::{self, ErrorKind},
     login_keychain::LoginKeychain,
-    platform_sso::{app_sso::PlatformSso, sso_status::SsoStatus},
-    second_opinion::SecondOpinion,
-    set_up::SetUp,
-    user::User,
+    platform_sso::{Unclear, app_sso::PlatformSso, sso_status::SsoStatus},
+    set_up::{AllowList, JamfTool, Preferences, Setting},
 };
+use serde::{Deserialize, Serialize};
 
 /// Everything that was found.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Whose evidence this is.
     pub user: User,
@@ -25,7 +26,7 @@ pub struct Evidence {
     pub second_opinion: SecondOpinion,
     /// Keychains that macOS put aside when a password was reset; looked for only in detail, and only if the login
     /// keychain has no Workplace Join key.
-    pub renamed_keychains: Vec<(PathBuf, Probe<LoginKeychain>)>,
+    pub renamed_keychains: Vec<Witness<LoginKeychain>>,
     /// Platform SSO; not asked if the login keychain has the key, or if it cannot be.
     pub platform_sso: Witness<PlatformSso>,
     /// Microsoft's SSO extension, by Jamf's tool; not asked if anything else has shown the key, or if it cannot be.
@@ -33,6 +34,7 @@ pub struct Evidence {
     /// Whether commands could be run that tell about single sign-on: as root, in a session of the user's.
     pub can_ask_sso: bool,
     /// What sets up single sign-on, if neither source could be asked because the user has no session.
+    #[serde(with = "path::optional")]
     pub unasked_sso: Option<PathBuf>,
     /// How the Mac is set up for JamfAAD; asked only in detail.
     pub set_up: SetUp,
@@ -61,9 +63,10 @@ impl Evidence {
 }
 
 /// A file or program that was asked, and what it said.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Witness<T> {
     /// The file or program; `None` if there is none to ask.
+    #[serde(with = "path::optional")]
     pub path: Option<PathBuf>,
     /// What it said.
     pub probe: Probe<T>,
@@ -78,7 +81,7 @@ impl<T> Witness<T> {
 }
 
 /// What came of asking a file.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Probe<T> {
     /// It was read.
     Found(T),
@@ -108,5 +111,246 @@ impl<T> Probe<T> {
             Self::Unreadable(cause) => Probe::Unreadable(cause),
             Self::NotAsked => Probe::NotAsked,
         }
+    }
+}
+
+/// Why a file could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cause {
+    /// The home directory does not exist.
+    HomeMissing,
+    /// What was given as home directory is none.
+    HomeNotADirectory,
+    /// A file that was named expressly does not exist.
+    FileMissing,
+    /// A folder that was named expressly does not exist, or is something else.
+    FolderMissing,
+    /// Nobody can tell whose home it would be; what failed.
+    AccountsUnavailable(String),
+    /// There is no account with this name or number.
+    NoSuchAccount(String),
+    /// The user's rights could not be taken, so that nothing was read.
+    RightsNotTaken {
+        /// The user's number.
+        uid: u32,
+        /// The operating system's words.
+        words: String,
+    },
+    /// The process' own rights could not be taken back.
+    RightsNotGivenBack(String),
+    /// Too much time has passed; the limit in seconds.
+    DeadlinePassed(u64),
+    /// This tool itself failed; the words.
+    Crashed(String),
+    /// The caller's rights do not suffice (`EACCES`).
+    PermissionDenied,
+    /// Root has looked with the user's rights, and these do not suffice (`EACCES`).
+    DeniedToUser,
+    /// Something else than the file's rights forbids it (`EPERM`): macOS' privacy protection, a security agent.
+    NotPermitted,
+    /// A symbolic link stands in its place.
+    SymbolicLink,
+    /// A folder on the way to it is a symbolic link that leads nowhere; which.
+    LinkToNowhere(#[serde(with = "path")] PathBuf),
+    /// Something else stands in place of a folder on the way to it.
+    NotAFolder,
+    /// Something else than a regular file stands in its place; what.
+    NotAFile(FileKind),
+    /// It is larger than any real one, in bytes.
+    TooLarge {
+        /// Its size.
+        size: u64,
+        /// The largest size that is read.
+        limit: u64,
+    },
+    /// A command's output tells nothing.
+    Unclear(Unclear),
+    /// It sets up single sign-on, which cannot be asked about because the user has no session.
+    NoSession,
+    /// The operating system's words.
+    Failed(String),
+    /// It is no keychain, or a damaged one.
+    Keychain(keychain::Error),
+    /// The certificate record at this offset has a private key, but nothing tells its issuer.
+    UnknownIssuer(u64),
+    /// It would have been needed, but was not read.
+    NotRead,
+}
+
+/// What may be where a regular file belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FileKind {
+    /// A directory.
+    Directory,
+    /// A FIFO.
+    Fifo,
+    /// A device.
+    Device,
+    /// A socket.
+    Socket,
+}
+
+/// What is in the way, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Obstacle {
+    /// The file or folder, if it is one.
+    #[serde(with = "path::optional")]
+    pub path: Option<PathBuf>,
+    /// What is wrong.
+    pub cause: Cause,
+}
+
+impl Cause {
+    /// What is wrong with the keychain's format, if it was read and that is what is wrong.
+    #[must_use]
+    pub const fn damage(&self) -> Option<keychain::Error> {
+        match self {
+            Self::Keychain(error) if !matches!(error.kind, ErrorKind::Read(_)) => Some(*error),
+            _ => None,
+        }
+    }
+}
+
+impl From<Cause> for Obstacle {
+    fn from(cause: Cause) -> Self {
+        Self { path: None, cause }
+    }
+}
+
+/// Whose evidence it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// The account's short name, if known.
+    pub name: Option<String>,
+    /// The account's number, if known.
+    pub uid: Option<u32>,
+    /// The home directory; `None` if there is nobody.
+    #[serde(with = "path::optional")]
+    pub home: Option<PathBuf>,
+    /// Why this user; `None` if the choice could not be made.
+    pub source: Option<Source>,
+    /// Whether this user is at the console.
+    pub console: Console,
+    /// Whether this user is known to have a session on this Mac.
+    pub has_session: bool,
+}
+
+impl User {
+    /// Nobody that could be named.
+    pub const UNKNOWN: Self =
+        Self { name: None, uid: None, home: None, source: None, console: Console::NotAsked, has_session: false };
+}
+
+/// Why a user was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Source {
+    /// The home directory was given.
+    HomeOption,
+    /// The user was given.
+    UserOption,
+    /// The user is at the console.
+    Console,
+    /// Nobody is at the console; this user was there last.
+    LastConsole,
+    /// Nobody is at the console, nor is it known who was; this user's login keychain changed last.
+    MostRecent,
+    /// All users were asked for.
+    AllUsers,
+    /// Nobody has ever used this Mac.
+    None,
+}
+
+impl Source {
+    /// The word that the JSON output uses.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::HomeOption => "home-option",
+            Self::UserOption => "user-option",
+            Self::Console => "console",
+            Self::LastConsole => "last-console",
+            Self::MostRecent => "most-recent",
+            Self::AllUsers => "all-users",
+            Self::None => "none",
+        }
+    }
+}
+
+/// Whether the chosen user is at the console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Console {
+    /// Yes.
+    ThisUser,
+    /// The console's record says so, but the session that says to be on the console is another user's.
+    Contradictory,
+    /// Nobody is.
+    Nobody,
+    /// Another user is; the number.
+    Another(u32),
+    /// That was not asked, or could not be.
+    NotAsked,
+}
+
+/// What the system's files show.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SetUp {
+    /// JamfAAD's managed preferences.
+    pub preferences: Probe<Preferences>,
+    /// Which apps Microsoft's SSO extension serves; absent if no profile sets it up.
+    pub allow_list: Probe<AllowList>,
+    /// `microsoftCAEnabled`.
+    pub conditional_access: Probe<Setting<bool>>,
+    /// JamfAAD's plist in root's home: found if `gatherAADInfo` was once run as root.
+    pub plist_of_root: Probe<()>,
+    /// Company Portal.
+    pub company_portal: Probe<()>,
+    /// Jamf's tool.
+    pub jamf_tool: Probe<JamfTool>,
+}
+
+impl SetUp {
+    /// Nothing was asked.
+    pub const NOT_ASKED: Self = Self {
+        preferences: Probe::NotAsked,
+        allow_list: Probe::NotAsked,
+        conditional_access: Probe::NotAsked,
+        plist_of_root: Probe::NotAsked,
+        company_portal: Probe::NotAsked,
+        jamf_tool: Probe::NotAsked,
+    };
+}
+
+/// What became of the second opinion.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SecondOpinion {
+    /// It was neither needed nor asked for.
+    NotAsked,
+    /// There is none; why.
+    Missing(String),
+    /// It finds the same certificates and private keys; how many.
+    Agrees(Counts),
+    /// It finds others.
+    Differs {
+        /// What only this crate's reader finds.
+        only_here: Counts,
+        /// What only macOS' reader finds.
+        only_there: Counts,
+    },
+    /// It is what the answer rests on, because this crate's reader could not read the file.
+    Used(keychain::Error),
+}
+
+/// Numbers of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Certificates.
+    pub certificates: usize,
+    /// Private keys, by their labels.
+    pub private_keys: usize,
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "certificates ({}) and private keys ({})", self.certificates, self.private_keys)
     }
 }

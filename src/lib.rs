@@ -16,29 +16,9 @@
     warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable, clippy::indexing_slicing)
 )]
 
-pub mod attribute;
-pub mod cause;
-pub mod certificate;
+pub mod assess;
 pub mod cli;
-pub mod command;
+pub mod collect;
 pub mod evidence;
-pub mod file;
-pub mod inspect;
-pub mod jamf_aad;
-pub mod keychain;
-pub mod list;
-pub mod login_keychain;
-pub mod platform;
-pub mod platform_sso;
-pub mod progress;
-pub mod property_list;
+pub mod parse;
 pub mod report;
-pub mod rights;
-pub mod second_opinion;
-pub mod set_up;
-pub mod startup_disk;
-pub mod state;
-pub mod supervise;
-pub mod system;
-pub mod timestamp;
-pub mod user;

@@ -15,22 +15,21 @@ use std::{
 
 use anyhow::Context;
 use wpj_state::{
-    attribute,
-    cause::{Cause, Obstacle},
-    cli::{self, Command, Part, Request, Subject, Who, Worker},
-    evidence::Evidence,
-    inspect::inspect,
-    list, platform,
-    progress::{Progress, leave_signals_to_supervisor},
+    assess::assess,
+    cli::{self, Command, Part, Request, Subject, Who, Worker, attribute},
+    collect::{
+        inspect::inspect,
+        list, platform,
+        progress::{Progress, leave_signals_to_supervisor},
+        supervise::{Answer, UNDETERMINED, in_same_process, supervise, supervise_all},
+        system::ThisSystem,
+    },
+    evidence::{Cause, Evidence, Obstacle, User},
+    parse::timestamp::Timestamp,
     report::{
         self, Report, report,
         style::{Style, is_coloured, is_utf8},
     },
-    state::assess,
-    supervise::{Answer, UNDETERMINED, in_same_process, supervise, supervise_all},
-    system::ThisSystem,
-    timestamp::Timestamp,
-    user::User,
 };
 
 const STATE_PRINTED: u8 = 0;

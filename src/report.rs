@@ -3,16 +3,18 @@
 pub mod attribute;
 mod explain;
 mod json;
+pub mod reason;
 pub mod row;
 pub mod style;
 mod users;
 
 use crate::{
+    assess::Assessment,
     cli::{Output, Request},
-    state::{Assessment, Undetermined},
 };
+pub use reason::reason;
 use row::Row;
-use style::{Style, escape, readable};
+use style::{Style, readable};
 
 /// What to print.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,28 +63,4 @@ pub fn list(request: &Request, rows: &[Row], style: Style) -> Report {
 fn reason_with_name(row: &Row) -> Option<String> {
     let reason = row.reason.as_ref()?;
     Some(row.label().map_or_else(|| reason.clone(), |name| format!("{name}: {reason}")))
-}
-
-/// Why the state cannot be told, in one line: the file, if it is one, the cause, and what to do. What names can hold
-/// beside text is escaped.
-#[must_use]
-pub fn reason(undetermined: &Undetermined<'_>) -> String {
-    let Undetermined { path, cause } = undetermined;
-    let place = path.map(|path| format!("{}: ", path.display())).unwrap_or_default();
-    escape(&format!("{place}{cause}; {}", cause.remedy()))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-    use crate::cause::Cause;
-
-    #[test]
-    fn a_reason_is_one_line_whatever_the_file_is_called() {
-        let path = Path::new("/Users/a\nb\u{1b}[2J\u{85}ü/x");
-        let line = reason(&Undetermined { path: Some(path), cause: &Cause::PermissionDenied });
-        assert_eq!(line, "/Users/a\\nb\\u{1b}[2J\\u{85}ü/x: permission denied; run it with sudo");
-    }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use nix::{errno::Errno, sys::signal::kill, unistd::Pid};
 use tempfile::TempDir;
-use wpj_state::command::{Failure, Finished, run};
+use wpj_state::collect::command::{Failure, Finished, run};
 
 /// What a program may print.
 const MOST: usize = 1024 * 1024;

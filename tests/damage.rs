@@ -3,7 +3,7 @@
 use std::{cell::Cell, io, ops::Range};
 
 use fixture_generator::{Certificate, Keychain};
-use wpj_state::{
+use wpj_state::parse::{
     keychain::{Error, ReadAt},
     login_keychain::{self, Depth},
 };

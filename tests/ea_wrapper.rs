@@ -10,7 +10,7 @@ use std::{
 use assert_cmd::cargo::cargo_bin;
 use libtest_mimic::{Arguments, Failed, Trial};
 use tempfile::TempDir;
-use wpj_state::attribute::Attribute;
+use wpj_state::cli::attribute::Attribute;
 
 /// bash 3.2, which macOS has as `/bin/sh`, is believed to differ from later ones in nothing that the wrapper uses.
 const SHELLS: [(&str, &[&str]); 3] = [("dash", &[]), ("bash", &["--posix"]), ("zsh", &[])];

@@ -10,14 +10,12 @@ use fixture_generator::{
     sso::{PlatformSso, not_configured, sso_status},
 };
 use wpj_state::{
-    cause::{Cause, Obstacle},
+    assess::{assess, finding::Code, state::RegistrationState},
     cli::{AskMacos, Output, Request, Subject, Who},
-    command::Failure,
-    evidence::Evidence,
+    collect::command::Failure,
+    evidence::{Cause, Evidence, Obstacle, User},
+    parse::timestamp::Timestamp,
     report::{self, style::Style},
-    state::{Code, RegistrationState, assess},
-    timestamp::Timestamp,
-    user::User,
 };
 
 #[allow(dead_code, reason = "each test file needs its share of it")]

@@ -14,14 +14,14 @@ use assert_cmd::cargo::cargo_bin;
 use fixture_generator::{Certificate, Keychain};
 use libtest_mimic::{Arguments, Failed, Trial};
 use wpj_state::{
-    cause::Cause,
-    evidence::{Evidence, Probe, Witness},
-    jamf_aad,
-    keychain::{ErrorKind, ReadAt},
-    login_keychain::{self, Depth},
-    state::{Code, assess},
-    timestamp::Timestamp,
-    user::User,
+    assess::{assess, finding::Code},
+    evidence::{Cause, Evidence, Probe, User, Witness},
+    parse::{
+        jamf_aad,
+        keychain::{ErrorKind, ReadAt},
+        login_keychain::{self, Depth},
+        timestamp::Timestamp,
+    },
 };
 
 mod startup_disk;
@@ -400,7 +400,7 @@ fn wrong_clock() -> Result<(), Failed> {
 #[cfg(target_os = "linux")]
 fn full_disk() -> Result<(), Failed> {
     use nix::mount::{MntFlags, MsFlags, mount, umount2};
-    use wpj_state::{progress::Progress, rights::Rights, second_opinion};
+    use wpj_state::collect::{progress::Progress, rights::Rights, second_opinion};
 
     let disk = tempfile::tempdir()?;
     mount(Some("full"), disk.path(), Some("tmpfs"), MsFlags::empty(), Some("size=8k"))?;

@@ -18,7 +18,7 @@ use fixture_generator::{
 };
 use keychain::{KeychainFile, RecordType, Value};
 use libtest_mimic::{Arguments, Failed, Trial};
-use wpj_state::{attribute::Attribute, state::Code};
+use wpj_state::{assess::finding::Code, cli::attribute::Attribute};
 
 fn main() {
     let trials = situations().into_iter().flat_map(|situation| {

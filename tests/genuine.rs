@@ -10,7 +10,7 @@ use std::{
 use assert_cmd::Command;
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
-use wpj_state::{
+use wpj_state::parse::{
     certificate::{self, Issuer},
     keychain::Keychain,
     platform_sso::{Absence, Key, app_sso},

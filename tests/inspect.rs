@@ -7,14 +7,12 @@ use fixture_generator::{
     sso::{PlatformSso, not_configured, sso_status},
 };
 use wpj_state::{
-    attribute::Attribute,
-    cli::{AskMacos, Output, Request, Subject, Who},
-    command::Failure,
+    assess::{assess, finding::Code},
+    cli::{AskMacos, Output, Request, Subject, Who, attribute::Attribute},
+    collect::command::Failure,
     evidence::Probe,
+    parse::{records::Records, timestamp::Timestamp},
     report::Report,
-    second_opinion::Records,
-    state::{Code, assess},
-    timestamp::Timestamp,
 };
 
 #[allow(dead_code, reason = "each test file needs its share of it")]
@@ -191,7 +189,7 @@ fn ask(mac: &Mac, change: impl Fn(Request) -> Request) -> (Result<&'static str, 
         let evidence = mac.look(&change(request));
         let assessment = assess(&evidence, Timestamp::now());
         let state = assessment.state.as_ref().map(|state| state.as_str()).map_err(|undetermined| {
-            let path = undetermined.path.map(|path| path.display().to_string()).unwrap_or_default();
+            let path = undetermined.path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
             format!("{path}: {}", undetermined.cause)
         });
         (state, mac.commands.borrow().clone())

@@ -16,13 +16,17 @@ use security_framework::os::macos::keychain::SecKeychain;
 use serde_json::Value;
 use tempfile::TempDir;
 use wpj_state::{
-    keychain::{Keychain, RelationId},
-    platform,
-    progress::Progress,
-    second_opinion::Records,
-    startup_disk,
-    system::ThisSystem,
-    user::{Accounts, FIRST_PERSON},
+    collect::{
+        platform,
+        progress::Progress,
+        startup_disk,
+        system::ThisSystem,
+        user::{Accounts, FIRST_PERSON},
+    },
+    parse::{
+        keychain::{Keychain, RelationId},
+        records::Records,
+    },
 };
 
 const PASSWORD: &str = "only for this test";

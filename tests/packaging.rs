@@ -9,7 +9,7 @@ use std::{
 
 use clap_complete::Shell;
 use tempfile::TempDir;
-use wpj_state::{attribute::Attribute, cli};
+use wpj_state::cli::{self, attribute::Attribute};
 
 const BINARY: &str = "echo 'wpj-state 1.2.3'";
 

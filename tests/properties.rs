@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use fixture_generator::{Certificate, GenericPassword, Issuer, Keychain, Relation};
 use keychain::{KeychainFile, RecordType, Value};
 use proptest::{collection::vec, prelude::*, sample::select};
-use wpj_state::{
+use wpj_state::parse::{
     certificate::{self, Issuer as ReadIssuer},
     login_keychain::{self, Depth, LoginKeychain},
-    second_opinion::Records,
+    records::Records,
 };
 
 /// A record to be, or a number that is free.

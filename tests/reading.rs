@@ -3,7 +3,7 @@
 use std::{cell::Cell, io};
 
 use fixture_generator::keychain::bulk;
-use wpj_state::{
+use wpj_state::parse::{
     keychain::ReadAt,
     login_keychain::{self, Depth},
 };

@@ -4,9 +4,8 @@ use std::fs;
 
 use assert_cmd::Command;
 use wpj_state::{
-    attribute::Attribute,
-    cli,
-    state::{Code, RegistrationState},
+    assess::{finding::Code, state::RegistrationState},
+    cli::{self, attribute::Attribute},
 };
 
 fn readme() -> String {

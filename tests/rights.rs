@@ -17,12 +17,14 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use nix::unistd::{getegid, geteuid};
 use tempfile::TempDir;
 use wpj_state::{
-    cause::{Cause, Obstacle},
-    platform,
-    progress::Progress,
-    rights::{Identity, Rights},
-    system::ThisSystem,
-    user::{Account, Accounts},
+    collect::{
+        platform,
+        progress::Progress,
+        rights::{Identity, Rights},
+        system::ThisSystem,
+        user::{Account, Accounts},
+    },
+    evidence::{Cause, Obstacle},
 };
 
 const KEYCHAINS: &str = "Library/Keychains";
@@ -371,7 +373,7 @@ fn the_last_user_is_found() -> Result<(), Failed> {
     equal(&system.last_user(), &Ok(None))?;
     fs::remove_file(&path)?;
     fs::create_dir(&path)?;
-    let cause = Cause::NotAFile("a directory");
+    let cause = Cause::NotAFile(wpj_state::evidence::FileKind::Directory);
     equal(&system.last_user(), &Err(Obstacle { path: Some(path), cause }))
 }
 

@@ -15,10 +15,12 @@ use fixture_generator::{Certificate, GenericPassword, Keychain};
 use libtest_mimic::{Arguments, Trial};
 use tempfile::TempDir;
 use wpj_state::{
-    attribute::Attribute,
-    keychain::ReadAt,
-    login_keychain::{self, Depth},
-    second_opinion::Records,
+    cli::attribute::Attribute,
+    parse::{
+        keychain::ReadAt,
+        login_keychain::{self, Depth},
+        records::Records,
+    },
 };
 
 #[cfg(target_os = "linux")]

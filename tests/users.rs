@@ -5,8 +5,7 @@ use std::{fs, os::unix::fs::symlink, path::Path};
 use assert_cmd::cargo::cargo_bin;
 use fixture_generator::sso::PlatformSso;
 use wpj_state::{
-    attribute::Attribute,
-    cli::{AskMacos, Output, Request, Subject},
+    cli::{AskMacos, Output, Request, Subject, attribute::Attribute},
     report::Report,
 };
 

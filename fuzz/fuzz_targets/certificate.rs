@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wpj_state::certificate::{self, Issuer};
+use wpj_state::parse::certificate::{self, Issuer};
 
 fuzz_target!(|bytes: &[u8]| {
     let issuer = certificate::issuer(bytes, None);

@@ -4,10 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use oracle::{Theirs, Watched, has_several_values};
-use wpj_state::{
-    login_keychain::{self, Depth},
-    second_opinion::Records,
-};
+use wpj_state::parse::{login_keychain::{self, Depth}, records::Records};
 
 fuzz_target!(|bytes: &[u8]| {
     let [state, details] = [Depth::State, Depth::Details].map(|depth| {

@@ -3,11 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wpj_state::{
-    jamf_aad::{self, JamfAad},
-    platform_sso, property_list, set_up,
-    user::ConsoleRecord,
-};
+use wpj_state::{collect::user::ConsoleRecord, parse::{jamf_aad::{self, JamfAad}, platform_sso, property_list, set_up}};
 
 fuzz_target!(|bytes: &[u8]| {
     match jamf_aad::parse(bytes) {

@@ -1,11 +1,15 @@
 //! One value for an extension attribute.
 
-use super::row::Row;
+use super::{reason::reason, row::Row};
 use crate::{
-    attribute::Attribute,
-    jamf_aad::JamfAad,
-    state::{Assessment, RegistrationState, Severity, Storage, WorkplaceJoin},
-    timestamp::Timestamp,
+    assess::{
+        Assessment,
+        finding::Severity,
+        key::{Storage, WorkplaceJoin},
+        state::RegistrationState,
+    },
+    cli::attribute::Attribute,
+    parse::{jamf_aad::JamfAad, timestamp::Timestamp},
 };
 
 /// No value is longer, in bytes: what Jamf Pro does with very long ones is not public.
@@ -23,7 +27,7 @@ pub const NO_KEY: &str = "None";
 /// If it is not known; why.
 pub fn value(attribute: Attribute, assessment: &Assessment<'_>) -> Result<String, String> {
     let found = found(attribute, assessment).ok_or_else(|| match &assessment.state {
-        Err(undetermined) => super::reason(undetermined),
+        Err(undetermined) => reason(undetermined),
         Ok(_) => format!("there is no {}; see what was found with --explain", attribute.name()),
     })?;
     if is_safe(&found) {
@@ -112,7 +116,7 @@ fn masked(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::Code;
+    use crate::assess::finding::Code;
 
     #[test]
     fn what_jamf_may_not_take_is_not_safe() {

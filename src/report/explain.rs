@@ -7,13 +7,18 @@ mod steps;
 use anstyle::Style as Ansi;
 
 use super::{
-    reason,
+    reason::reason,
     style::{Mark, Page, Style},
 };
 use crate::{
+    assess::{
+        Assessment,
+        finding::{Code, Severity},
+        key::Storage,
+        state::RegistrationState,
+    },
     cli::Request,
-    state::{Assessment, Code, RegistrationState, Severity, Storage},
-    user::{Source, User},
+    evidence::{Source, User},
 };
 
 /// Draws the report on one user.

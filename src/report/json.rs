@@ -4,18 +4,18 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{reason, row::Row};
+use super::{reason::reason, row::Row};
 use crate::{
-    cause::Cause,
-    certificate::{Description, Fields},
-    evidence::{Probe, Witness},
-    jamf_aad::JamfAad,
-    login_keychain::{LoginKeychain, WorkplaceJoinCertificate},
-    platform_sso::{Unclear, app_sso::PlatformSso, sso_status::SsoStatus},
-    set_up::{AllowList, SetUp},
-    state::{self, Assessment, Finding},
-    timestamp::Timestamp,
-    user::{Source, User},
+    assess::{Assessment, finding::Finding, key},
+    evidence::{Cause, Probe, SetUp, Source, User, Witness},
+    parse::{
+        certificate::{Description, Fields},
+        jamf_aad::JamfAad,
+        login_keychain::{LoginKeychain, WorkplaceJoinCertificate},
+        platform_sso::{Unclear, app_sso::PlatformSso, sso_status::SsoStatus},
+        set_up::AllowList,
+        timestamp::Timestamp,
+    },
 };
 
 /// Grows when a key goes or changes its meaning; a new key does not count.
@@ -150,7 +150,7 @@ impl<'a> From<&'a Assessment<'_>> for Report<'a> {
             state: state.as_ref().ok().map(|state| state.as_str()),
             undetermined: state.as_ref().err().map(reason),
             user: UserReport::from(&evidence.user),
-            workplace_join: state::WorkplaceJoin::shown_by(evidence).map(WorkplaceJoin::from),
+            workplace_join: key::WorkplaceJoin::shown_by(evidence).map(WorkplaceJoin::from),
             keychain: KeychainReport::from(&evidence.login_keychain),
             platform_sso: PlatformSsoReport::from(&evidence.platform_sso),
             sso_extension: SsoExtensionReport::from(&evidence.sso_extension),
@@ -172,9 +172,9 @@ impl<'a> From<&'a User> for UserReport<'a> {
     }
 }
 
-impl<'a> From<state::WorkplaceJoin<'a>> for WorkplaceJoin<'a> {
-    fn from(found: state::WorkplaceJoin<'a>) -> Self {
-        let state::WorkplaceJoin { storage, device_id, tenant_id, user_principal_name, certificate } = found;
+impl<'a> From<key::WorkplaceJoin<'a>> for WorkplaceJoin<'a> {
+    fn from(found: key::WorkplaceJoin<'a>) -> Self {
+        let key::WorkplaceJoin { storage, device_id, tenant_id, user_principal_name, certificate } = found;
         let certificate = certificate.map(CertificateReport::from);
         Self { storage: storage.as_str(), device_id, tenant_id, user_principal_name, certificate }
     }
@@ -227,7 +227,7 @@ impl<'a> From<&'a Witness<PlatformSso>> for PlatformSsoReport<'a> {
             asked: is_asked(&source.probe),
             status: sso_status(&source.probe),
             registration_completed: found.and_then(|found| found.registration_completed),
-            user_state: found.and_then(|found| found.user_state),
+            user_state: found.and_then(|found| found.user_state.as_deref()),
             extension: found.and_then(|found| found.extension.as_deref()),
             device_id: certificate.and_then(|it| it.device_id.as_deref()),
             tenant_id: certificate.and_then(|it| it.tenant_id.as_deref()),

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{attribute::key_storage, json, reason};
+use super::{attribute::key_storage, json, reason::reason};
 use crate::{
+    assess::{Assessment, key::WorkplaceJoin},
     cli::Output,
-    state::{Assessment, WorkplaceJoin},
 };
 
 /// A user's row; workers give it to their supervisor as JSON.

@@ -4,9 +4,13 @@ use std::{collections::BTreeMap, fs};
 
 use serde::{Deserialize, Serialize};
 use wpj_state::{
-    attribute::{Attribute, DataType},
+    assess::{
+        finding::{Code, Severity},
+        key::Storage,
+        state::RegistrationState,
+    },
+    cli::attribute::{Attribute, DataType},
     report::attribute::{NO_KEY, NOTHING_WRONG},
-    state::{Code, RegistrationState, Severity, Storage},
 };
 
 /// A template as Jamf Pro reads it.

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use plist::{Dictionary, Value};
-use wpj_state::set_up::{self, AllowList, Preferences, Setting};
+use wpj_state::parse::set_up::{self, AllowList, Preferences, Setting};
 
 const JAMF_AAD: &str = "com.jamf.management.jamfAAD";
 const EXTENSIBLE_SSO: &str = "com.apple.extensiblesso";
@@ -163,7 +163,7 @@ fn every_payload_has_what_macos_wants_of_one_and_no_identifier_twice() {
             assert_eq!(payload["PayloadVersion"].as_signed_integer(), Some(1));
             assert!(!payload["PayloadDisplayName"].as_string().unwrap().is_empty());
             let uuid = payload["PayloadUUID"].as_string().unwrap();
-            assert!(wpj_state::certificate::is_guid(uuid), "{uuid}");
+            assert!(wpj_state::parse::certificate::is_guid(uuid), "{uuid}");
             seen.extend([uuid.to_owned(), payload["PayloadIdentifier"].as_string().unwrap().to_owned()]);
         }
     }

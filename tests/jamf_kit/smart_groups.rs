@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, fs};
 
 use serde::{Deserialize, Serialize};
 use wpj_state::{
-    attribute::Attribute,
+    assess::{finding::Code, state::RegistrationState},
+    cli::attribute::Attribute,
     report::attribute::NOTHING_WRONG,
-    state::{Code, RegistrationState},
 };
 
 use super::extension_attributes::{display_name, values, xml};

@@ -11,21 +11,20 @@ use std::{
 use fixture_generator::{Certificate, Keychain};
 use tempfile::TempDir;
 use wpj_state::{
-    attribute::Attribute,
-    cause::{Cause, Obstacle},
-    cli::{AskMacos, Output, Part, Request, Subject, Who},
-    command::Failure,
-    evidence::Evidence,
-    inspect::inspect,
-    list,
-    progress::Progress,
+    assess::{assess, finding::Code},
+    cli::{AskMacos, Output, Part, Request, Subject, Who, attribute::Attribute},
+    collect::{
+        command::Failure,
+        inspect::inspect,
+        list,
+        progress::Progress,
+        rights::{Identity, Rights},
+        system::System,
+        user::{Account, Accounts, ConsoleRecord},
+    },
+    evidence::{Cause, Evidence, Obstacle},
+    parse::{records::Records, timestamp::Timestamp},
     report::{self, Report, style::Style},
-    rights::{Identity, Rights},
-    second_opinion::Records,
-    state::{Code, assess},
-    system::System,
-    timestamp::Timestamp,
-    user::{Account, Accounts, ConsoleRecord},
 };
 
 pub const KEYCHAIN: &str = "Library/Keychains/login.keychain-db";

@@ -2,7 +2,7 @@
 
 use std::{env, path::PathBuf};
 
-use wpj_state::startup_disk;
+use wpj_state::collect::startup_disk;
 
 /// A folder for temporary files on the startup disk, by a path without links.
 pub fn folder() -> Option<PathBuf> {

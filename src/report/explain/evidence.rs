@@ -1,16 +1,22 @@
 //! The lines of the evidence.
 
 use crate::{
+    assess::{
+        Assessment,
+        finding::Code,
+        key::{Storage, WorkplaceJoin},
+    },
     evidence::{Evidence, Probe, Witness},
-    jamf_aad::{HaveAnAzureId, JamfAad},
-    login_keychain::LoginKeychain,
-    platform_sso::{Absence, Key},
+    parse::{
+        jamf_aad::{HaveAnAzureId, JamfAad},
+        login_keychain::LoginKeychain,
+        platform_sso::{Absence, Key},
+        timestamp::Timestamp,
+    },
     report::{
         attribute::date,
         style::{Mark, Page},
     },
-    state::{Assessment, Code, Storage, WorkplaceJoin},
-    timestamp::Timestamp,
 };
 
 pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) {

@@ -1,10 +1,10 @@
 //! The lines on how the Mac is set up for JamfAAD.
 
 use crate::{
-    evidence::Probe,
+    assess::state::RegistrationState,
+    evidence::{Probe, SetUp},
+    parse::set_up::{AllowList, JamfTool, Preferences, Setting},
     report::style::{Mark, Page},
-    set_up::{AllowList, JamfTool, Preferences, SetUp, Setting},
-    state::RegistrationState,
 };
 
 type Row = (Mark, String);

@@ -3,13 +3,17 @@
 use std::path::Path;
 
 use crate::{
-    cause::Cause,
+    assess::{
+        Assessment,
+        finding::{Code, Severity},
+        findings::has_no_conditional_access,
+        key::Storage,
+        state::RegistrationState,
+    },
     cli::{Request, Subject, Who},
-    evidence::{Evidence, Probe},
+    evidence::{Cause, Evidence, Obstacle, Probe, SetUp, Source},
+    parse::set_up::{AllowList, JamfTool},
     report::style::{COLUMNS, Page},
-    set_up::{AllowList, JamfTool, SetUp, has_no_conditional_access},
-    state::{Assessment, Code, RegistrationState, Severity, Storage, Undetermined},
-    user::Source,
 };
 
 /// Columns of a step that has its command in the same line.
@@ -122,15 +126,15 @@ const RESET: &str = "A reset of the login keychain, as with a password, has lost
 
 const NO_RETRIES: &str = "Do not wait: since Jamf Pro 11.5 JamfAAD does not try again by itself.";
 
-fn undetermined_step(undetermined: &Undetermined<'_>, request: &Request) -> Step {
-    match undetermined.cause {
+fn undetermined_step(undetermined: &Obstacle, request: &Request) -> Step {
+    match &undetermined.cause {
         Cause::PermissionDenied => Step::new("Run it with sudo:").with(again(request)),
         Cause::NoSession => Step::new("Run it with sudo while the user is logged in:").with(again(request)),
         Cause::NotPermitted => Step::new(
             "In System Settings > Privacy & Security > Full Disk Access, allow the app that runs this; or put \
              wpj-state on the security agent's allow-list.",
         ),
-        cause => match undetermined.path.and_then(Path::file_name).filter(|_| is_about_file(cause)) {
+        cause => match undetermined.path.as_deref().and_then(Path::file_name).filter(|_| is_about_file(cause)) {
             Some(name) => Step::new(format!("{}: {}.", name.to_string_lossy(), cause.remedy())),
             None => Step::new(sentence(cause.remedy())),
         },

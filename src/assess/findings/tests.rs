@@ -1,0 +1,92 @@
+use std::time::Duration;
+
+use super::*;
+use crate::{
+    evidence::Counts,
+    parse::{
+        certificate::Fields,
+        keychain::{self, ErrorKind},
+    },
+};
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_unix(Duration::from_secs(seconds)).unwrap()
+}
+
+fn described(finding: Option<Finding>) -> Option<(&'static str, String)> {
+    finding.map(|finding| (finding.code.as_str(), finding.message))
+}
+
+#[test]
+fn both_ends_of_the_validity_belong_to_it() {
+    let text = String::new;
+    let fields = Fields { subject: text(), issuer: text(), serial: text(), sha1: text() };
+    let certificate =
+        Description { fields, device_id: None, tenant_id: None, not_before: at(1000), not_after: at(2000) };
+    let found = |now| described(validity(&certificate, at(now)));
+    assert_eq!(found(1000), None);
+    assert_eq!(found(2000), None);
+    let not_yet = "The Workplace Join certificate is not valid until 1970-01-01T00:16:40Z.".to_owned();
+    assert_eq!(found(999), Some(("certificate-not-yet-valid", not_yet)));
+    let expired = "The Workplace Join certificate expired at 1970-01-01T00:33:20Z.".to_owned();
+    assert_eq!(found(2001), Some(("certificate-expired", expired)));
+}
+
+#[test]
+fn it_is_told_when_the_answer_is_not_about_the_person_at_the_console() {
+    let told = |name: Option<&str>, source, at_console| {
+        let user = User { name: name.map(str::to_owned), source: Some(source), console: at_console, ..User::UNKNOWN };
+        described(console(&user))
+    };
+    let not_at_console = |message: &str| Some(("not-at-the-console", message.to_owned()));
+    let adele = Some("adele");
+    assert_eq!(told(adele, Source::Console, Console::ThisUser), None);
+    assert_eq!(told(adele, Source::UserOption, Console::ThisUser), None);
+    assert_eq!(told(None, Source::HomeOption, Console::NotAsked), None);
+    assert_eq!(
+        told(adele, Source::LastConsole, Console::Nobody),
+        not_at_console("Nobody is at the console; this is about adele, who was there last.")
+    );
+    assert_eq!(
+        told(adele, Source::MostRecent, Console::Nobody),
+        not_at_console("Nobody is at the console; this is about adele, whose login keychain changed last.")
+    );
+    assert_eq!(
+        told(None, Source::None, Console::Nobody),
+        not_at_console("Nobody is at the console, and there is no user whose login keychain could be looked at.")
+    );
+    assert_eq!(
+        told(adele, Source::UserOption, Console::Nobody),
+        not_at_console("Nobody is at the console; this is about adele.")
+    );
+    assert_eq!(
+        told(adele, Source::UserOption, Console::Another(502)),
+        not_at_console("The user with the number 502 is at the console; this is about adele.")
+    );
+    let contradictory = "macOS names adele as the console user, but the session on the console is another user's.";
+    assert_eq!(
+        told(adele, Source::Console, Console::Contradictory),
+        Some(("console-contradictory", contradictory.to_owned()))
+    );
+}
+
+#[test]
+fn it_is_told_what_became_of_the_second_opinion() {
+    let told = |opinion| described(second_opinion(&opinion));
+    let counts = |certificates, private_keys| Counts { certificates, private_keys };
+    assert_eq!(told(SecondOpinion::NotAsked), None);
+    assert_eq!(
+        told(SecondOpinion::Missing("it is away".to_owned())),
+        Some(("second-opinion-missing", "macOS' own keychain reader does not help: it is away.".to_owned()))
+    );
+    let error = keychain::Error { kind: ErrorKind::Truncated, offset: 20 };
+    let used = "This tool's reader cannot make sense of the login keychain: the file is cut short (at offset 20). \
+        macOS' own reader can, and was believed.";
+    assert_eq!(told(SecondOpinion::Used(error)), Some(("second-opinion-used", used.to_owned())));
+    let agrees = "macOS' own keychain reader finds the same certificates (2) and private keys (1).";
+    assert_eq!(told(SecondOpinion::Agrees(counts(2, 1))), Some(("second-opinion-agrees", agrees.to_owned())));
+    let differs = "macOS' own keychain reader misses certificates (1) and private keys (0) that this tool's finds, \
+        and finds other certificates (0) and private keys (3).";
+    let opinion = SecondOpinion::Differs { only_here: counts(1, 0), only_there: counts(0, 3) };
+    assert_eq!(told(opinion), Some(("second-opinion-differs", differs.to_owned())));
+}

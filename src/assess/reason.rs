@@ -1,0 +1,98 @@
+//! Why a file could not be read, and what to do about it: the words that end up on standard error.
+
+use std::fmt;
+
+use crate::{
+    evidence::{Cause, FileKind},
+    parse::keychain::ErrorKind,
+};
+
+impl Cause {
+    /// What to do about it.
+    #[must_use]
+    pub const fn remedy(&self) -> &'static str {
+        match self {
+            Self::HomeMissing | Self::HomeNotADirectory => "give an existing home directory with --home",
+            Self::FileMissing => "give an existing file",
+            Self::FolderMissing => "give an existing folder",
+            Self::AccountsUnavailable(_) => "name the user with --user or the home directory with --home",
+            Self::NoSuchAccount(_) => "name an account of this Mac with --user or a home directory with --home",
+            Self::RightsNotTaken { .. } => "run it as root or as this user",
+            Self::RightsNotGivenBack(_) => "run it again",
+            Self::DeadlinePassed(_) => "find out what holds it up, or give it more time with --deadline",
+            Self::Crashed(_) => "report this, with the output of --version",
+            Self::PermissionDenied => "run it with sudo",
+            Self::DeniedToUser => "give its user the right to read it",
+            Self::NotPermitted => {
+                "allow the calling program Full Disk Access, or put it on the security agent's allow-list"
+            }
+            Self::LinkToNowhere(_) => "bring back what the link leads to",
+            Self::NotAFolder => "put the folder back in its place",
+            Self::SymbolicLink | Self::NotAFile(_) => "put the file itself in this place",
+            Self::TooLarge { .. } => "find out what wrote it and move it away",
+            Self::Unclear(_) => "run it again; if that does not help, report the output",
+            Self::NoSession => "run it with sudo while the user is logged in",
+            Self::Failed(_) => "run it again, and check the disk if that does not help",
+            Self::Keychain(error) => match error.kind {
+                ErrorKind::Empty => "run it again when the user has logged in",
+                ErrorKind::NotAKeychain | ErrorKind::Sqlite | ErrorKind::UnknownVersion(_) => {
+                    "check that this is the login keychain"
+                }
+                ErrorKind::Read(_) => "run it again, and check the disk if that does not help",
+                _ => "restore it from a backup, or reset the login keychain and register again",
+            },
+            Self::UnknownIssuer(_) => "delete the certificate in Keychain Access and register again",
+            Self::NotRead => "run it again",
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HomeMissing => f.write_str("this home directory does not exist"),
+            Self::HomeNotADirectory => f.write_str("this is not a directory"),
+            Self::FileMissing => f.write_str("this file does not exist"),
+            Self::FolderMissing => f.write_str("there is no such folder"),
+            Self::AccountsUnavailable(words) => write!(f, "it cannot be told whose Mac this is: {words}"),
+            Self::NoSuchAccount(who) => write!(f, "there is no account {who:?}"),
+            Self::RightsNotTaken { uid, words } => {
+                write!(f, "the rights of the user with the number {uid} cannot be taken: {words}")
+            }
+            Self::RightsNotGivenBack(words) => write!(f, "root's rights cannot be taken back: {words}"),
+            Self::DeadlinePassed(seconds) => write!(f, "no answer within {seconds} s"),
+            Self::Crashed(words) => write!(f, "this tool failed: {words}"),
+            Self::PermissionDenied => f.write_str("permission denied"),
+            Self::DeniedToUser => f.write_str("permission denied, even to its user"),
+            Self::NotPermitted => {
+                f.write_str("the operation is not permitted, by macOS' privacy protection or a security agent")
+            }
+            Self::SymbolicLink => f.write_str("this is a symbolic link, which is not followed"),
+            Self::LinkToNowhere(link) => {
+                write!(f, "the folder {} on the way to it is a symbolic link that leads nowhere", link.display())
+            }
+            Self::NotAFolder => f.write_str("something on the way to it is not a folder"),
+            Self::NotAFile(kind) => {
+                let kind = match kind {
+                    FileKind::Directory => "a directory",
+                    FileKind::Fifo => "a FIFO",
+                    FileKind::Device => "a device",
+                    FileKind::Socket => "a socket",
+                };
+                write!(f, "this is {kind}, not a regular file")
+            }
+            Self::TooLarge { size, limit } => write!(f, "the file has {size} bytes, and no more than {limit} are read"),
+            Self::Unclear(unclear) => unclear.fmt(f),
+            Self::NoSession => f.write_str(
+                "this sets up single sign-on, whose keys only show in a session of the user's, and none could be entered",
+            ),
+            Self::Failed(words) => f.write_str(words),
+            Self::Keychain(error) => error.fmt(f),
+            Self::UnknownIssuer(offset) => write!(
+                f,
+                "a certificate that has a private key cannot be read, nor can its stored issuer (at offset {offset})"
+            ),
+            Self::NotRead => f.write_str("this file was not read"),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The decision: from evidence to one of four states, or to the reason why there is none.
+
+use crate::{
+    assess::key::Storage,
+    evidence::{Cause, Evidence, Obstacle, Probe},
+    parse::jamf_aad::{HaveAnAzureId, JamfAad},
+};
+
+/// How far a user's registration got. The four strings are the tool's public interface: smart groups are built on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RegistrationState {
+    /// The Workplace Join key is present and JamfAAD has obtained the Azure AD ID.
+    Registered,
+    /// The Workplace Join key is present; JamfAAD has never run for this user.
+    PlistMissing,
+    /// The Workplace Join key is present; JamfAAD has run, but not obtained the Azure AD ID.
+    AadIdNotAcquired,
+    /// There is no Workplace Join key.
+    NotRegistered,
+}
+
+impl RegistrationState {
+    /// All states, the best first.
+    pub const ALL: [Self; 4] = [Self::Registered, Self::PlistMissing, Self::AadIdNotAcquired, Self::NotRegistered];
+
+    /// The text of the extension attribute.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Registered => "Registered",
+            Self::PlistMissing => "WPJ Key present, JamfAAD PLIST missing",
+            Self::AadIdNotAcquired => "WPJ Key present, AAD ID not acquired",
+            Self::NotRegistered => "Not Registered",
+        }
+    }
+
+    /// What it means, in a sentence.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Registered => "The Workplace Join key is there, and JamfAAD has obtained the Azure AD ID.",
+            Self::PlistMissing => "The Workplace Join key is there, but JamfAAD has never run for this user.",
+            Self::AadIdNotAcquired => "The Workplace Join key is there, but JamfAAD did not obtain the Azure AD ID.",
+            Self::NotRegistered => "There is no Workplace Join key: never registered, or the key was lost.",
+        }
+    }
+}
+
+pub(super) fn registration_state(evidence: &Evidence) -> Result<RegistrationState, Obstacle> {
+    if let Some(obstacle) = &evidence.obstacle {
+        return Err(obstacle.clone());
+    }
+    if Storage::shown_by(evidence).is_some() {
+        return with_workplace_join_key(evidence);
+    }
+    let keychain = &evidence.login_keychain;
+    let in_keychain = |cause| Err(Obstacle { path: keychain.path.clone(), cause });
+    match &keychain.probe {
+        Probe::Found(found) => match &found.unknown_issuer {
+            Some(offset) => in_keychain(Cause::UnknownIssuer(*offset)),
+            None => without_key_in_keychain(evidence),
+        },
+        Probe::Absent => without_key_in_keychain(evidence),
+        Probe::Unreadable(cause) => in_keychain(cause.clone()),
+        Probe::NotAsked => in_keychain(Cause::NotRead),
+    }
+}
+
+/// The key may still be in the Secure Enclave, if a source that was asked does not tell, or none could be asked.
+fn without_key_in_keychain(evidence: &Evidence) -> Result<RegistrationState, Obstacle> {
+    let Evidence { platform_sso, sso_extension, unasked_sso, .. } = evidence;
+    // Jamf's tool knows of Platform SSO, too, so that what it says settles the matter.
+    match (&sso_extension.probe, &platform_sso.probe) {
+        (Probe::Found(_), _) => Ok(RegistrationState::NotRegistered),
+        (Probe::Unreadable(cause), _) => Err(Obstacle { path: sso_extension.path.clone(), cause: cause.clone() }),
+        (_, Probe::Unreadable(cause)) => Err(Obstacle { path: platform_sso.path.clone(), cause: cause.clone() }),
+        _ => match unasked_sso {
+            Some(path) => Err(Obstacle { path: Some(path.clone()), cause: Cause::NoSession }),
+            None => Ok(RegistrationState::NotRegistered),
+        },
+    }
+}
+
+fn with_workplace_join_key(evidence: &Evidence) -> Result<RegistrationState, Obstacle> {
+    let plist = &evidence.jamf_aad;
+    let undetermined = |cause| Err(Obstacle { path: plist.path.clone(), cause });
+    match &plist.probe {
+        Probe::Found(JamfAad::Parsed { have_an_azure_id: HaveAnAzureId::True, .. }) => {
+            Ok(RegistrationState::Registered)
+        }
+        Probe::Found(JamfAad::Parsed { .. } | JamfAad::Unparsable(_)) => Ok(RegistrationState::AadIdNotAcquired),
+        Probe::Absent => Ok(RegistrationState::PlistMissing),
+        Probe::Unreadable(cause) => undetermined(cause.clone()),
+        Probe::NotAsked => undetermined(Cause::NotRead),
+    }
+}

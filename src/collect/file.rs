@@ -1,0 +1,134 @@
+//! Opens files that may be anybody's: nothing but a regular file of a sensible size is let through, and no symbolic link
+//! is followed in its place. Nothing here waits: a FIFO is opened without a writer, and then refused.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read},
+    os::unix::fs::{FileTypeExt, OpenOptionsExt},
+    path::Path,
+    time::SystemTime,
+};
+
+use nix::{errno::Errno, fcntl::OFlag};
+
+use crate::evidence::{Cause, FileKind};
+
+/// Opens a regular file of at most `limit` bytes; `None` if there is none.
+///
+/// # Errors
+/// If something else is there, or if it cannot be opened.
+pub fn open(path: &Path, limit: u64) -> Result<Option<File>, Cause> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let file = match OpenOptions::new().read(true).custom_flags(flags.bits()).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return is_absent(path).map(|()| None),
+        Err(error) => return Err(cause_of(&error)),
+    };
+    let metadata = file.metadata().map_err(|error| cause_of(&error))?;
+    let kind = metadata.file_type();
+    if kind.is_dir() {
+        return Err(Cause::NotAFile(FileKind::Directory));
+    }
+    if kind.is_fifo() {
+        return Err(Cause::NotAFile(FileKind::Fifo));
+    }
+    if !kind.is_file() {
+        return Err(Cause::NotAFile(FileKind::Device));
+    }
+    if metadata.len() > limit {
+        return Err(Cause::TooLarge { size: metadata.len(), limit });
+    }
+    Ok(Some(file))
+}
+
+/// Reads a regular file of at most `limit` bytes; `None` if there is none.
+///
+/// # Errors
+/// If something else is there, or if it cannot be read.
+pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Cause> {
+    open(path, limit)?.map(|file| content(&file, limit)).transpose()
+}
+
+/// Reads what is left of an open file, of which no more than `limit` bytes count.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn content(file: &File, limit: u64) -> Result<Vec<u8>, Cause> {
+    // Most are smaller. The file may grow after it was measured.
+    let mut bytes = Vec::with_capacity(8 * 1024);
+    file.take(limit).read_to_end(&mut bytes).map_err(|error| cause_of(&error))?;
+    Ok(bytes)
+}
+
+/// When a file was changed last; `None` if there is none, or something else in its place.
+///
+/// # Errors
+/// If that cannot be told.
+pub fn changed(path: &Path) -> Result<Option<SystemTime>, Cause> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => found.modified().map(Some).map_err(|error| cause_of(&error)),
+        Ok(_) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => is_absent(path).map(|()| None),
+        Err(error) => Err(cause_of(&error)),
+    }
+}
+
+/// Makes sure that what was not found is absent, and not behind a link that leads nowhere: a volume that is not there
+/// now says nothing about what is on it.
+fn is_absent(path: &Path) -> Result<(), Cause> {
+    for folder in path.ancestors().skip(1) {
+        match fs::symlink_metadata(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Ok(found) if found.is_symlink() && fs::metadata(folder).is_err() => {
+                return Err(Cause::LinkToNowhere(folder.to_owned()));
+            }
+            Ok(_) => return Ok(()),
+            Err(error) => return Err(cause_of(&error)),
+        }
+    }
+    Ok(())
+}
+
+/// Checks that a home directory is one.
+///
+/// # Errors
+/// If it is not, or if that cannot be told.
+pub fn check_home(home: &Path) -> Result<fs::Metadata, Cause> {
+    match fs::metadata(home) {
+        Ok(found) if found.is_dir() => Ok(found),
+        Ok(_) => Err(Cause::HomeNotADirectory),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Cause::HomeMissing),
+        Err(error) => Err(cause_of(&error)),
+    }
+}
+
+/// Why a call to the operating system failed.
+#[must_use]
+pub fn cause_of(error: &io::Error) -> Cause {
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EACCES) => Cause::PermissionDenied,
+        Some(Errno::EPERM) => Cause::NotPermitted,
+        Some(Errno::ELOOP) => Cause::SymbolicLink,
+        Some(Errno::ENOTDIR) => Cause::NotAFolder,
+        // What opening a socket gives: the former on Linux, the latter on macOS.
+        Some(Errno::ENXIO | Errno::EOPNOTSUPP) => Cause::NotAFile(FileKind::Socket),
+        _ => Cause::Failed(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rights_of_a_file_and_what_else_forbids_it_have_different_causes() {
+        let cause = |errno: Errno| cause_of(&io::Error::from_raw_os_error(errno as i32));
+        assert_eq!(cause(Errno::EACCES), Cause::PermissionDenied);
+        assert_eq!(cause(Errno::EPERM), Cause::NotPermitted);
+        assert_eq!(cause(Errno::ELOOP), Cause::SymbolicLink);
+        assert_eq!(cause(Errno::ENXIO), Cause::NotAFile(FileKind::Socket));
+        assert_eq!(cause(Errno::EOPNOTSUPP), Cause::NotAFile(FileKind::Socket));
+        let failed = cause(Errno::EIO);
+        assert!(matches!(&failed, Cause::Failed(words) if words.starts_with("Input/output error")), "{failed:?}");
+    }
+}

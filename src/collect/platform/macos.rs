@@ -1,0 +1,229 @@
+//! macOS: as thin as it can be; whatever can be decided without Apple's libraries is decided elsewhere.
+//!
+//! The live login keychain is never opened here. [`read_keychain`] is only ever given a private copy, and asks for
+//! certificates and for attributes of keys: nothing of that needs a keychain to be unlocked, and with user interaction
+//! disabled nothing can prompt.
+
+use std::{
+    ffi::{CStr, CString, OsStr},
+    fs, io,
+    mem::MaybeUninit,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+    ptr,
+};
+
+use core_foundation::{
+    base::{CFType, TCFType, ToVoid},
+    data::CFData,
+    dictionary::CFDictionary,
+    propertylist::{self, kCFPropertyListBinaryFormat_v1_0},
+    string::CFString,
+};
+use nix::{libc, unistd::Pid};
+use security_framework::{
+    base::Result as SecResult,
+    item::{ItemClass, ItemSearchOptions, KeyClass, Limit, Reference, SearchResult},
+    os::macos::keychain::SecKeychain,
+};
+use system_configuration::dynamic_store::SCDynamicStoreBuilder;
+
+use crate::{
+    collect::{command::ChildState, rights::Identity},
+    parse::records::Records,
+};
+
+/// Whether this system can tell who is at the console, and has a keychain reader of its own.
+pub const IS_MACOS: bool = true;
+
+/// The group of whoever is in none that counts: -2.
+pub const NOBODY_GROUP: u32 = 0xFFFF_FFFE;
+
+/// Where private folders are made: not what `TMPDIR` names, which may be anybody's.
+pub const TEMPORARY: &str = "/private/tmp";
+
+/// Where the dynamic store keeps who is at the console.
+const CONSOLE_USER: &str = "State:/Users/ConsoleUser";
+
+/// `kSCStatusNoKey`: the dynamic store was asked, and has no such entry.
+const NO_KEY: libc::c_int = 1004;
+
+/// `errSecItemNotFound`: what a search that finds nothing gives.
+const ITEM_NOT_FOUND: i32 = -25300;
+
+/// The attribute of a key that holds its certificate's public key hash: `kSecAttrApplicationLabel`.
+const APPLICATION_LABEL: &str = "klbl";
+
+unsafe extern "C" {
+    /// Why the last call of this thread to SystemConfiguration gave nothing.
+    safe fn SCError() -> libc::c_int;
+}
+
+/// macOS' record of the console, as a property list; `None` if there is none, because nobody is there.
+///
+/// # Errors
+/// If the dynamic store does not answer.
+pub fn console_record() -> Result<Option<Vec<u8>>, String> {
+    let unanswered = || format!("the dynamic store does not answer (error {})", SCError());
+    let store = SCDynamicStoreBuilder::new("wpj-state").build().ok_or_else(unanswered)?;
+    let Some(record) = store.get(CONSOLE_USER) else {
+        return if SCError() == NO_KEY { Ok(None) } else { Err(unanswered()) };
+    };
+    let bytes = propertylist::create_data(record.as_CFTypeRef(), kCFPropertyListBinaryFormat_v1_0)
+        .map_err(|error| format!("the console's record: {error}"))?;
+    Ok(Some(bytes.bytes().to_vec()))
+}
+
+/// What macOS' own reader finds in a keychain.
+///
+/// # Errors
+/// If it fails. It passes over records and tables that it cannot read without a word.
+pub fn read_keychain(copy: &Path) -> Result<Records, String> {
+    without_dialogs(|| search(copy))?
+}
+
+/// Does something while nothing that this process asks of a keychain can show a dialog.
+///
+/// # Errors
+/// If dialogs cannot be forbidden.
+pub fn without_dialogs<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    // Bound to a name, or it would end here.
+    let _no_dialogs = SecKeychain::disable_user_interaction().map_err(|error| error.to_string())?;
+    Ok(work())
+}
+
+fn search(copy: &Path) -> Result<Records, String> {
+    let keychain = SecKeychain::open(copy).map_err(|error| error.to_string())?;
+    let all = |options: &mut ItemSearchOptions| {
+        found(options.keychains(std::slice::from_ref(&keychain)).limit(Limit::All).search())
+    };
+    let certificates = all(ItemSearchOptions::new().class(ItemClass::certificate()).load_refs(true))?;
+    // Attributes only: asking a key itself for its attributes would export it, which unlocks and prompts.
+    let keys = all(ItemSearchOptions::new().key_class(KeyClass::private()).load_attributes(true))?;
+    Ok(Records {
+        certificates: certificates.iter().map(der).collect::<Result<_, _>>()?,
+        key_labels: keys.iter().filter_map(label).collect(),
+    })
+}
+
+/// macOS tells an empty search as an error.
+fn found(results: SecResult<Vec<SearchResult>>) -> Result<Vec<SearchResult>, String> {
+    match results {
+        Err(error) if error.code() == ITEM_NOT_FOUND => Ok(Vec::new()),
+        results => results.map_err(|error| error.to_string()),
+    }
+}
+
+fn der(result: &SearchResult) -> Result<Vec<u8>, String> {
+    match result {
+        SearchResult::Ref(Reference::Certificate(certificate)) => Ok(certificate.to_der()),
+        other => Err(format!("it gave {other:?} for a certificate")),
+    }
+}
+
+fn label(result: &SearchResult) -> Option<Vec<u8>> {
+    match result {
+        SearchResult::Dict(attributes) => bytes_of(attributes, APPLICATION_LABEL),
+        _ => None,
+    }
+}
+
+/// The value of an attribute. macOS gives a label of 36 bytes, which could be a UUID's text, as a string.
+fn bytes_of(attributes: &CFDictionary, attribute: &str) -> Option<Vec<u8>> {
+    let key = CFString::new(attribute);
+    let value = attributes.find(key.to_void())?;
+    // SAFETY: the dictionary keeps its values alive, and every value that Security.framework puts there is an object.
+    let value = unsafe { CFType::wrap_under_get_rule(*value) };
+    match value.downcast::<CFData>() {
+        Some(bytes) => Some(bytes.bytes().to_vec()),
+        None => value.downcast::<CFString>().map(|text| text.to_string().into_bytes()),
+    }
+}
+
+/// The folders on which something is mounted, as the kernel remembers them, without asking any disk; `None` if that
+/// cannot be told. The kernel does not learn that a folder above one of them was renamed, which is why it cannot if
+/// somebody else than root has mounted something.
+#[must_use]
+pub fn mounts() -> Option<Vec<PathBuf>> {
+    // SAFETY: with no room given, nothing is written.
+    let count = unsafe { libc::getfsstat(ptr::null_mut(), 0, libc::MNT_NOWAIT) };
+    // One more, so that a full answer shows that something was mounted meanwhile.
+    let room = usize::try_from(count).ok()? + 1;
+    let mut mounts = Vec::<libc::statfs>::with_capacity(room);
+    let size = libc::c_int::try_from(room * size_of::<libc::statfs>()).ok()?;
+    // SAFETY: there are `size` bytes of room.
+    let count = unsafe { libc::getfsstat(mounts.as_mut_ptr(), size, libc::MNT_NOWAIT) };
+    let count = usize::try_from(count).ok().filter(|&count| count < room)?;
+    // SAFETY: so many were written.
+    unsafe { mounts.set_len(count) };
+    let folder = |mount: &libc::statfs| {
+        // SAFETY: the kernel ends the name with a NUL.
+        let name = unsafe { CStr::from_ptr(mount.f_mntonname.as_ptr()) };
+        Path::new(OsStr::from_bytes(name.to_bytes())).to_owned()
+    };
+    mounts.iter().all(|mount| mount.f_owner == 0).then(|| mounts.iter().map(folder).collect())
+}
+
+/// Whether what is at `path` is a link. Something that is mounted there must not be asked: it is among the [`mounts`].
+///
+/// # Errors
+/// If that cannot be told.
+pub fn leads_elsewhere(path: &Path) -> io::Result<bool> {
+    Ok(fs::symlink_metadata(path)?.is_symlink())
+}
+
+/// The process' groups.
+///
+/// # Errors
+/// If the system does not tell.
+pub fn groups() -> io::Result<Vec<u32>> {
+    // SAFETY: with a length of 0 nothing is written.
+    let count = checked(unsafe { libc::getgroups(0, ptr::null_mut()) })?;
+    let mut groups = vec![0; usize::try_from(count).unwrap_or_default()];
+    // SAFETY: there is room for `count` numbers.
+    let count = checked(unsafe { libc::getgroups(count, groups.as_mut_ptr()) })?;
+    groups.truncate(usize::try_from(count).unwrap_or_default());
+    Ok(groups)
+}
+
+/// Gives the process the groups of a user.
+///
+/// # Errors
+/// If the system refuses.
+pub fn join_groups_of(identity: &Identity) -> io::Result<()> {
+    let Some(name) = &identity.name else { return set_groups(&[identity.gid]) };
+    let name = CString::new(name.as_str())?;
+    // macOS declares the group as a signed number; the bits are the same.
+    let gid = libc::c_int::from_ne_bytes(identity.gid.to_ne_bytes());
+    // SAFETY: the name ends in a NUL and lives until after the call.
+    checked(unsafe { libc::initgroups(name.as_ptr(), gid) }).map(drop)
+}
+
+/// Gives the process these groups.
+///
+/// # Errors
+/// If the system refuses.
+pub fn set_groups(groups: &[u32]) -> io::Result<()> {
+    let count = libc::c_int::try_from(groups.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    // SAFETY: there are `count` numbers.
+    checked(unsafe { libc::setgroups(count, groups.as_ptr()) }).map(drop)
+}
+
+/// Whether a child of this process runs; it can be waited for afterwards.
+#[must_use]
+pub fn state_of(child: Pid) -> ChildState {
+    let mut ended = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: there is room for what is written.
+    let result = unsafe { libc::waitid(libc::P_PID, child.as_raw().cast_unsigned(), ended.as_mut_ptr(), flags) };
+    // SAFETY: zeros are valid there, and macOS leaves them if the child still runs.
+    match (result, unsafe { ended.assume_init() }.si_pid) {
+        (0, 0) => ChildState::Runs,
+        (0, _) => ChildState::Ended,
+        _ => ChildState::Gone,
+    }
+}
+
+fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}

@@ -1,0 +1,11 @@
+//! Bytes to facts: no files, no processes, no clock.
+
+pub mod certificate;
+pub mod jamf_aad;
+pub mod keychain;
+pub mod login_keychain;
+pub mod platform_sso;
+pub mod property_list;
+pub mod records;
+pub mod set_up;
+pub mod timestamp;

@@ -1,0 +1,203 @@
+use fixture_generator::{Certificate, Issuer as IssuedBy};
+
+use super::*;
+
+fn certificate(certificate: &Certificate) -> String {
+    URL_SAFE_NO_PAD.encode(certificate.der())
+}
+
+fn device() -> String {
+    device_of(MICROSOFT, "true", &certificate(&Certificate::workplace_join()))
+}
+
+fn device_of(extension: &str, completed: &str, certificate: &str) -> String {
+    format!(
+        "{{\n  \"deviceSigningCertificate\" : \"{certificate}\",\n  \"extensionIdentifier\" : \"{extension}\",\n  \
+         \"note\" : \"a }} brace, a \\\" quote, an = sign;\",\n  \"registrationCompleted\" : {completed},\n  \
+         \"sdkVersionString\" : 15.199999999999999\n}}"
+    )
+}
+
+fn user(state: &str) -> String {
+    format!(
+        "{{\n  \"kerberosStatus\" : [\n    {{\n      \"upn\" : \"adele.vance\\\\@contoso.com@KERBEROS.EXAMPLE\"\n    }}\n  ],\
+         \n  \"state\" : \"{state}\"\n}}"
+    )
+}
+
+fn output(device: &str, user: &str) -> String {
+    format!(
+        "Time: 2026-03-05 16:36:57 +0000\n\nDevice Configuration:\n {device}\n\nLogin Configuration:\n (null)\n\n\
+         User Configuration:\n {user}\n\nSSO Tokens:\nReceived:\n2026-03-05T16:36:57Z\n"
+    )
+}
+
+fn key(device: &str, user: &str) -> Result<Key, Unclear> {
+    parse(&output(device, user)).map(|found| found.key)
+}
+
+const NORMAL_USER: &str = "POUserStateNormal (0)";
+
+#[test]
+fn a_registered_user_s_key_is_present_and_everything_is_told() {
+    let found = parse(&output(&device(), &user(NORMAL_USER))).unwrap();
+    let certificate = found.certificate.as_ref().unwrap();
+    assert_eq!(certificate.device_id.as_deref(), Some("0f5b8d8a-98d2-4e3f-8a6c-5d0a3f7e9b21"));
+    assert_eq!(certificate.tenant_id.as_deref(), Some("7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f"));
+    assert_eq!(found.registration_completed, Some(true));
+    assert_eq!(found.extension.as_deref(), Some(MICROSOFT));
+    assert_eq!(found.user_state.as_deref(), Some("POUserStateNormal"));
+    assert_eq!(found.user_principal_name.as_deref(), Some("adele.vance@contoso.com"));
+    assert_eq!(found.key, Key::Present);
+}
+
+#[test]
+fn the_user_s_state_decides() {
+    let state = |state: &str| key(&device(), &user(state));
+    assert_eq!(state("POUserStateNormal"), Ok(Key::Present));
+    assert_eq!(state("POUserStateNeedsNewKeys (1)"), Ok(Key::NeedsNewKeys));
+    assert_eq!(state("POUserStateNeedsRegistration (2)"), Ok(Key::Absent(Absence::NeedsRegistration)));
+    let unknown = Err(Unclear::Unintelligible("the user is in an unknown state".into()));
+    assert_eq!(state("POUserStateSomethingNew (3)"), unknown);
+    assert_eq!(state(""), unknown);
+    assert_eq!(key(&device(), "{ \"state\" : 1 }"), Ok(Key::NeedsNewKeys));
+    assert_eq!(key(&device(), "{ \"version\" : 1 }"), Err(Unclear::Unintelligible("the user has no state".into())));
+}
+
+#[test]
+fn a_registered_device_does_not_make_its_user_registered() {
+    assert_eq!(key(&device(), "(null)"), Ok(Key::Absent(Absence::UserNotRegistered)));
+}
+
+#[test]
+fn another_identity_provider_s_registration_is_none() {
+    let okta = device_of("com.okta.mobile.auth-service-extension", "true", &certificate(&Certificate::contoso()));
+    let joined = device_of("com.okta", "true", &certificate(&Certificate::workplace_join()));
+    for device in [okta, joined, device_of("com.okta", "null", "not base64!")] {
+        for user in [&user(NORMAL_USER), "{ \"state\" : \"new\" }", "(null)"] {
+            assert_eq!(key(&device, user), Ok(Key::Absent(Absence::AnotherProvider)));
+        }
+    }
+    let upper = device_of(&MICROSOFT.to_ascii_uppercase(), "true", &certificate(&Certificate::workplace_join()));
+    assert_eq!(key(&upper, &user(NORMAL_USER)), Ok(Key::Present));
+}
+
+#[test]
+fn a_device_that_is_not_registered_with_microsoft_has_no_key() {
+    let absent = Ok(Key::Absent(Absence::DeviceNotRegistered));
+    let joined = certificate(&Certificate::workplace_join());
+    assert_eq!(key(&device_of(MICROSOFT, "false", &joined), &user(NORMAL_USER)), absent);
+    // Whatever else is wrong then.
+    assert_eq!(key(&device_of(MICROSOFT, "false", "not base64!"), "{ \"state\" : \"new\" }"), absent);
+    let peer = Certificate { issuer: IssuedBy::PeerToPeer, ..Certificate::workplace_join() };
+    for other in [peer, Certificate::contoso()] {
+        assert_eq!(key(&device_of(MICROSOFT, "true", &certificate(&other)), &user(NORMAL_USER)), absent);
+    }
+    assert_eq!(key("(null)", "(null)"), Ok(Key::Absent(Absence::NotConfigured)));
+}
+
+#[test]
+fn old_style_property_lists_say_the_same() {
+    let device = format!(
+        "{{\n    deviceSigningCertificate = \"{}\";\n    extensionIdentifier = \"{MICROSOFT}\";\n    \
+         note = \"a }} brace, a \\\" quote: a colon\";\n    registrationCompleted = 1;\n    userTypes =     (\n        1,\n        3\n    );\n}}",
+        certificate(&Certificate::workplace_join())
+    );
+    let user = "{\n    kerberosStatus =     (\n                {\n            upn = \"adele.vance\\\\@contoso.com@REALM\";\n        }\n    );\n    \
+         state = \"POUserStateNormal (0)\";\n}";
+    let found = parse(&output(&device, user)).unwrap();
+    assert_eq!(found.key, Key::Present);
+    assert_eq!(found.registration_completed, Some(true));
+    assert_eq!(found.user_principal_name.as_deref(), Some("adele.vance@contoso.com"));
+    assert_eq!(key(&device.replace("= 1;", "= 0;"), user), Ok(Key::Absent(Absence::DeviceNotRegistered)));
+    assert_eq!(
+        key(&device.replace("= 1;", "= maybe;"), user),
+        Err(Unclear::Unintelligible("registrationCompleted is neither true nor false".into()))
+    );
+}
+
+#[test]
+fn the_order_of_the_sections_and_the_ends_of_lines_do_not_matter() {
+    let (device, user) = (device(), user(NORMAL_USER));
+    let other = format!("warning: x\nUser Configuration:\n{user}\nDevice Configuration:\n{device}\nbye\n");
+    assert_eq!(parse(&other).unwrap().key, Key::Present);
+    let with_text =
+        format!("User Configuration:\nas of {{now}} (null)\n{user}\nfoo\n\nDevice Configuration:\nsee\n{device}");
+    assert_eq!(parse(&with_text).unwrap().key, Key::Present);
+    assert_eq!(parse(&output(&device, &user).replace('\n', "\r\n")).unwrap().key, Key::Present);
+}
+
+#[test]
+fn padding_and_the_other_base64_are_understood() {
+    let der = Certificate::workplace_join().der();
+    let standard = base64::engine::general_purpose::STANDARD.encode(der).replace('/', "\\/");
+    assert_eq!(key(&device_of(MICROSOFT, "true", &standard), &user(NORMAL_USER)), Ok(Key::Present));
+}
+
+#[test]
+fn what_cannot_be_understood_is_not_taken_for_an_absence() {
+    let unclear = |text: &str| match parse(text) {
+        Err(Unclear::Unintelligible(what)) => what,
+        other => panic!("{other:?}"),
+    };
+    let whole = output(&device(), &user(NORMAL_USER));
+    assert_eq!(unclear(""), "a section is missing");
+    assert_eq!(unclear("Killed: 9"), "a section is missing");
+    assert_eq!(unclear(&whole.replace("User Configuration:", "")), "a section is missing");
+    assert_eq!(unclear(&whole.replace("Device Configuration:", "")), "a section is missing");
+    assert_eq!(unclear("Device Configuration:\n\nUser Configuration:\n(null)\n"), "a section is empty");
+    assert_eq!(unclear("Device Configuration:\n{ \"a\" : {\nUser Configuration:\n(null)\n"), "a section does not end");
+    assert_eq!(unclear("Device Configuration:\n{ ) } ( }\nUser Configuration:\n(null)\n"), "a section does not end");
+    let broken =
+        ["{}", "{ }", "{ = ; }", "{ , }", "{ \"a\" : true, }", "{ a = ; b = c; }", "{ a : b; }", "{ a = b c = d; }"];
+    for object in broken {
+        let text = format!("Device Configuration:\n{object}\nUser Configuration:\n(null)\n");
+        assert_eq!(unclear(&text), "a section is no object", "{object}");
+    }
+    let error = "Error Domain=NSCocoaErrorDomain Code=4097 \"(null)\" UserInfo={NSDebugDescription=x}";
+    assert_eq!(unclear(&output(error, "(null)")), "a section is empty");
+    assert_eq!(unclear(&output(&device(), error)), "a section is empty");
+    let other = format!("Device Configuration:\n{}\nUser Configuration:\n\nOther Configuration:\n(null)\n", device());
+    assert_eq!(unclear(&other), "a section is empty");
+    let microsoft = format!("\"extensionIdentifier\" : \"{MICROSOFT}\"");
+    assert_eq!(
+        unclear(&output(&format!("{{ {microsoft} }}"), "(null)")),
+        "registrationCompleted is neither true nor false"
+    );
+    assert_eq!(
+        unclear(&output(&format!("{{ {microsoft}, \"registrationCompleted\" : true }}"), "(null)")),
+        "it is registered, but has no certificate"
+    );
+    assert_eq!(unclear(&output("{ \"error\" : \"x\" }", "(null)")), "it names no extension");
+    let deep =
+        format!("Device Configuration:\n{}{}\nUser Configuration:\n(null)\n", "{".repeat(500_000), "}".repeat(500_000));
+    assert_eq!(unclear(&deep), "a section does not end");
+    let strange = device_of(MICROSOFT, "true", "not base64!");
+    assert_eq!(unclear(&output(&strange, "(null)")), "the device's certificate cannot be read");
+    let garbage = device_of(MICROSOFT, "true", &URL_SAFE_NO_PAD.encode(b"no certificate"));
+    assert_eq!(unclear(&output(&garbage, "(null)")), "the device's certificate cannot be read");
+    assert_eq!(unclear(&output("{ \"registrationCompleted\" : true }", "(null)")), "it names no extension");
+}
+
+#[test]
+fn no_part_of_an_output_says_more_than_the_whole() {
+    let whole = output(&device(), &user(NORMAL_USER));
+    for (length, _) in whole.char_indices() {
+        let part = parse(whole.get(..length).unwrap()).map(|found| found.key);
+        assert!(matches!(part, Err(Unclear::Unintelligible(_)) | Ok(Key::Present)), "{length}: {part:?}");
+    }
+}
+
+#[test]
+fn no_wrong_byte_makes_a_key() {
+    let absent = output(&device(), "(null)");
+    let bytes = absent.as_bytes();
+    for place in 0..bytes.len() {
+        for byte in [0, b'"', b'{', b'}', b'(', b')', b'\\', b'\n', b';', b'=', 0xFF] {
+            let mut wrong = bytes.to_vec();
+            wrong[place] = byte;
+            let found = parse(&String::from_utf8_lossy(&wrong)).map(|found| found.key);
+            assert!(!matches!(found, Ok(Key::Present | Key::NeedsNewKeys)), "{byte} at {place}: {found:?}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What `Jamf Conditional Access getPSSOStatus` prints: Jamf's view of Platform SSO and of Microsoft's SSO extension.
+//!
+//! First a line with a number: 0 Platform SSO is not enabled, 1 enabled but not registered, 2 registered, 3 the
+//! registration needs repair. Then `extraDeviceInformation [AnyHashable("…"): …, …]`, in any order, values may be blank.
+//! A device id there tells that the key exists even without Platform SSO. `Warning:Timedout` may come instead.
+
+use super::{Absence, Key, Unclear};
+use crate::parse::certificate;
+use serde::{Deserialize, Serialize};
+
+const PREFIX: &str = "primary_registration_metadata_";
+
+/// What Jamf's tool says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SsoStatus {
+    /// The device's id in Microsoft Entra.
+    pub device_id: Option<String>,
+    /// The tenant's id in Microsoft Entra.
+    pub tenant_id: Option<String>,
+    /// The user principal name.
+    pub user_principal_name: Option<String>,
+    /// Whether this user's key is there.
+    pub key: Key,
+}
+
+/// Reads the output of `getPSSOStatus`.
+///
+/// # Errors
+/// If it cannot be understood.
+pub fn parse(text: &str) -> Result<SsoStatus, Unclear> {
+    let timed_out = text.contains("Warning:Timedout");
+    let is_number = |line: &&str| !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit());
+    let status = text.lines().map(str::trim).find(is_number);
+    let value = |name: &str| value(text, &format!("{PREFIX}{name}"));
+    let id = |name| value(name).map(|id| id.to_ascii_lowercase());
+    let device_id = id("device_id");
+    if device_id.as_ref().is_some_and(|id| !certificate::is_guid(id)) {
+        return Err(Unclear::Unintelligible("the device id is none".into()));
+    }
+    let key = match (status, &device_id) {
+        (None, _) if timed_out => return Err(Unclear::TimedOut),
+        (None, _) => return Err(Unclear::Unintelligible("it has no status".into())),
+        (Some("3"), _) => Key::Absent(Absence::NeedsRepair),
+        (Some("0" | "1" | "2"), Some(_)) => Key::Present,
+        (Some("0" | "1" | "2"), None) if timed_out => return Err(Unclear::TimedOut),
+        // A list that is cut off may have lost the id.
+        (Some("0" | "1"), None) if !has_whole_list(text) => {
+            return Err(Unclear::Unintelligible("it is cut off".into()));
+        }
+        (Some("0"), None) => Key::Absent(Absence::NotConfigured),
+        (Some("1"), None) => Key::Absent(Absence::DeviceNotRegistered),
+        (Some("2"), None) => return Err(Unclear::Unintelligible("it is registered, but has no device id".into())),
+        (Some(_), _) => return Err(Unclear::Unintelligible("it has an unknown status".into())),
+    };
+    let tenant_id = id("tenant_id").filter(|id| certificate::is_guid(id));
+    Ok(SsoStatus { tenant_id, user_principal_name: value("upn"), device_id, key })
+}
+
+fn has_whole_list(text: &str) -> bool {
+    let list = text.split_once("extraDeviceInformation").and_then(|(_, list)| list.split_once('['));
+    list.is_some_and(|(_, list)| list.contains(']'))
+}
+
+/// The value of a pair; `None` if it is blank, or if there is no such pair. No value has a comma or a bracket.
+fn value(text: &str, name: &str) -> Option<String> {
+    const BLANK: [&str; 5] = ["", "nil", "null", "none", "-"];
+    let (_, rest) = text.split_once(&format!("AnyHashable(\"{name}\"):"))?;
+    let rest = rest.trim_start_matches([' ', '\t']);
+    let rest = rest.strip_prefix("Optional(").unwrap_or(rest);
+    let value = rest.split([',', ']', '\r', '\n']).next().unwrap_or_default();
+    let value = value.trim_matches(|character: char| character.is_whitespace() || "\"()<>[".contains(character));
+    let is_blank = BLANK.iter().any(|blank| value.eq_ignore_ascii_case(blank));
+    (!is_blank).then(|| value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn output(status: &str, device_id: &str) -> String {
+        format!(
+            "{status}\nextraDeviceInformation [AnyHashable(\"isSSOExtensionInFullMode\"): 1, \
+             AnyHashable(\"primary_registration_metadata_upn\"): adele.vance@contoso.com, \
+             AnyHashable(\"primary_registration_metadata_device_id\"): {device_id}, \
+             AnyHashable(\"primary_registration_metadata_tenant_id\"): 7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f, \
+             AnyHashable(\"primary_registration_metadata_cloud_host\"): ]\n"
+        )
+    }
+
+    const DEVICE: &str = "0f5b8d8a-98d2-4e3f-8a6c-5d0a3f7e9b21";
+
+    fn key(text: &str) -> Result<Key, Unclear> {
+        parse(text).map(|found| found.key)
+    }
+
+    #[test]
+    fn a_device_id_shows_the_key_even_without_platform_sso() {
+        for status in ["0", "1", "2"] {
+            assert_eq!(key(&output(status, DEVICE)), Ok(Key::Present), "{status}");
+        }
+        let found = parse(&output("2", DEVICE)).unwrap();
+        assert_eq!(found.device_id.as_deref(), Some(DEVICE));
+        assert_eq!(found.tenant_id.as_deref(), Some("7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f"));
+        assert_eq!(found.user_principal_name.as_deref(), Some("adele.vance@contoso.com"));
+    }
+
+    #[test]
+    fn ids_are_guids_in_lower_case() {
+        let text = output("2", &DEVICE.to_ascii_uppercase());
+        assert_eq!(parse(&text).unwrap().device_id.as_deref(), Some(DEVICE));
+        let text = text.replace("7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f", "hello there");
+        assert_eq!(parse(&text).map(|found| (found.key, found.tenant_id)), Ok((Key::Present, None)));
+        assert_eq!(key(&output("2", "hello")), Err(Unclear::Unintelligible("the device id is none".into())));
+    }
+
+    #[test]
+    fn without_a_device_id_there_is_no_key() {
+        assert_eq!(key(&output("0", "")), Ok(Key::Absent(Absence::NotConfigured)));
+        assert_eq!(key(&output("1", "")), Ok(Key::Absent(Absence::DeviceNotRegistered)));
+        assert_eq!(key("0\nextraDeviceInformation [:]\n"), Ok(Key::Absent(Absence::NotConfigured)));
+        let contradiction = Unclear::Unintelligible("it is registered, but has no device id".into());
+        assert_eq!(key(&output("2", "")), Err(contradiction));
+    }
+
+    #[test]
+    fn what_is_cut_off_is_not_taken_for_an_absence() {
+        let cut = Err(Unclear::Unintelligible("it is cut off".into()));
+        for text in ["0\n", "0\nSegmentation fault: 11\n", "1\nextraDeviceInformation [AnyHashable(\"x\"): 1, AnyHash"]
+        {
+            assert_eq!(key(text), cut, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_device_id_that_is_none_is_not_understood() {
+        for strange in ["the id", "12", "Warning"] {
+            assert_eq!(
+                key(&output("0", strange)),
+                Err(Unclear::Unintelligible("the device id is none".into())),
+                "{strange}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_registration_that_needs_repair_is_none() {
+        assert_eq!(key(&output("3", DEVICE)), Ok(Key::Absent(Absence::NeedsRepair)));
+    }
+
+    #[test]
+    fn pairs_come_in_any_order_on_any_line_and_with_any_decoration() {
+        let id = |text: &str| parse(text).unwrap().device_id;
+        let last = "1\r\nextraDeviceInformation [AnyHashable(\"a\"): {x, [y]},\r\n \
+            AnyHashable(\"primary_registration_metadata_device_id\"): Optional(\"0f5b8d8a-98d2-4e3f-8a6c-5d0a3f7e9b21\")] done\r\n";
+        assert_eq!(id(last).as_deref(), Some(DEVICE));
+        let quoted = "some text\n 0 \nextraDeviceInformation [AnyHashable(\"primary_registration_metadata_device_id\"): \
+            \"0f5b8d8a-98d2-4e3f-8a6c-5d0a3f7e9b21\", AnyHashable(\"b\"): ]";
+        assert_eq!(id(quoted).as_deref(), Some(DEVICE));
+        let blanks =
+            ["", " ", "\"\"", "nil", "Optional(\"\")", "Optional(nil)", "<null>", "(null)", "NULL", "None", "-"];
+        for blank in blanks {
+            assert_eq!(key(&output("0", blank)), Ok(Key::Absent(Absence::NotConfigured)), "{blank}");
+            let last = format!("0\nextraDeviceInformation [AnyHashable(\"{PREFIX}device_id\"): {blank}] done\n");
+            assert_eq!(key(&last), Ok(Key::Absent(Absence::NotConfigured)), "{blank}");
+        }
+    }
+
+    #[test]
+    fn a_time_out_and_garbage_are_not_taken_for_an_absence() {
+        assert_eq!(key("Warning:Timedout\n"), Err(Unclear::TimedOut));
+        assert_eq!(key("1\nWarning:Timedout\n"), Err(Unclear::TimedOut));
+        for text in ["", "x0\n", "{}", "-1"] {
+            assert_eq!(key(text), Err(Unclear::Unintelligible("it has no status".into())), "{text}");
+        }
+        for status in ["4", "10", "20"] {
+            let text = output(status, DEVICE) + "1\n";
+            assert_eq!(key(&text), Err(Unclear::Unintelligible("it has an unknown status".into())), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_wrong_byte_makes_a_key() {
+        let absent = output("3", DEVICE);
+        for place in 0..absent.len() {
+            for byte in [0, b'"', b'[', b']', b'(', b')', b',', b'\n', 0xFF] {
+                let mut wrong = absent.clone().into_bytes();
+                wrong[place] = byte;
+                let found = key(&String::from_utf8_lossy(&wrong));
+                assert!(!matches!(found, Ok(Key::Present | Key::NeedsNewKeys)), "{byte} at {place}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_part_of_an_output_shows_another_key_than_the_whole() {
+        for status in ["0", "1", "2"] {
+            let whole = output(status, DEVICE);
+            for length in 0..whole.len() {
+                let part = parse(whole.get(..length).unwrap());
+                assert!(part.is_err() || part.is_ok_and(|found| found.key == Key::Present), "{status} {length}");
+            }
+        }
+    }
+}

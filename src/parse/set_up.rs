@@ -1,0 +1,292 @@
+//! How a Mac is set up for JamfAAD, as far as the system's own files show it.
+//!
+//! Jamf's agent has `microsoftCAEnabled` in `com.jamfsoftware.jamf.plist`: without it, registration stops when Company
+//! Portal closes. Profiles set JamfAAD's preferences, and which apps Microsoft's SSO extension serves: its
+//! `AppPrefixAllowList`, a string with commas in between, has to have a prefix of JamfAAD's identifier. Each user's
+//! managed preferences go before the ones for all.
+
+use plist::Value;
+use serde::{Deserialize, Serialize};
+
+use crate::parse::{platform_sso, property_list::dictionary};
+
+/// Jamf's tool, and where it was in earlier releases; below the system's root.
+pub const JAMF_TOOLS: [(JamfTool, &str); 2] = [
+    (
+        JamfTool::ConditionalAccess,
+        "Library/Application Support/JAMF/Jamf.app/Contents/MacOS/Jamf Conditional Access.app/Contents/MacOS/Jamf Conditional Access",
+    ),
+    (JamfTool::JamfAad, "Library/Application Support/JAMF/Jamf.app/Contents/MacOS/JamfAAD.app/Contents/MacOS/JamfAAD"),
+];
+
+/// What the identifiers of Jamf's apps begin with.
+const JAMF_APPS: &str = "com.jamf.management.";
+
+/// How deep `AppPrefixAllowList` may stand in the managed preferences.
+const MAX_DEPTH: usize = 4;
+
+/// Which of Jamf's tools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum JamfTool {
+    /// `Jamf Conditional Access`.
+    ConditionalAccess,
+    /// `JamfAAD`, of earlier releases.
+    JamfAad,
+}
+
+impl JamfTool {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ConditionalAccess => "Jamf Conditional Access",
+            Self::JamfAad => "JamfAAD",
+        }
+    }
+
+    /// Where it lies, below the system's root.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        JAMF_TOOLS.iter().find(|(tool, _)| *tool == self).map_or("", |(_, path)| path)
+    }
+}
+
+/// The value of a key that should have a certain type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Setting<T> {
+    /// There is no such key.
+    NotSet,
+    /// It has this value.
+    Is(T),
+    /// It has a value of another type.
+    WrongType,
+}
+
+impl<T: Copy> Setting<T> {
+    /// The value, if it is of the right type.
+    #[must_use]
+    pub const fn value(&self) -> Option<T> {
+        match self {
+            Self::Is(value) => Some(*value),
+            Self::NotSet | Self::WrongType => None,
+        }
+    }
+}
+
+/// JamfAAD's managed preferences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preferences {
+    /// Whether to sign in in a web view of its own.
+    pub use_wk_web_view: Setting<bool>,
+    /// How often to try again to get a token.
+    pub token_retry_count: Setting<u64>,
+    /// How long to wait in between, in seconds.
+    pub token_retry_wait_time: Setting<u64>,
+}
+
+impl Preferences {
+    /// Whether nothing has a value of another type.
+    #[must_use]
+    pub fn have_right_types(&self) -> bool {
+        self.use_wk_web_view != Setting::WrongType
+            && self.token_retry_count != Setting::WrongType
+            && self.token_retry_wait_time != Setting::WrongType
+    }
+}
+
+/// Which apps Microsoft's SSO extension serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AllowList {
+    /// Jamf's are among them.
+    CoversJamf,
+    /// Some of Jamf's are among them, by longer prefixes; which ones they are is not known.
+    CoversSome,
+    /// Jamf's are not among them.
+    LacksJamf,
+    /// There is no list.
+    NotSet,
+    /// The list is no string.
+    WrongType,
+}
+
+/// Reads JamfAAD's managed preferences: each of `files`, the one that goes first at the front.
+///
+/// # Errors
+/// If one is no property list with a dictionary.
+pub fn preferences(files: &[Vec<u8>]) -> Result<Preferences, &'static str> {
+    let files = files.iter().map(|bytes| dictionary(bytes)).collect::<Result<Vec<_>, _>>()?;
+    let value = |key: &str| files.iter().find_map(|file| file.get(key));
+    let whole = |key: &str| setting(value(key), Value::as_unsigned_integer);
+    Ok(Preferences {
+        use_wk_web_view: setting(value("useWKWebView"), boolean),
+        token_retry_count: whole("tokenRetryCount"),
+        token_retry_wait_time: whole("tokenRetryWaitTime"),
+    })
+}
+
+/// Reads what the preferences of Jamf's agent say about conditional access.
+///
+/// # Errors
+/// If this is no property list with a dictionary.
+pub fn conditional_access(bytes: &[u8]) -> Result<Setting<bool>, &'static str> {
+    Ok(setting(dictionary(bytes)?.get("microsoftCAEnabled"), boolean))
+}
+
+/// Reads which apps Microsoft's SSO extension serves; `None` if none of `files`, managed preferences of the domain
+/// `com.apple.extensiblesso`, sets it up.
+///
+/// # Errors
+/// If one is no property list with a dictionary.
+pub fn allow_list(files: &[Vec<u8>]) -> Result<Option<AllowList>, &'static str> {
+    for bytes in files {
+        let file = Value::Dictionary(dictionary(bytes)?);
+        if let Some(extension) = microsoft_s(&file, MAX_DEPTH) {
+            return Ok(Some(find(extension, "AppPrefixAllowList", MAX_DEPTH).map_or(AllowList::NotSet, AllowList::of)));
+        }
+    }
+    Ok(None)
+}
+
+impl AllowList {
+    fn of(value: &Value) -> Self {
+        let Some(list) = value.as_string() else { return Self::WrongType };
+        let has =
+            |wanted: &dyn Fn(&str) -> bool| list.split(',').map(str::trim).filter(|item| !item.is_empty()).any(wanted);
+        if has(&|item| JAMF_APPS.starts_with(item)) {
+            Self::CoversJamf
+        } else if has(&|item| item.starts_with(JAMF_APPS)) {
+            Self::CoversSome
+        } else {
+            Self::LacksJamf
+        }
+    }
+}
+
+/// The dictionary that sets up Microsoft's extension, however deep it stands, down to a limit: there may be several
+/// extensions.
+fn microsoft_s(value: &Value, depth: usize) -> Option<&Value> {
+    let depth = depth.checked_sub(1)?;
+    match value {
+        Value::Dictionary(entries) => {
+            let extension = entries.get("ExtensionIdentifier").and_then(Value::as_string);
+            if extension.is_some_and(platform_sso::is_microsoft_s) {
+                return Some(value);
+            }
+            entries.values().find_map(|value| microsoft_s(value, depth))
+        }
+        Value::Array(values) => values.iter().find_map(|value| microsoft_s(value, depth)),
+        _ => None,
+    }
+}
+
+fn setting<T>(value: Option<&Value>, read: impl FnOnce(&Value) -> Option<T>) -> Setting<T> {
+    value.map_or(Setting::NotSet, |value| read(value).map_or(Setting::WrongType, Setting::Is))
+}
+
+/// What macOS takes for a boolean, too: `defaults write` without a type makes text of it.
+fn boolean(value: &Value) -> Option<bool> {
+    match value {
+        Value::Boolean(value) => Some(*value),
+        Value::Integer(number) => {
+            number.as_signed().and_then(|number| [false, true].get(usize::try_from(number).ok()?).copied())
+        }
+        Value::String(text) => match text.to_ascii_lowercase().as_str() {
+            "1" | "true" | "yes" => Some(true),
+            "0" | "false" | "no" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The value of a key, however deep it stands, down to a limit.
+fn find<'a>(value: &'a Value, key: &str, depth: usize) -> Option<&'a Value> {
+    let depth = depth.checked_sub(1)?;
+    match value {
+        Value::Dictionary(entries) => {
+            entries.get(key).or_else(|| entries.values().find_map(|value| find(value, key, depth)))
+        }
+        Value::Array(values) => values.iter().find_map(|value| find(value, key, depth)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(entries: &str) -> Vec<u8> {
+        format!("<plist version=\"1.0\"><dict>{entries}</dict></plist>").into_bytes()
+    }
+
+    #[test]
+    fn the_user_s_preferences_go_before_the_ones_for_all() {
+        let user = file("<key>tokenRetryCount</key><integer>3</integer><key>useWKWebView</key><string>maybe</string>");
+        let all = file(
+            "<key>tokenRetryCount</key><integer>5</integer><key>useWKWebView</key><true/>\
+             <key>tokenRetryWaitTime</key><integer>42</integer>",
+        );
+        let expected = Preferences {
+            use_wk_web_view: Setting::WrongType,
+            token_retry_count: Setting::Is(3),
+            token_retry_wait_time: Setting::Is(42),
+        };
+        assert_eq!(preferences(&[user, all]), Ok(expected));
+        let none = Preferences {
+            use_wk_web_view: Setting::NotSet,
+            token_retry_count: Setting::NotSet,
+            token_retry_wait_time: Setting::NotSet,
+        };
+        assert_eq!(preferences(&[file("")]), Ok(none));
+        assert_eq!(preferences(&[b"x".to_vec()]), Err("it is no property list"));
+        let array = b"<plist version=\"1.0\"><array/></plist>".to_vec();
+        assert_eq!(preferences(&[file(""), array]), Err("it is no dictionary"));
+    }
+
+    #[test]
+    fn conditional_access_is_on_by_what_macos_takes_for_true() {
+        let read = |value: &str| conditional_access(&file(&format!("<key>microsoftCAEnabled</key>{value}"))).unwrap();
+        for value in ["<true/>", "<integer>1</integer>", "<string>YES</string>"] {
+            assert_eq!(read(value), Setting::Is(true), "{value}");
+        }
+        for value in ["<false/>", "<integer>0</integer>", "<string>0</string>"] {
+            assert_eq!(read(value), Setting::Is(false), "{value}");
+        }
+        for value in ["<integer>2</integer>", "<integer>-1</integer>", "<array/>", "<string/>"] {
+            assert_eq!(read(value), Setting::WrongType, "{value}");
+        }
+        assert_eq!(conditional_access(&file("")), Ok(Setting::NotSet));
+        assert_eq!(conditional_access(b""), Err("it is no property list"));
+    }
+
+    #[test]
+    fn the_allow_list_has_to_have_a_prefix_of_jamf_s_identifiers() {
+        const MICROSOFT: &str =
+            "<key>ExtensionIdentifier</key><string>com.microsoft.CompanyPortalMac.ssoextension</string>";
+        let read = |value: &str| {
+            let data = format!("<key>ExtensionData</key><dict><key>AppPrefixAllowList</key>{value}</dict>");
+            allow_list(&[file(&(MICROSOFT.to_owned() + &data))]).unwrap().unwrap()
+        };
+        for list in ["com.microsoft.,com.apple.,com.jamf.,com.jamfsoftware.", " com.jamf.management. ", "com."] {
+            assert_eq!(read(&format!("<string>{list}</string>")), AllowList::CoversJamf, "{list}");
+        }
+        for list in ["com.microsoft.,com.apple.", "com.jamfsoftware.", "", ",", "jamf"] {
+            assert_eq!(read(&format!("<string>{list}</string>")), AllowList::LacksJamf, "{list}");
+        }
+        for list in ["com.microsoft.,com.jamf.management.jamfAAD", "com.jamf.management.x"] {
+            assert_eq!(read(&format!("<string>{list}</string>")), AllowList::CoversSome, "{list}");
+        }
+        assert_eq!(read("<array><string>com.jamf.</string></array>"), AllowList::WrongType);
+        let nested = format!(
+            "<key>a</key><array><dict><key>ExtensionIdentifier</key><string>com.contoso.sso</string></dict>\
+             <dict>{MICROSOFT}<key>ExtensionData</key><dict><key>AppPrefixAllowList</key><string>com.</string></dict>\
+             </dict></array>"
+        );
+        assert_eq!(allow_list(&[file(&nested)]), Ok(Some(AllowList::CoversJamf)));
+        let another = "<key>ExtensionIdentifier</key><string>com.contoso.sso</string><key>PlatformSSO</key><dict/>";
+        assert_eq!(allow_list(&[file(another)]), Ok(None));
+        assert_eq!(allow_list(&[file(""), file(MICROSOFT)]), Ok(Some(AllowList::NotSet)));
+        assert_eq!(allow_list(&[file("")]), Ok(None));
+        assert_eq!(allow_list(&[file(""), b"x".to_vec()]), Err("it is no property list"));
+    }
+}
