@@ -2,27 +2,15 @@
 
 pub mod attribute;
 
-use std::{
-    ffi::{OsStr, OsString},
-    fmt,
-    path::PathBuf,
-    time::Duration,
-};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, ArgGroup, CommandFactory, Parser, ValueEnum, error::ErrorKind};
 
-use crate::{cli::attribute::Attribute, collect::platform};
+use attribute::Attribute;
 
-/// Makes this process the worker, if it is the first argument. The path of its private folder follows, whether what it
-/// prints may be coloured, how many milliseconds it has, and which part of the work it is to do. Not for people, and so no
-/// option.
-pub const WORKER: &str = "--worker";
-
-/// What the worker prints may be coloured.
-pub const COLOURED: &str = "coloured";
-
-/// It may not.
-pub const PLAIN: &str = "plain";
+/// The verb, first on the command line, by which this program, started anew, reads a private copy of a keychain with
+/// macOS's own reader; the copy's path follows. Not for people, so it is not an option.
+pub const READ_COPY: &str = "--read-copy";
 
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +21,8 @@ pub enum Command {
     ListAttributes,
     /// The manual page.
     Manual,
+    /// What macOS's own reader finds in the copy of a keychain at this path.
+    ReadCopy(PathBuf),
 }
 
 /// About whom to tell what.
@@ -56,55 +46,6 @@ pub struct Request {
     pub deadline: Duration,
     /// What to print.
     pub output: Output,
-    /// If this process is the worker, what it is told.
-    pub worker: Option<Worker>,
-}
-
-/// What the worker is told beside the request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Worker {
-    /// Where it may make its private folder.
-    pub private_folder: PathBuf,
-    /// Whether what it prints may be coloured.
-    pub colour: bool,
-    /// Which part of the work it is to do.
-    pub part: Part,
-}
-
-/// A part of the work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// All that was asked for about one user.
-    Whole,
-    /// Of a list of all users, who they may be.
-    Persons,
-    /// Of a list of all users, the one with this number.
-    Person(u32),
-    /// Of a list of homes, the one at this place.
-    Home(usize),
-}
-
-impl fmt::Display for Part {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Whole => f.write_str("whole"),
-            Self::Persons => f.write_str("persons"),
-            Self::Person(uid) => write!(f, "person:{uid}"),
-            Self::Home(number) => write!(f, "home:{number}"),
-        }
-    }
-}
-
-impl Part {
-    fn parse(text: &OsStr) -> Option<Self> {
-        match text.to_str()?.split_once(':') {
-            None if text == "whole" => Some(Self::Whole),
-            None if text == "persons" => Some(Self::Persons),
-            Some(("person", uid)) => uid.parse().ok().map(Self::Person),
-            Some(("home", number)) => number.parse().ok().map(Self::Home),
-            _ => None,
-        }
-    }
 }
 
 /// Whose homes to look at.
@@ -160,6 +101,16 @@ pub enum Output {
 }
 
 impl Request {
+    /// Whether files were given in place of those of the home and of the Mac.
+    #[must_use]
+    pub const fn gives_files(&self) -> bool {
+        self.keychain.is_some()
+            || self.plist.is_some()
+            || self.app_sso_state.is_some()
+            || self.psso_status.is_some()
+            || self.system_root.is_some()
+    }
+
     /// Whether the output shows what the state does not depend on.
     #[must_use]
     pub const fn needs_details(&self) -> bool {
@@ -311,11 +262,12 @@ pub fn definition() -> clap::Command {
 /// If it asks for help or the version, or for nothing that can be done. The error has the text to print, where to, and
 /// the exit status.
 pub fn parse(arguments: &[OsString]) -> Result<Command, clap::Error> {
-    let (worker, options) = match worker(arguments) {
-        Some((worker, limit, options)) => (Some((worker, limit)), Options::try_parse_from(options)?),
-        None => (None, Options::try_parse_from(arguments)?),
-    };
-    let (worker, limit) = worker.unzip();
+    if let [_, verb, copy] = arguments
+        && verb == READ_COPY
+    {
+        return Ok(Command::ReadCopy(copy.into()));
+    }
+    let options = Options::try_parse_from(arguments)?;
     if options.list_attributes {
         return Ok(Command::ListAttributes);
     }
@@ -332,17 +284,8 @@ pub fn parse(arguments: &[OsString]) -> Result<Command, clap::Error> {
         psso_status: options.psso_status,
         system_root: options.system_root,
         second_opinion: options.second_opinion,
-        deadline: limit.unwrap_or(Duration::from_secs(options.deadline)),
-        worker,
+        deadline: Duration::from_secs(options.deadline),
     })))
-}
-
-/// What a worker is told, how long it has, and the rest of the command line; `None` if this is no worker's.
-fn worker(arguments: &[OsString]) -> Option<(Worker, Duration, impl Iterator<Item = &OsString>)> {
-    let [name, word, private_folder, style, limit, part, options @ ..] = arguments else { return None };
-    let limit = limit.to_str().and_then(|limit| limit.parse().ok()).map(Duration::from_millis)?;
-    let worker = Worker { private_folder: private_folder.into(), colour: style == COLOURED, part: Part::parse(part)? };
-    (word == WORKER).then(|| (worker, limit, [name].into_iter().chain(options)))
 }
 
 fn subject(options: &Options) -> Result<Subject, clap::Error> {
@@ -362,7 +305,7 @@ fn subject(options: &Options) -> Result<Subject, clap::Error> {
     }
     match (options.home.as_slice(), &options.user) {
         ([], Some(user)) => Ok(Subject::One(Who::User(user.clone()))),
-        ([], None) if !platform::IS_MACOS => {
+        ([], None) if !cfg!(target_os = "macos") => {
             let message = if several {
                 "which users? Only a Mac can tell; give their home directories, each with --home DIR"
             } else {

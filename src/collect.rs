@@ -1,14 +1,272 @@
-//! Asks the Mac.
+//! Asks the Mac: who its users are, what their files say, and what its commands answer. Decides nothing.
 
-pub mod command;
-pub mod file;
-pub mod inspect;
-pub mod list;
-pub mod platform;
-pub mod progress;
-pub mod rights;
-pub mod second_opinion;
-pub mod startup_disk;
-pub mod supervise;
-pub mod system;
-pub mod user;
+mod children;
+mod deadline;
+mod file;
+mod home;
+mod mac;
+mod platform;
+mod reader;
+mod second_opinion;
+mod signals;
+mod sso;
+mod system_files;
+mod this_mac;
+mod watchdog;
+mod who;
+
+use std::{
+    ffi::OsString,
+    os::unix::ffi::OsStringExt,
+    path::{Path, PathBuf},
+    slice,
+};
+
+pub use children::Failure;
+pub use mac::{Account, Mac};
+pub use reader::{Job, Rights, Trail, last_panic, note_panics};
+pub use second_opinion::{SecondReading, read_copy};
+pub use watchdog::LateAnswer;
+
+use crate::{
+    cli::{AskMacos, Request, Subject, Who},
+    evidence::{Cause, Evidence, Obstacle, Probe, SecondOpinion, Source, User, Witness},
+    parse::{
+        keychain::{self, ErrorKind},
+        login_keychain::{Depth, LoginKeychain},
+    },
+};
+use deadline::Deadline;
+use this_mac::ThisMac;
+use who::{Asked, Choice};
+
+/// Asks this Mac what the request needs, of each user in question. If a system service does not answer in time, the late
+/// answer is printed, and this process ends.
+#[must_use]
+pub fn collect(request: &Request, late_answer: &dyn Fn() -> LateAnswer) -> Vec<Evidence> {
+    gather(request, &ThisMac::new(Deadline::in_time(request.deadline), late_answer))
+}
+
+/// As [`collect`], of any Mac.
+#[must_use]
+pub fn gather(request: &Request, mac: &impl Mac) -> Vec<Evidence> {
+    let mut people = people(request, mac);
+    read_homes(request, mac, &mut people);
+    read_given_and_system(request, mac, &mut people);
+    ask_second_opinion(request, mac, &mut people);
+    ask_about_single_sign_on(mac, &mut people);
+    people.into_iter().map(|person| person.evidence).collect()
+}
+
+/// A user, what is known, and with whose rights to read the home.
+struct Person {
+    evidence: Evidence,
+    rights: Rights,
+}
+
+impl Person {
+    fn new(request: &Request, user: User, rights: Result<Rights, Obstacle>) -> Self {
+        let in_home = |path: fn(&Path) -> PathBuf| user.home.as_deref().map(path);
+        let login_keychain = request.keychain.clone().or_else(|| in_home(home::login_keychain_of));
+        let jamf_aad = request.plist.clone().or_else(|| in_home(home::plist_of));
+        let evidence = Evidence {
+            obstacle: rights.as_ref().err().cloned(),
+            login_keychain: Witness::not_asked(login_keychain),
+            jamf_aad: Witness::not_asked(jamf_aad),
+            ..Evidence::unread(user)
+        };
+        Self { evidence, rights: rights.unwrap_or(Rights::Caller) }
+    }
+
+    fn is_readable(&self) -> bool {
+        self.evidence.obstacle.is_none()
+    }
+
+    fn has_key_in_keychain(&self) -> bool {
+        self.evidence.login_keychain.probe.found().is_some_and(|found| found.workplace_join_identity().is_some())
+    }
+}
+
+/// The users in question.
+fn people(request: &Request, mac: &impl Mac) -> Vec<Person> {
+    let asked = Asked(mac);
+    let person = |found: who::Person| match found {
+        Ok(Choice { user, account }) => {
+            let rights = account.map_or(Rights::Caller, |account| rights_of(account.uid, account.gid, mac));
+            Person::new(request, user, Ok(rights))
+        }
+        Err((user, obstacle)) => Person::new(request, user, Err(obstacle)),
+    };
+    let of_nobody = |obstacle| vec![Person::new(request, User::UNKNOWN, Err(obstacle))];
+    match &request.subject {
+        Subject::One(Who::Home(home)) => given_homes(request, slice::from_ref(home), mac),
+        Subject::Homes(homes) => given_homes(request, homes, mac),
+        Subject::One(who) => {
+            let name = if let Who::User(name) = who { Some(name.as_str()) } else { None };
+            vec![person(who::choose(name, &asked).map_err(|obstacle| (User::UNKNOWN, obstacle)))]
+        }
+        Subject::AllUsers => {
+            who::everybody(&asked).map_or_else(of_nobody, |everybody| everybody.into_iter().map(person).collect())
+        }
+    }
+}
+
+/// The users whose homes were given: a home is its owner's. Only root has to find out who that is.
+fn given_homes(request: &Request, homes: &[PathBuf], mac: &impl Mac) -> Vec<Person> {
+    let person = |home: &PathBuf, rights| {
+        let user = User { home: Some(home.clone()), source: Some(Source::HomeOption), ..User::UNKNOWN };
+        Person::new(request, user, rights)
+    };
+    if !mac.is_root() {
+        return homes.iter().map(|home| person(home, Ok(Rights::Caller))).collect();
+    }
+    let jobs = homes.iter().map(|home| Job::new(Rights::Caller, |trail| home::owner(home, trail)));
+    let owners: Vec<Result<Result<u32, Obstacle>, Obstacle>> = mac.read(jobs.collect());
+    let rights = |owner: Result<Result<u32, Obstacle>, Obstacle>| {
+        let uid = owner.and_then(|owner| owner)?;
+        let gid = mac.by_uid(uid)?.map_or(platform::NOBODY_GROUP, |account| account.gid);
+        Ok(rights_of(uid, gid, mac))
+    };
+    homes.iter().zip(owners).map(|(home, owner)| person(home, rights(owner))).collect()
+}
+
+/// With whose rights to read what belongs to a user; only root can take another's.
+fn rights_of(uid: u32, gid: u32, mac: &impl Mac) -> Rights {
+    if mac.is_root() && uid != 0 { Rights::User { uid, gid } } else { Rights::Caller }
+}
+
+fn depth(request: &Request) -> Depth {
+    if request.needs_details() { Depth::Details } else { Depth::State }
+}
+
+/// Reads the homes, each as its user. Who turns out to have none is not one of all users.
+fn read_homes(request: &Request, mac: &impl Mac, people: &mut Vec<Person>) {
+    let jobs = people.iter().filter(|person| person.is_readable()).filter_map(|person| {
+        let user = &person.evidence.user;
+        let wanted = home::Wanted {
+            home: user.home.as_deref()?,
+            keychain: request.keychain.is_none(),
+            plist: request.plist.is_none(),
+            depth: depth(request),
+            may_be_unused: user.source != Some(Source::HomeOption) && !user.has_session,
+        };
+        let rights = person.rights;
+        Some(Job::new(rights, move |trail| home::read(&wanted, rights, trail)))
+    });
+    let mut found = mac.read(jobs.collect()).into_iter();
+    people.retain_mut(|person| {
+        let Evidence { user, obstacle, login_keychain, renamed_keychains, jamf_aad, .. } = &mut person.evidence;
+        if obstacle.is_some() {
+            return true;
+        }
+        let found = if user.home.is_some() { found.next() } else { None };
+        match found.map(|found| found.and_then(|found| found)) {
+            None => {
+                login_keychain.probe = Probe::Absent;
+                jamf_aad.probe = Probe::Absent;
+            }
+            Some(Ok(found)) => {
+                *renamed_keychains = found.renamed_keychains;
+                *login_keychain = found.login_keychain.unwrap_or_else(|| login_keychain.clone());
+                *jamf_aad = found.jamf_aad.unwrap_or_else(|| jamf_aad.clone());
+            }
+            Some(Err(Obstacle { cause: Cause::HomeMissing | Cause::HomeNotADirectory, .. }))
+                if user.source == Some(Source::AllUsers) =>
+            {
+                return false;
+            }
+            Some(Err(found)) => *obstacle = Some(found),
+        }
+        true
+    });
+}
+
+/// Reads the files that were given and, in detail, the system's, with the caller's rights.
+fn read_given_and_system(request: &Request, mac: &impl Mac, people: &mut [Person]) {
+    if !request.gives_files() && !request.needs_set_up() {
+        return;
+    }
+    let jobs = people.iter().filter(|person| person.is_readable()).map(|person| {
+        let user = &person.evidence.user;
+        let is_of_this_mac = mac.is_mac() && user.source != Some(Source::HomeOption);
+        let root = is_of_this_mac.then(|| mac.root());
+        let wanted = system_files::Wanted { request, user, depth: depth(request), root };
+        Job::new(Rights::Caller, move |trail| system_files::read(&wanted, trail))
+    });
+    let found = mac.read(jobs.collect());
+    for (person, found) in people.iter_mut().filter(|person| person.is_readable()).zip(found) {
+        let evidence = &mut person.evidence;
+        match found.and_then(|found| found) {
+            Ok(found) => {
+                evidence.login_keychain = found.login_keychain.unwrap_or_else(|| evidence.login_keychain.clone());
+                evidence.jamf_aad = found.jamf_aad.unwrap_or_else(|| evidence.jamf_aad.clone());
+                evidence.platform_sso = found.platform_sso;
+                evidence.sso_extension = found.sso_extension;
+                evidence.set_up = found.set_up;
+            }
+            Err(obstacle) => evidence.obstacle = Some(obstacle),
+        }
+    }
+}
+
+/// Asks macOS's own reader where this tool's finds a keychain damaged, or where that was asked for.
+fn ask_second_opinion(request: &Request, mac: &impl Mac, people: &mut [Person]) {
+    for person in people.iter_mut().filter(|person| person.is_readable()) {
+        let keychain = &mut person.evidence.login_keychain;
+        let damage = damage(&keychain.probe);
+        let is_wanted = match request.second_opinion {
+            AskMacos::Never => false,
+            AskMacos::IfDamaged => damage.is_some() && mac.is_mac(),
+            AskMacos::Always => true,
+        };
+        if !is_wanted {
+            continue;
+        }
+        let rights = if request.keychain.is_some() { Rights::Caller } else { person.rights };
+        let reading = match (&keychain.path, &keychain.probe) {
+            (Some(path), Probe::Found(_)) => mac.second_reading(path, rights),
+            (Some(path), _) if damage.is_some() => mac.second_reading(path, rights),
+            _ => Err("there is no keychain file to ask about".to_owned()),
+        };
+        let changed = || "the file has changed meanwhile".to_owned();
+        let opinion = reading.and_then(|SecondReading { judged, comparison }| match damage {
+            Some(error) => {
+                keychain.probe = Probe::Found(judged?);
+                Ok(SecondOpinion::Used(error))
+            }
+            None => comparison.map(SecondOpinion::from).ok_or_else(changed),
+        });
+        person.evidence.second_opinion = opinion.unwrap_or_else(SecondOpinion::Missing);
+    }
+}
+
+/// What is wrong with a keychain's format. An empty one has none, and is just being created or was never filled.
+fn damage(probe: &Probe<LoginKeychain>) -> Option<keychain::Error> {
+    match probe {
+        Probe::Unreadable(cause) => cause.damage().filter(|error| error.kind != ErrorKind::Empty),
+        Probe::Found(_) | Probe::Absent | Probe::NotAsked => None,
+    }
+}
+
+/// Asks about keys outside the login keychain where that has none; where nobody can be asked, whether there may be one.
+fn ask_about_single_sign_on(mac: &impl Mac, people: &mut [Person]) {
+    for person in people.iter_mut().filter(|person| person.is_readable()) {
+        person.evidence.can_ask_sso = sso::prefix(&person.evidence.user, mac).is_some();
+    }
+    let keyless = |person: &&mut Person| person.is_readable() && !person.has_key_in_keychain();
+    sso::ask(people.iter_mut().filter(keyless).map(|person| &mut person.evidence).collect(), mac);
+    let is_open = |person: &&mut Person| {
+        keyless(person) && !person.evidence.can_ask_sso && person.evidence.user.name.is_some() && mac.is_mac()
+    };
+    let mut open: Vec<&mut Person> = people.iter_mut().filter(is_open).collect();
+    let jobs = open.iter().map(|person| {
+        Job::new(Rights::Caller, |trail| system_files::sso_configuration(mac.root(), &person.evidence.user, trail))
+    });
+    let found: Vec<Result<Option<Vec<u8>>, Obstacle>> = mac.read(jobs.collect());
+    for (person, found) in open.iter_mut().zip(found) {
+        match found {
+            Ok(path) => person.evidence.unasked_sso = path.map(|path| OsString::from_vec(path).into()),
+            Err(obstacle) => person.evidence.obstacle = Some(obstacle),
+        }
+    }
+}

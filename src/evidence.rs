@@ -2,13 +2,14 @@
 
 mod path;
 
-use std::{fmt, path::PathBuf};
+use std::path::PathBuf;
 
 use crate::parse::{
     jamf_aad::JamfAad,
     keychain::{self, ErrorKind},
     login_keychain::LoginKeychain,
     platform_sso::{Unclear, app_sso::PlatformSso, sso_status::SsoStatus},
+    records::{Comparison, Counts},
     set_up::{AllowList, JamfTool, Preferences, Setting},
 };
 use serde::{Deserialize, Serialize};
@@ -43,12 +44,12 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// No evidence, because of an obstacle.
+    /// A user of whom nothing was read yet.
     #[must_use]
-    pub fn none(user: User, obstacle: Obstacle) -> Self {
+    pub fn unread(user: User) -> Self {
         Self {
             user,
-            obstacle: Some(obstacle),
+            obstacle: None,
             login_keychain: Witness::not_asked(None),
             second_opinion: SecondOpinion::NotAsked,
             renamed_keychains: Vec::new(),
@@ -59,6 +60,12 @@ impl Evidence {
             set_up: SetUp::NOT_ASKED,
             jamf_aad: Witness::not_asked(None),
         }
+    }
+
+    /// No evidence, because of an obstacle.
+    #[must_use]
+    pub fn none(user: User, obstacle: Obstacle) -> Self {
+        Self { obstacle: Some(obstacle), ..Self::unread(user) }
     }
 }
 
@@ -119,8 +126,14 @@ impl<T> Probe<T> {
 pub enum Cause {
     /// The home directory does not exist.
     HomeMissing,
-    /// What was given as home directory is none.
+    /// What was given as home directory is not a directory.
     HomeNotADirectory,
+    /// This directory has no `Library`, as every home has.
+    NotAHome,
+    /// This directory is root's, and others may write to it: not a home.
+    SharedFolder,
+    /// The file changes while it is read.
+    Changing,
     /// A file that was named expressly does not exist.
     FileMissing,
     /// A folder that was named expressly does not exist, or is something else.
@@ -136,12 +149,12 @@ pub enum Cause {
         /// The operating system's words.
         words: String,
     },
-    /// The process' own rights could not be taken back.
-    RightsNotGivenBack(String),
     /// Too much time has passed; the limit in seconds.
     DeadlinePassed(u64),
-    /// This tool itself failed; the words.
+    /// This tool itself failed; where.
     Crashed(String),
+    /// The process that reads a user's files was ended, or gave no answer; how.
+    ReaderFailed(String),
     /// The caller's rights do not suffice (`EACCES`).
     PermissionDenied,
     /// Root has looked with the user's rights, and these do not suffice (`EACCES`).
@@ -336,21 +349,17 @@ pub enum SecondOpinion {
         /// What only macOS' reader finds.
         only_there: Counts,
     },
-    /// It is what the answer rests on, because this crate's reader could not read the file.
+    /// It is what the answer rests on, because this tool's reader could not read the file.
     Used(keychain::Error),
 }
 
-/// Numbers of records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// Certificates.
-    pub certificates: usize,
-    /// Private keys, by their labels.
-    pub private_keys: usize,
-}
-
-impl fmt::Display for Counts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "certificates ({}) and private keys ({})", self.certificates, self.private_keys)
+impl From<Comparison> for SecondOpinion {
+    fn from(found: Comparison) -> Self {
+        let Comparison { ours, only_ours, only_theirs } = found;
+        if [only_ours, only_theirs] == [Counts::default(); 2] {
+            Self::Agrees(ours)
+        } else {
+            Self::Differs { only_here: only_ours, only_there: only_theirs }
+        }
     }
 }

@@ -20,5 +20,6 @@ pub mod assess;
 pub mod cli;
 pub mod collect;
 pub mod evidence;
+pub mod output;
 pub mod parse;
 pub mod report;

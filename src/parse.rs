@@ -1,6 +1,7 @@
 //! Bytes to facts: no files, no processes, no clock.
 
 pub mod certificate;
+pub mod console;
 pub mod jamf_aad;
 pub mod keychain;
 pub mod login_keychain;

@@ -4,7 +4,6 @@ pub mod attribute;
 mod explain;
 mod json;
 pub mod reason;
-pub mod row;
 pub mod style;
 mod users;
 
@@ -13,7 +12,6 @@ use crate::{
     cli::{Output, Request},
 };
 pub use reason::reason;
-use row::Row;
 use style::{Style, readable};
 
 /// What to print.
@@ -21,15 +19,22 @@ use style::{Style, readable};
 pub struct Report {
     /// On standard output.
     pub document: String,
-    /// On standard error, a line each: why something cannot be told.
+    /// On standard error, a line each: why something cannot be determined.
     pub reasons: Vec<String>,
 }
 
-/// Draws what was asked for about one user.
-///
-/// # Errors
-/// None in practice: there is nothing that JSON cannot express.
-pub fn report(request: &Request, assessment: &Assessment<'_>, style: Style) -> serde_json::Result<Report> {
+/// Draws what was asked for.
+#[must_use]
+pub fn report(request: &Request, assessments: &[Assessment<'_>], style: Style) -> Report {
+    let mut report = match assessments {
+        [assessment] if !request.subject.is_several() => about_one(request, assessment, style),
+        assessments => about_several(request, assessments, style),
+    };
+    report.reasons.iter_mut().for_each(|reason| *reason = readable(reason, style));
+    report
+}
+
+fn about_one(request: &Request, assessment: &Assessment<'_>, style: Style) -> Report {
     let mut reason = assessment.state.as_ref().err().map(reason);
     let document = match request.output {
         Output::Result(attribute) => {
@@ -37,30 +42,28 @@ pub fn report(request: &Request, assessment: &Assessment<'_>, style: Style) -> s
             reason = value.as_ref().err().cloned();
             attribute::result(&value.unwrap_or_default())
         }
-        Output::Json => json::object(assessment)? + "\n",
+        Output::Json => json::object(assessment),
         Output::Explain => explain::explain(assessment, request, style),
     };
-    Ok(Report { document, reasons: reason.iter().map(|reason| readable(reason, style)).collect() })
+    Report { document, reasons: reason.into_iter().collect() }
 }
 
-/// Draws what was asked for about several users.
-#[must_use]
-pub fn list(request: &Request, rows: &[Row], style: Style) -> Report {
-    let mut reasons: Vec<String> = rows.iter().filter_map(reason_with_name).collect();
+fn about_several(request: &Request, assessments: &[Assessment<'_>], style: Style) -> Report {
+    let mut reasons: Vec<String> = assessments.iter().filter_map(reason_with_name).collect();
     let document = match request.output {
         Output::Result(_) => {
-            if rows.is_empty() {
+            if assessments.is_empty() {
                 reasons.push("this Mac has no local user with a home; see --home".to_owned());
             }
-            attribute::result(&attribute::users(rows))
+            attribute::result(&attribute::users(assessments))
         }
-        Output::Json => json::array(rows),
-        Output::Explain => users::table(rows, style),
+        Output::Json => json::array(assessments),
+        Output::Explain => users::table(assessments, style),
     };
-    Report { document, reasons: reasons.iter().map(|reason| readable(reason, style)).collect() }
+    Report { document, reasons }
 }
 
-fn reason_with_name(row: &Row) -> Option<String> {
-    let reason = row.reason.as_ref()?;
-    Some(row.label().map_or_else(|| reason.clone(), |name| format!("{name}: {reason}")))
+fn reason_with_name(assessment: &Assessment<'_>) -> Option<String> {
+    let reason = reason(assessment.state.as_ref().err()?);
+    Some(attribute::label(&assessment.evidence.user).map_or_else(|| reason.clone(), |name| format!("{name}: {reason}")))
 }

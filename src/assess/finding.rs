@@ -32,269 +32,148 @@ impl Severity {
     }
 }
 
-/// The kinds of findings: a closed set, documented in the README.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Code {
+/// Declares the kinds of findings, the most severe first: severity, code, text of the extension attribute, remedy.
+macro_rules! codes {
+    ($($(#[$doc:meta])* $code:ident: $severity:ident, $name:literal, $short:literal, $remedy:literal;)*) => {
+        /// The kinds of findings: a closed set, documented in the README.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Code {
+            $($(#[$doc])* $code,)*
+        }
+
+        impl Code {
+            /// All codes, the most severe first.
+            pub const ALL: &[Self] = &[$(Self::$code),*];
+
+            /// Severity, code, text of the extension attribute, and remedy.
+            const fn row(self) -> (Severity, &'static str, &'static str, &'static str) {
+                match self {
+                    $(Self::$code => (Severity::$severity, $name, $short, $remedy),)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
     /// The registration needs repair.
-    RegistrationNeedsRepair,
+    RegistrationNeedsRepair: Error, "registration-needs-repair", "Registration needs repair",
+        "Run the registration policy in Self Service.";
     /// A Workplace Join identity stands only in a keychain that macOS put aside.
-    LoginKeychainReset,
+    LoginKeychainReset: Error, "login-keychain-reset", "Login keychain was reset",
+        "Run the registration policy in Self Service.";
     /// The validity of the Workplace Join certificate is over.
-    CertificateExpired,
+    CertificateExpired: Error, "certificate-expired", "WPJ certificate expired",
+        "Run the registration policy in Self Service.";
     /// The plist cannot be parsed.
-    PlistUnparsable,
+    PlistUnparsable: Error, "plist-unparsable", "JamfAAD plist cannot be parsed",
+        "Run Jamf's gatherAADInfo as the logged-in user, never as root.";
     /// A Workplace Join certificate lacks its private key.
-    CertificateWithoutPrivateKey,
+    CertificateWithoutPrivateKey: Warning, "certificate-without-private-key", "WPJ certificate lacks its private key",
+        "Run the registration policy in Self Service.";
     /// A Workplace Join key lacks its certificate.
-    PrivateKeyWithoutCertificate,
+    PrivateKeyWithoutCertificate: Warning, "private-key-without-certificate", "WPJ key lacks its certificate",
+        "Run the registration policy in Self Service.";
     /// The validity of the Workplace Join certificate has not begun.
-    CertificateNotYetValid,
+    CertificateNotYetValid: Warning, "certificate-not-yet-valid", "WPJ certificate not yet valid",
+        "Check the Mac's clock.";
     /// `have_an_Azure_id` is not in the plist.
-    HaveAnAzureIdMissing,
+    HaveAnAzureIdMissing: Warning, "have-an-azure-id-missing", "have_an_Azure_id missing",
+        "Run Jamf's gatherAADInfo as the logged-in user, never as root.";
     /// `have_an_Azure_id` is false.
-    HaveAnAzureIdFalse,
+    HaveAnAzureIdFalse: Warning, "have-an-azure-id-false", "have_an_Azure_id is false",
+        "Run Jamf's gatherAADInfo as the logged-in user, never as root.";
     /// `have_an_Azure_id` is neither true nor false.
-    HaveAnAzureIdUnexpected,
-    /// `gatherAADInfo` was once run as root.
-    GatheredAsRoot,
+    HaveAnAzureIdUnexpected: Warning, "have-an-azure-id-unexpected", "have_an_Azure_id neither true nor false",
+        "Run Jamf's gatherAADInfo as the logged-in user, never as root.";
     /// Jamf's agent was not told that conditional access is in use.
-    ConditionalAccessDisabled,
+    ConditionalAccessDisabled: Warning, "conditional-access-disabled", "microsoftCAEnabled is not true",
+        "Run sudo jamf manage, and check that Jamf Pro shares inventory.";
     /// A certificate cannot be parsed.
-    CertificateUnparsable,
+    CertificateUnparsable: Warning, "certificate-unparsable", "Certificate cannot be parsed",
+        "Look at the certificate in Keychain Access.";
     /// The console's record contradicts itself.
-    ConsoleContradictory,
+    ConsoleContradictory: Warning, "console-contradictory", "Console user contradictory",
+        "Run it again when the users have finished switching.";
     /// The state rests on macOS' own keychain reader.
-    SecondOpinionUsed,
+    SecondOpinionUsed: Warning, "second-opinion-used", "Keychain damaged, second opinion used",
+        "Reset the login keychain and register again if items are missing from it.";
     /// macOS' own keychain reader finds other certificates or keys.
-    SecondOpinionDiffers,
+    SecondOpinionDiffers: Warning, "second-opinion-differs", "Second opinion differs",
+        "Report it, with the numbers.";
     /// macOS' own keychain reader was wanted, and there is no answer of its.
-    SecondOpinionMissing,
+    SecondOpinionMissing: Warning, "second-opinion-missing", "Second opinion missing",
+        "Run it on a Mac whose disk has room; if that does not help, report it.";
     /// The user has to register again.
-    NeedsRegistration,
+    NeedsRegistration: Warning, "needs-registration", "Platform SSO needs registration",
+        "Run the registration policy in Self Service.";
     /// The device is registered, but not this user.
-    UserNotRegistered,
+    UserNotRegistered: Warning, "user-not-registered", "User not registered with Platform SSO",
+        "Run the registration policy in Self Service.";
     /// Platform SSO is configured, but the device is not registered.
-    DeviceNotRegistered,
+    DeviceNotRegistered: Warning, "device-not-registered", "Device not registered with Platform SSO",
+        "Run the registration policy in Self Service.";
     /// The user is registered, and new keys have to be made.
-    NeedsNewKeys,
+    NeedsNewKeys: Warning, "needs-new-keys", "Platform SSO needs new keys",
+        "None needed; macOS makes them at the next sign-in.";
     /// Two sources name different devices.
-    DeviceIdsDiffer,
+    DeviceIdsDiffer: Warning, "device-ids-differ", "Device ids differ",
+        "Find out in Entra which device is this Mac, and delete the other.";
+    /// `gatherAADInfo` was once run as root.
+    GatheredAsRoot: Warning, "gathered-as-root", "gatherAADInfo was run as root",
+        "Find what runs gatherAADInfo as root, and have it run as the user; then delete JamfAAD's plist in /var/root/Library/Preferences.";
     /// What a command printed cannot be used.
-    OutputUnusable,
+    OutputUnusable: Warning, "output-unusable", "Command output unusable",
+        "Run it again; if that does not help, report the output.";
     /// The plist cannot be read, and the state does not need it.
-    PlistUnreadable,
+    PlistUnreadable: Warning, "plist-unreadable", "JamfAAD plist unreadable",
+        "Run it with sudo; if that does not help, look at what stands in its place.";
     /// Tables of the keychain cannot be read, and the state does not need them.
-    OtherRecordsUnreadable,
+    OtherRecordsUnreadable: Warning, "other-records-unreadable", "Other keychain records unreadable",
+        "Restore the login keychain from a backup if passwords are missing.";
     /// A keychain that macOS put aside cannot be read.
-    RenamedKeychainUnreadable,
+    RenamedKeychainUnreadable: Warning, "renamed-keychain-unreadable", "Renamed keychain unreadable",
+        "Run it with sudo; if that does not help, look at what stands in its place.";
     /// There are several Workplace Join identities.
-    SeveralWorkplaceJoinIdentities,
+    SeveralWorkplaceJoinIdentities: Info, "several-workplace-join-identities", "Several WPJ identities",
+        "None needed; old ones may be deleted in Keychain Access.";
     /// Only records other than certificates name the Workplace Join issuer.
-    IssuerNameOutsideCertificates,
+    IssuerNameOutsideCertificates: Info, "issuer-name-outside-certificates", "WPJ issuer named outside certificates",
+        "None needed; this is what a deleted registration leaves, for example an identity preference.";
     /// Platform SSO belongs to another identity provider.
-    AnotherProvider,
+    AnotherProvider: Info, "another-provider", "Platform SSO of another provider",
+        "None needed; Microsoft's registration is another one.";
     /// macOS' own keychain reader finds the same certificates and keys.
-    SecondOpinionAgrees,
+    SecondOpinionAgrees: Info, "second-opinion-agrees", "Second opinion agrees",
+        "None needed.";
     /// This is not about the person at the console.
-    NotAtTheConsole,
+    NotAtTheConsole: Info, "not-at-the-console", "User not at the console",
+        "None needed; ask about somebody else with --user.";
 }
 
 impl Code {
-    /// All codes, the most severe first.
-    pub const ALL: [Self; 31] = [
-        Self::RegistrationNeedsRepair,
-        Self::LoginKeychainReset,
-        Self::CertificateExpired,
-        Self::PlistUnparsable,
-        Self::CertificateWithoutPrivateKey,
-        Self::PrivateKeyWithoutCertificate,
-        Self::CertificateNotYetValid,
-        Self::HaveAnAzureIdMissing,
-        Self::HaveAnAzureIdFalse,
-        Self::HaveAnAzureIdUnexpected,
-        Self::ConditionalAccessDisabled,
-        Self::CertificateUnparsable,
-        Self::ConsoleContradictory,
-        Self::SecondOpinionUsed,
-        Self::SecondOpinionDiffers,
-        Self::SecondOpinionMissing,
-        Self::NeedsRegistration,
-        Self::UserNotRegistered,
-        Self::DeviceNotRegistered,
-        Self::NeedsNewKeys,
-        Self::DeviceIdsDiffer,
-        Self::GatheredAsRoot,
-        Self::OutputUnusable,
-        Self::PlistUnreadable,
-        Self::OtherRecordsUnreadable,
-        Self::RenamedKeychainUnreadable,
-        Self::SeveralWorkplaceJoinIdentities,
-        Self::IssuerNameOutsideCertificates,
-        Self::AnotherProvider,
-        Self::SecondOpinionAgrees,
-        Self::NotAtTheConsole,
-    ];
+    /// How bad it is.
+    #[must_use]
+    pub const fn severity(self) -> Severity {
+        self.row().0
+    }
 
     /// The code as the JSON output has it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::RegistrationNeedsRepair => "registration-needs-repair",
-            Self::LoginKeychainReset => "login-keychain-reset",
-            Self::CertificateExpired => "certificate-expired",
-            Self::PlistUnparsable => "plist-unparsable",
-            Self::CertificateWithoutPrivateKey => "certificate-without-private-key",
-            Self::PrivateKeyWithoutCertificate => "private-key-without-certificate",
-            Self::CertificateNotYetValid => "certificate-not-yet-valid",
-            Self::HaveAnAzureIdMissing => "have-an-azure-id-missing",
-            Self::HaveAnAzureIdFalse => "have-an-azure-id-false",
-            Self::HaveAnAzureIdUnexpected => "have-an-azure-id-unexpected",
-            Self::GatheredAsRoot => "gathered-as-root",
-            Self::ConditionalAccessDisabled => "conditional-access-disabled",
-            Self::CertificateUnparsable => "certificate-unparsable",
-            Self::ConsoleContradictory => "console-contradictory",
-            Self::SecondOpinionUsed => "second-opinion-used",
-            Self::SecondOpinionDiffers => "second-opinion-differs",
-            Self::SecondOpinionMissing => "second-opinion-missing",
-            Self::NeedsRegistration => "needs-registration",
-            Self::UserNotRegistered => "user-not-registered",
-            Self::DeviceNotRegistered => "device-not-registered",
-            Self::NeedsNewKeys => "needs-new-keys",
-            Self::DeviceIdsDiffer => "device-ids-differ",
-            Self::OutputUnusable => "output-unusable",
-            Self::PlistUnreadable => "plist-unreadable",
-            Self::OtherRecordsUnreadable => "other-records-unreadable",
-            Self::RenamedKeychainUnreadable => "renamed-keychain-unreadable",
-            Self::SeveralWorkplaceJoinIdentities => "several-workplace-join-identities",
-            Self::IssuerNameOutsideCertificates => "issuer-name-outside-certificates",
-            Self::AnotherProvider => "another-provider",
-            Self::SecondOpinionAgrees => "second-opinion-agrees",
-            Self::NotAtTheConsole => "not-at-the-console",
-        }
+        self.row().1
     }
 
     /// What the extension attribute `finding` has: short, and without any character that Jamf Pro may not take.
     #[must_use]
     pub const fn short_text(self) -> &'static str {
-        match self {
-            Self::RegistrationNeedsRepair => "Registration needs repair",
-            Self::LoginKeychainReset => "Login keychain was reset",
-            Self::CertificateExpired => "WPJ certificate expired",
-            Self::PlistUnparsable => "JamfAAD plist cannot be parsed",
-            Self::CertificateWithoutPrivateKey => "WPJ certificate lacks its private key",
-            Self::PrivateKeyWithoutCertificate => "WPJ key lacks its certificate",
-            Self::CertificateNotYetValid => "WPJ certificate not yet valid",
-            Self::HaveAnAzureIdMissing => "have_an_Azure_id missing",
-            Self::HaveAnAzureIdFalse => "have_an_Azure_id is false",
-            Self::HaveAnAzureIdUnexpected => "have_an_Azure_id neither true nor false",
-            Self::GatheredAsRoot => "gatherAADInfo was run as root",
-            Self::ConditionalAccessDisabled => "microsoftCAEnabled is not true",
-            Self::CertificateUnparsable => "Certificate cannot be parsed",
-            Self::ConsoleContradictory => "Console user contradictory",
-            Self::SecondOpinionUsed => "Keychain damaged, second opinion used",
-            Self::SecondOpinionDiffers => "Second opinion differs",
-            Self::SecondOpinionMissing => "Second opinion missing",
-            Self::NeedsRegistration => "Platform SSO needs registration",
-            Self::UserNotRegistered => "User not registered with Platform SSO",
-            Self::DeviceNotRegistered => "Device not registered with Platform SSO",
-            Self::NeedsNewKeys => "Platform SSO needs new keys",
-            Self::DeviceIdsDiffer => "Device ids differ",
-            Self::OutputUnusable => "Command output unusable",
-            Self::PlistUnreadable => "JamfAAD plist unreadable",
-            Self::OtherRecordsUnreadable => "Other keychain records unreadable",
-            Self::RenamedKeychainUnreadable => "Renamed keychain unreadable",
-            Self::SeveralWorkplaceJoinIdentities => "Several WPJ identities",
-            Self::IssuerNameOutsideCertificates => "WPJ issuer named outside certificates",
-            Self::AnotherProvider => "Platform SSO of another provider",
-            Self::SecondOpinionAgrees => "Second opinion agrees",
-            Self::NotAtTheConsole => "User not at the console",
-        }
-    }
-
-    /// How bad it is.
-    #[must_use]
-    pub const fn severity(self) -> Severity {
-        match self {
-            Self::RegistrationNeedsRepair
-            | Self::LoginKeychainReset
-            | Self::CertificateExpired
-            | Self::PlistUnparsable => Severity::Error,
-            Self::CertificateWithoutPrivateKey
-            | Self::PrivateKeyWithoutCertificate
-            | Self::CertificateNotYetValid
-            | Self::HaveAnAzureIdMissing
-            | Self::HaveAnAzureIdFalse
-            | Self::HaveAnAzureIdUnexpected
-            | Self::GatheredAsRoot
-            | Self::ConditionalAccessDisabled
-            | Self::CertificateUnparsable
-            | Self::ConsoleContradictory
-            | Self::SecondOpinionUsed
-            | Self::SecondOpinionDiffers
-            | Self::SecondOpinionMissing
-            | Self::NeedsRegistration
-            | Self::UserNotRegistered
-            | Self::DeviceNotRegistered
-            | Self::NeedsNewKeys
-            | Self::DeviceIdsDiffer
-            | Self::OutputUnusable
-            | Self::PlistUnreadable
-            | Self::OtherRecordsUnreadable
-            | Self::RenamedKeychainUnreadable => Severity::Warning,
-            Self::SeveralWorkplaceJoinIdentities
-            | Self::IssuerNameOutsideCertificates
-            | Self::AnotherProvider
-            | Self::SecondOpinionAgrees
-            | Self::NotAtTheConsole => Severity::Info,
-        }
+        self.row().2
     }
 
     /// What to do about it.
     #[must_use]
     pub const fn remedy(self) -> &'static str {
-        match self {
-            Self::RegistrationNeedsRepair
-            | Self::NeedsRegistration
-            | Self::UserNotRegistered
-            | Self::DeviceNotRegistered
-            | Self::LoginKeychainReset
-            | Self::CertificateExpired
-            | Self::CertificateWithoutPrivateKey
-            | Self::PrivateKeyWithoutCertificate => "Run the registration policy in Self Service.",
-            Self::PlistUnparsable
-            | Self::HaveAnAzureIdMissing
-            | Self::HaveAnAzureIdFalse
-            | Self::HaveAnAzureIdUnexpected => "Run Jamf's gatherAADInfo as the logged-in user, never as root.",
-            Self::GatheredAsRoot => {
-                "Find what runs gatherAADInfo as root, and have it run as the user; then delete JamfAAD's plist in /var/root/Library/Preferences."
-            }
-            Self::ConditionalAccessDisabled => "Run sudo jamf manage, and check that Jamf Pro shares inventory.",
-            Self::CertificateNotYetValid => "Check the Mac's clock.",
-            Self::NeedsNewKeys => "None needed; macOS makes them at the next sign-in.",
-            Self::DeviceIdsDiffer => "Find out in Entra which device is this Mac, and delete the other.",
-            Self::OutputUnusable => "Run it again; if that does not help, report the output.",
-            Self::AnotherProvider => "None needed; Microsoft's registration is another one.",
-            Self::CertificateUnparsable => "Look at the certificate in Keychain Access.",
-            Self::ConsoleContradictory => "Run it again when the users have finished switching.",
-            Self::SecondOpinionUsed => "Reset the login keychain and register again if items are missing from it.",
-            Self::SecondOpinionDiffers => "Report it, with the numbers.",
-            Self::SecondOpinionMissing => "Run it on a Mac whose disk has room; if that does not help, report it.",
-            Self::PlistUnreadable | Self::RenamedKeychainUnreadable => {
-                "Run it with sudo; if that does not help, look at what stands in its place."
-            }
-            Self::OtherRecordsUnreadable => "Restore the login keychain from a backup if passwords are missing.",
-            Self::SeveralWorkplaceJoinIdentities => "None needed; old ones may be deleted in Keychain Access.",
-            Self::IssuerNameOutsideCertificates => {
-                "None needed; this is what a deleted registration leaves, for example an identity preference."
-            }
-            Self::SecondOpinionAgrees => "None needed.",
-            Self::NotAtTheConsole => "None needed; ask about somebody else with --user.",
-        }
-    }
-
-    /// Its place among all codes, the most severe first.
-    pub(super) fn rank(self) -> usize {
-        Self::ALL.iter().position(|&code| code == self).unwrap_or(Self::ALL.len())
+        self.row().3
     }
 
     /// A finding of this kind.

@@ -30,7 +30,7 @@ pub(super) fn all(evidence: &Evidence, now: Timestamp) -> Vec<Finding> {
     findings.extend(renamed_keychains(&evidence.renamed_keychains));
     findings.extend(jamf_aad(&evidence.jamf_aad));
     findings.extend(set_up(&evidence.set_up));
-    findings.sort_by_key(|finding: &Finding| finding.code.rank());
+    findings.sort_by_key(|finding: &Finding| finding.code);
     findings
 }
 

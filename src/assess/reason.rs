@@ -18,9 +18,12 @@ impl Cause {
             Self::AccountsUnavailable(_) => "name the user with --user or the home directory with --home",
             Self::NoSuchAccount(_) => "name an account of this Mac with --user or a home directory with --home",
             Self::RightsNotTaken { .. } => "run it as root or as this user",
-            Self::RightsNotGivenBack(_) => "run it again",
             Self::DeadlinePassed(_) => "find out what holds it up, or give it more time with --deadline",
             Self::Crashed(_) => "report this, with the output of --version",
+            Self::ReaderFailed(_) => "run it again, and find out what ends processes of this user",
+            Self::NotAHome => "give a home directory with --home; one in use has a Library folder",
+            Self::SharedFolder => "give the home directory of one user with --home",
+            Self::Changing => "run it again when nothing writes to this file",
             Self::PermissionDenied => "run it with sudo",
             Self::DeniedToUser => "give its user the right to read it",
             Self::NotPermitted => {
@@ -59,11 +62,14 @@ impl fmt::Display for Cause {
             Self::RightsNotTaken { uid, words } => {
                 write!(f, "the rights of the user with the number {uid} cannot be taken: {words}")
             }
-            Self::RightsNotGivenBack(words) => write!(f, "root's rights cannot be taken back: {words}"),
             Self::DeadlinePassed(seconds) => write!(f, "no answer within {seconds} s"),
             Self::Crashed(words) => write!(f, "this tool failed: {words}"),
+            Self::ReaderFailed(words) => write!(f, "the process that reads the user's files gave no answer: {words}"),
+            Self::NotAHome => f.write_str("this directory has no Library folder, so it is not a home that was ever used"),
+            Self::SharedFolder => f.write_str("this directory is root's and others may write to it, so it is not a home"),
+            Self::Changing => f.write_str("this file changes while it is read"),
             Self::PermissionDenied => f.write_str("permission denied"),
-            Self::DeniedToUser => f.write_str("permission denied, even to its user"),
+            Self::DeniedToUser => f.write_str("permission denied to its user; the user's other groups do not count here"),
             Self::NotPermitted => {
                 f.write_str("the operation is not permitted, by macOS' privacy protection or a security agent")
             }

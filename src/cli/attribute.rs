@@ -62,54 +62,39 @@ impl Attribute {
         Self::Users,
     ];
 
+    /// Name on the command line, type, and what it says.
+    const fn row(self) -> (&'static str, DataType, &'static str) {
+        use DataType::{Date, String};
+        match self {
+            Self::State => ("state", String, "how far the registration got"),
+            Self::User => ("user", String, "short name of the user whose state it is"),
+            Self::DeviceId => ("device-id", String, "the device's id in Microsoft Entra"),
+            Self::TenantId => ("tenant-id", String, "the tenant's id in Microsoft Entra"),
+            Self::UserPrincipalName => ("user-principal-name", String, "the name that the user registered with"),
+            Self::KeyStorage => ("key-storage", String, "Login Keychain, Secure Enclave, or None"),
+            Self::CertificateExpires => ("certificate-expires", Date, "when the WPJ certificate expires (UTC)"),
+            Self::LastToken => ("last-token", Date, "when JamfAAD last obtained a token (UTC)"),
+            Self::Finding => ("finding", String, "the most severe error or warning, or OK"),
+            Self::Users => ("users", String, "the state of each local user, a line each"),
+        }
+    }
+
     /// Its name on the command line.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::State => "state",
-            Self::User => "user",
-            Self::DeviceId => "device-id",
-            Self::TenantId => "tenant-id",
-            Self::UserPrincipalName => "user-principal-name",
-            Self::KeyStorage => "key-storage",
-            Self::CertificateExpires => "certificate-expires",
-            Self::LastToken => "last-token",
-            Self::Finding => "finding",
-            Self::Users => "users",
-        }
+        self.row().0
     }
 
     /// The type that the extension attribute has to have in Jamf Pro.
     #[must_use]
     pub const fn data_type(self) -> DataType {
-        match self {
-            Self::CertificateExpires | Self::LastToken => DataType::Date,
-            Self::State
-            | Self::User
-            | Self::DeviceId
-            | Self::TenantId
-            | Self::UserPrincipalName
-            | Self::KeyStorage
-            | Self::Finding
-            | Self::Users => DataType::String,
-        }
+        self.row().1
     }
 
-    /// What it tells.
+    /// What it says.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
-        match self {
-            Self::State => "how far the registration got",
-            Self::User => "short name of the user whose state it is",
-            Self::DeviceId => "the device's id in Microsoft Entra",
-            Self::TenantId => "the tenant's id in Microsoft Entra",
-            Self::UserPrincipalName => "the name that the user registered with",
-            Self::KeyStorage => "Login Keychain, Secure Enclave, or None",
-            Self::CertificateExpires => "when the WPJ certificate expires (UTC)",
-            Self::LastToken => "when JamfAAD last obtained a token (UTC)",
-            Self::Finding => "the most severe error or warning, or OK",
-            Self::Users => "the state of each local user, a line each",
-        }
+        self.row().2
     }
 }
 

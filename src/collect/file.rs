@@ -4,7 +4,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read},
-    os::unix::fs::{FileTypeExt, OpenOptionsExt},
+    os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt},
     path::Path,
     time::SystemTime,
 };
@@ -46,18 +46,55 @@ pub fn open(path: &Path, limit: u64) -> Result<Option<File>, Cause> {
 /// # Errors
 /// If something else is there, or if it cannot be read.
 pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Cause> {
-    open(path, limit)?.map(|file| content(&file, limit)).transpose()
+    stable(path, limit, |file| {
+        // Most are smaller. The file may grow after it was measured.
+        let mut bytes = Vec::with_capacity(8 * 1024);
+        file.take(limit).read_to_end(&mut bytes).map_err(|error| cause_of(&error))?;
+        Ok(bytes)
+    })
 }
 
-/// Reads what is left of an open file, of which no more than `limit` bytes count.
+/// Opens a regular file of at most `limit` bytes and has it read; `None` if there is none.
+///
+/// What changes under the reader may show a mixture that never was: the file's size, time of change and last bytes, which
+/// hold a keychain's version, have to be the same afterwards; it is read once more if they are not. A file that is
+/// replaced, as macOS does it, stays what it was for whoever has it open.
 ///
 /// # Errors
-/// If it cannot be read.
-pub fn content(file: &File, limit: u64) -> Result<Vec<u8>, Cause> {
-    // Most are smaller. The file may grow after it was measured.
-    let mut bytes = Vec::with_capacity(8 * 1024);
-    file.take(limit).read_to_end(&mut bytes).map_err(|error| cause_of(&error))?;
-    Ok(bytes)
+/// If something else is there, if it cannot be read, or if it does not stop changing.
+pub fn stable<T>(path: &Path, limit: u64, mut read: impl FnMut(&File) -> Result<T, Cause>) -> Result<Option<T>, Cause> {
+    for _ in 0..2 {
+        let Some(file) = open(path, limit)? else { return Ok(None) };
+        let before = version(&file)?;
+        let found = read(&file);
+        if version(&file)? == before {
+            return found.map(Some);
+        }
+    }
+    Err(Cause::Changing)
+}
+
+/// What changes when a file does: size, time of the last change, and the last bytes.
+fn version(file: &File) -> Result<(u64, i64, i64, [u8; 4]), Cause> {
+    let found = file.metadata().map_err(|error| cause_of(&error))?;
+    let mut last = [0; 4];
+    // A file that is shorter has no version.
+    match file.read_exact_at(&mut last, found.len().saturating_sub(4)) {
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(cause_of(&error)),
+        _ => Ok((found.len(), found.mtime(), found.mtime_nsec(), last)),
+    }
+}
+
+/// Whether a program is installed.
+///
+/// # Errors
+/// If the system does not say.
+pub fn is_installed(program: &Path) -> Result<bool, Cause> {
+    match fs::metadata(program) {
+        Ok(found) => Ok(found.is_file()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+        Err(error) => Err(cause_of(&error)),
+    }
 }
 
 /// When a file was changed last; `None` if there is none, or something else in its place.
@@ -75,7 +112,7 @@ pub fn changed(path: &Path) -> Result<Option<SystemTime>, Cause> {
 
 /// Makes sure that what was not found is absent, and not behind a link that leads nowhere: a volume that is not there
 /// now says nothing about what is on it.
-fn is_absent(path: &Path) -> Result<(), Cause> {
+pub fn is_absent(path: &Path) -> Result<(), Cause> {
     for folder in path.ancestors().skip(1) {
         match fs::symlink_metadata(folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -93,7 +130,7 @@ fn is_absent(path: &Path) -> Result<(), Cause> {
 ///
 /// # Errors
 /// If it is not, or if that cannot be told.
-pub fn check_home(home: &Path) -> Result<fs::Metadata, Cause> {
+pub fn check_folder(home: &Path) -> Result<fs::Metadata, Cause> {
     match fs::metadata(home) {
         Ok(found) if found.is_dir() => Ok(found),
         Ok(_) => Err(Cause::HomeNotADirectory),

@@ -1,6 +1,6 @@
 //! One value for an extension attribute.
 
-use super::{reason::reason, row::Row};
+use super::reason::reason;
 use crate::{
     assess::{
         Assessment,
@@ -9,6 +9,7 @@ use crate::{
         state::RegistrationState,
     },
     cli::attribute::Attribute,
+    evidence::User,
     parse::{jamf_aad::JamfAad, timestamp::Timestamp},
 };
 
@@ -93,18 +94,30 @@ pub fn result(value: &str) -> String {
     format!("<result>{value}</result>\n")
 }
 
-/// A line for each user. Who has a name that cannot stand there has a number instead, or without one what is left of it.
+/// A line for each user. A name that is not allowed is replaced by the UID or, if there is none, masked.
 #[must_use]
-pub fn users(rows: &[Row]) -> String {
-    // A colon would make another state of a name.
+pub fn users(assessments: &[Assessment<'_>]) -> String {
+    // A name with a colon could fake a state.
     let fits = |name: &String| is_safe(name) && !name.contains(": ");
-    let line = |row: &Row| {
-        let name = row.label()?;
-        let name = Some(name.clone()).filter(fits).or_else(|| row.number()).unwrap_or_else(|| masked(&name));
-        let state = row.state.as_deref().unwrap_or_default();
+    let line = |assessment: &Assessment<'_>| {
+        let user = &assessment.evidence.user;
+        let name = label(user)?;
+        let name = Some(name.clone()).filter(fits).or_else(|| number(user)).unwrap_or_else(|| masked(&name));
+        let state = assessment.state.as_ref().map_or("", |state| state.as_str());
         Some(format!("{name}: {state}").trim_end().to_owned())
     };
-    rows.iter().filter_map(line).collect::<Vec<_>>().join("\n")
+    assessments.iter().filter_map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// What a user is called in a list: by the short name or else the home, or else the UID.
+#[must_use]
+pub fn label(user: &User) -> Option<String> {
+    let home = || user.home.as_ref().map(|home| home.to_string_lossy().into_owned());
+    user.name.clone().or_else(home).or_else(|| number(user))
+}
+
+fn number(user: &User) -> Option<String> {
+    user.uid.map(|uid| format!("#{uid}"))
 }
 
 /// A question mark for each character that cannot stand in a list.

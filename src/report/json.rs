@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{reason::reason, row::Row};
+use super::reason::reason;
 use crate::{
     assess::{Assessment, finding::Finding, key},
     evidence::{Cause, Probe, SetUp, Source, User, Witness},
@@ -22,16 +22,18 @@ use crate::{
 const SCHEMA: u32 = 1;
 
 /// The assessment of one user as an indented JSON object. The order of the keys is fixed.
-pub(super) fn object(assessment: &Assessment<'_>) -> serde_json::Result<String> {
-    serde_json::to_string_pretty(&Report::from(assessment))
+pub(super) fn object(assessment: &Assessment<'_>) -> String {
+    indented(&Report::from(assessment))
 }
 
-/// The objects of several users as an indented array. No text in JSON has a new line, so that each is one of the layout.
-pub(super) fn array(rows: &[Row]) -> String {
-    let objects =
-        rows.iter().filter_map(|row| row.json.as_ref()).map(|json| format!("  {}", json.replace('\n', "\n  ")));
-    let objects: Vec<String> = objects.collect();
-    if objects.is_empty() { "[]\n".to_owned() } else { format!("[\n{}\n]\n", objects.join(",\n")) }
+/// The assessments of several users as an indented array of such objects.
+pub(super) fn array(assessments: &[Assessment<'_>]) -> String {
+    indented(&assessments.iter().map(Report::from).collect::<Vec<_>>())
+}
+
+/// Nothing here is anything that JSON cannot express, so that writing it cannot fail.
+fn indented(value: &impl Serialize) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
 }
 
 #[derive(Serialize)]

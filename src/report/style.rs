@@ -25,12 +25,15 @@ pub struct Style {
     pub unicode: bool,
 }
 
-/// Whether standard output is a terminal that is to be coloured, see <https://no-color.org>.
-#[must_use]
-pub fn is_coloured() -> bool {
-    let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
-    let is_dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
-    stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb
+impl Style {
+    /// What may be printed to standard output; for colours see <https://no-color.org>.
+    #[must_use]
+    pub fn of_this_terminal() -> Self {
+        let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+        let is_dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
+        let colour = stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb;
+        Self { colour, unicode: is_utf8(|name| env::var_os(name)) }
+    }
 }
 
 /// Whether the locale's characters are UTF-8: by the first of the variables that is set and not empty, as POSIX has it.

@@ -4,9 +4,11 @@ use anstyle::Style as Ansi;
 use textwrap::core::display_width;
 
 use super::{
-    row::Row,
+    attribute::{key_storage, label},
+    reason::reason,
     style::{COLUMNS, Page, Style, padded},
 };
+use crate::assess::{Assessment, key::WorkplaceJoin};
 
 /// Columns of the longest state, of the longest storage, and between columns.
 const STATE: usize = 38;
@@ -14,21 +16,21 @@ const STORAGE: usize = 14;
 const GAP: usize = 2;
 
 /// A table: below each user's name, number, state and key storage stands the device id, or why there is no state.
-pub(super) fn table(rows: &[Row], style: Style) -> String {
+pub(super) fn table(assessments: &[Assessment<'_>], style: Style) -> String {
     let mut page = Page::new(style);
-    if rows.is_empty() {
+    if assessments.is_empty() {
         page.paragraph(Ansi::new(), "There is no local user with a home.");
         return page.into_text();
     }
-    let label = |row: &Row| row.label().unwrap_or_default();
-    let number = |row: &Row| row.uid.map(|uid| uid.to_string()).unwrap_or_default();
-    let uid = rows.iter().map(|row| number(row).len()).chain([3]).max().unwrap_or_default();
+    let label = |row: &Assessment<'_>| label(&row.evidence.user).unwrap_or_default();
+    let number = |row: &Assessment<'_>| row.evidence.user.uid.map(|uid| uid.to_string()).unwrap_or_default();
+    let uid = assessments.iter().map(|row| number(row).len()).chain([3]).max().unwrap_or_default();
     let room = COLUMNS.saturating_sub(uid + STATE + STORAGE + 3 * GAP);
-    let longest = rows.iter().map(|row| display_width(&page.readable(&label(row)))).chain([4]).max();
+    let longest = assessments.iter().map(|row| display_width(&page.readable(&label(row)))).chain([4]).max();
     let name = longest.unwrap_or_default().min(room);
     let indent = name + GAP + uid + GAP;
     page.table_head(&format!("{:name$}  {:>uid$}  {:STATE$}  KEY STORAGE", "NAME", "UID", "STATE"));
-    for row in rows {
+    for row in assessments {
         let shown = page.readable(&label(row));
         let fits = display_width(&shown) <= name;
         // A name that is too long has the line for itself.
@@ -36,14 +38,14 @@ pub(super) fn table(rows: &[Row], style: Style) -> String {
         if !fits {
             page.indented(0, &label(row));
         }
-        let state = row.state.as_deref().unwrap_or("cannot be told");
-        let storage = row.storage.as_deref().unwrap_or_default();
+        let state = row.state.as_ref().map_or("cannot be told", |state| state.as_str());
+        let storage = key_storage(row).unwrap_or_default();
         page.as_is(&format!("{first}  {:>uid$}  {state:STATE$}  {storage}", number(row)));
-        if let Some(device_id) = &row.device_id {
+        if let Some(device_id) = WorkplaceJoin::shown_by(row.evidence).and_then(|found| found.device_id) {
             page.indented(indent, &format!("device {device_id}"));
         }
-        if let Some(reason) = &row.reason {
-            page.indented(indent, reason);
+        if let Err(obstacle) = &row.state {
+            page.indented(indent, &reason(obstacle));
         }
     }
     page.into_text()

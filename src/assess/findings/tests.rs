@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    evidence::Counts,
+    parse::records::Counts,
     parse::{
         certificate::Fields,
         keychain::{self, ErrorKind},

@@ -4,14 +4,7 @@
 //! certificates and for attributes of keys: nothing of that needs a keychain to be unlocked, and with user interaction
 //! disabled nothing can prompt.
 
-use std::{
-    ffi::{CStr, CString, OsStr},
-    fs, io,
-    mem::MaybeUninit,
-    os::unix::ffi::OsStrExt,
-    path::{Path, PathBuf},
-    ptr,
-};
+use std::{io, mem::MaybeUninit, path::Path};
 
 use core_foundation::{
     base::{CFType, TCFType, ToVoid},
@@ -28,15 +21,12 @@ use security_framework::{
 };
 use system_configuration::dynamic_store::SCDynamicStoreBuilder;
 
-use crate::{
-    collect::{command::ChildState, rights::Identity},
-    parse::records::Records,
-};
+use crate::parse::records::Records;
 
 /// Whether this system can tell who is at the console, and has a keychain reader of its own.
 pub const IS_MACOS: bool = true;
 
-/// The group of whoever is in none that counts: -2.
+/// The group of a user without an account: -2 (nobody).
 pub const NOBODY_GROUP: u32 = 0xFFFF_FFFE;
 
 /// Where private folders are made: not what `TMPDIR` names, which may be anybody's.
@@ -87,7 +77,7 @@ pub fn read_keychain(copy: &Path) -> Result<Records, String> {
 /// # Errors
 /// If dialogs cannot be forbidden.
 pub fn without_dialogs<T>(work: impl FnOnce() -> T) -> Result<T, String> {
-    // Bound to a name, or it would end here.
+    // Bound to a name: `_` would drop the guard at once.
     let _no_dialogs = SecKeychain::disable_user_interaction().map_err(|error| error.to_string())?;
     Ok(work())
 }
@@ -140,65 +130,6 @@ fn bytes_of(attributes: &CFDictionary, attribute: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// The folders on which something is mounted, as the kernel remembers them, without asking any disk; `None` if that
-/// cannot be told. The kernel does not learn that a folder above one of them was renamed, which is why it cannot if
-/// somebody else than root has mounted something.
-#[must_use]
-pub fn mounts() -> Option<Vec<PathBuf>> {
-    // SAFETY: with no room given, nothing is written.
-    let count = unsafe { libc::getfsstat(ptr::null_mut(), 0, libc::MNT_NOWAIT) };
-    // One more, so that a full answer shows that something was mounted meanwhile.
-    let room = usize::try_from(count).ok()? + 1;
-    let mut mounts = Vec::<libc::statfs>::with_capacity(room);
-    let size = libc::c_int::try_from(room * size_of::<libc::statfs>()).ok()?;
-    // SAFETY: there are `size` bytes of room.
-    let count = unsafe { libc::getfsstat(mounts.as_mut_ptr(), size, libc::MNT_NOWAIT) };
-    let count = usize::try_from(count).ok().filter(|&count| count < room)?;
-    // SAFETY: so many were written.
-    unsafe { mounts.set_len(count) };
-    let folder = |mount: &libc::statfs| {
-        // SAFETY: the kernel ends the name with a NUL.
-        let name = unsafe { CStr::from_ptr(mount.f_mntonname.as_ptr()) };
-        Path::new(OsStr::from_bytes(name.to_bytes())).to_owned()
-    };
-    mounts.iter().all(|mount| mount.f_owner == 0).then(|| mounts.iter().map(folder).collect())
-}
-
-/// Whether what is at `path` is a link. Something that is mounted there must not be asked: it is among the [`mounts`].
-///
-/// # Errors
-/// If that cannot be told.
-pub fn leads_elsewhere(path: &Path) -> io::Result<bool> {
-    Ok(fs::symlink_metadata(path)?.is_symlink())
-}
-
-/// The process' groups.
-///
-/// # Errors
-/// If the system does not tell.
-pub fn groups() -> io::Result<Vec<u32>> {
-    // SAFETY: with a length of 0 nothing is written.
-    let count = checked(unsafe { libc::getgroups(0, ptr::null_mut()) })?;
-    let mut groups = vec![0; usize::try_from(count).unwrap_or_default()];
-    // SAFETY: there is room for `count` numbers.
-    let count = checked(unsafe { libc::getgroups(count, groups.as_mut_ptr()) })?;
-    groups.truncate(usize::try_from(count).unwrap_or_default());
-    Ok(groups)
-}
-
-/// Gives the process the groups of a user.
-///
-/// # Errors
-/// If the system refuses.
-pub fn join_groups_of(identity: &Identity) -> io::Result<()> {
-    let Some(name) = &identity.name else { return set_groups(&[identity.gid]) };
-    let name = CString::new(name.as_str())?;
-    // macOS declares the group as a signed number; the bits are the same.
-    let gid = libc::c_int::from_ne_bytes(identity.gid.to_ne_bytes());
-    // SAFETY: the name ends in a NUL and lives until after the call.
-    checked(unsafe { libc::initgroups(name.as_ptr(), gid) }).map(drop)
-}
-
 /// Gives the process these groups.
 ///
 /// # Errors
@@ -209,19 +140,14 @@ pub fn set_groups(groups: &[u32]) -> io::Result<()> {
     checked(unsafe { libc::setgroups(count, groups.as_ptr()) }).map(drop)
 }
 
-/// Whether a child of this process runs; it can be waited for afterwards.
-#[must_use]
-pub fn state_of(child: Pid) -> ChildState {
+/// Whether a child of this process has ended; it can be waited for afterwards.
+pub fn has_ended(child: Pid) -> bool {
     let mut ended = MaybeUninit::<libc::siginfo_t>::zeroed();
     let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
     // SAFETY: there is room for what is written.
     let result = unsafe { libc::waitid(libc::P_PID, child.as_raw().cast_unsigned(), ended.as_mut_ptr(), flags) };
     // SAFETY: zeros are valid there, and macOS leaves them if the child still runs.
-    match (result, unsafe { ended.assume_init() }.si_pid) {
-        (0, 0) => ChildState::Runs,
-        (0, _) => ChildState::Ended,
-        _ => ChildState::Gone,
-    }
+    (result, unsafe { ended.assume_init() }.si_pid) != (0, 0)
 }
 
 fn checked(result: libc::c_int) -> io::Result<libc::c_int> {

@@ -1,6 +1,7 @@
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use super::*;
+use crate::parse::console::ConsoleRecord;
 
 const ADELE: u32 = 501;
 const BEN: u32 = 502;
@@ -74,7 +75,7 @@ impl Mac {
 
     /// Name, source and console of the choice where nobody is named.
     fn chosen(&self) -> Result<(Option<String>, Source, Console), Obstacle> {
-        let choice = choose(&Who::Console, self)?;
+        let choice = choose(None, self)?;
         assert_eq!(choice.account.as_ref().map(|account| &account.home), choice.user.home.as_ref());
         Ok((choice.user.name, choice.user.source.unwrap(), choice.user.console))
     }
@@ -119,10 +120,9 @@ impl Accounts for Mac {
         Ok(self.homes.contains_key(&account.uid))
     }
 
-    fn keychain_changed(&self, account: &Account) -> Result<Option<SystemTime>, Obstacle> {
+    fn keychain_changed(&self, account: &Account) -> Result<Option<u64>, Obstacle> {
         self.check(Broken::Keychains)?;
-        let changed = self.homes.get(&account.uid).copied().flatten();
-        Ok(changed.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)))
+        Ok(self.homes.get(&account.uid).copied().flatten())
     }
 }
 
@@ -146,7 +146,7 @@ fn a_home_is_wherever_the_account_has_it() {
     for home in ["/Volumes/Data/adele", "/Users/Adele Vance", "/Users/adèle 李", "/"] {
         let mut mac = Mac::of_two().console("adele", ADELE);
         mac.accounts[0].home = home.into();
-        let choice = choose(&Who::Console, &mac).unwrap();
+        let choice = choose(None, &mac).unwrap();
         assert_eq!(choice.user.home, Some(home.into()));
         assert_eq!(choice.account.unwrap().home, PathBuf::from(home));
     }
@@ -257,7 +257,7 @@ fn of_two_keychains_that_changed_at_once_the_first_account_s_counts() {
 fn where_nobody_has_ever_been_there_is_nobody() {
     let mac = Mac { console: Some(ConsoleRecord::default()), ..Mac::default() };
     for mac in [mac, Mac::default()] {
-        let choice = choose(&Who::Console, &mac).unwrap();
+        let choice = choose(None, &mac).unwrap();
         let nobody = User { source: Some(Source::None), console: Console::Nobody, ..User::UNKNOWN };
         assert_eq!(choice, Choice { user: nobody, account: None });
     }
@@ -289,7 +289,7 @@ fn what_cannot_be_asked_is_no_answer() {
 fn a_user_may_be_named_or_numbered() {
     let mac = Mac::of_two().console("adele", ADELE);
     let named = |name: &str| {
-        let choice = choose(&Who::User(name.to_owned()), &mac)?;
+        let choice = choose(Some(name), &mac)?;
         Ok((choice.user.name, choice.user.source.unwrap(), choice.user.console))
     };
     assert_eq!(named("ben"), chosen("ben", Source::UserOption, Console::Another(ADELE)));
@@ -303,18 +303,11 @@ fn a_user_may_be_named_or_numbered() {
 
 #[test]
 fn a_user_who_is_named_needs_no_console() {
-    let console = |mac: &Mac| choose(&Who::User("ben".to_owned()), mac).unwrap().user.console;
+    let console = |mac: &Mac| choose(Some("ben"), mac).unwrap().user.console;
     assert_eq!(console(&Mac::of_two().console("loginwindow", 0)), Console::Nobody);
     assert_eq!(console(&Mac::of_two().broken(Broken::Console)), Console::NotAsked);
     let without_number = Mac { console: Some(record("<key>Name</key><string>adele</string>")), ..Mac::of_two() };
     assert_eq!(console(&without_number), Console::NotAsked);
-}
-
-#[test]
-fn a_home_that_is_given_is_taken_as_it_is() {
-    let choice = choose(&Who::Home("/a home".into()), &Mac::of_two().broken(Broken::Accounts)).unwrap();
-    let user = User { home: Some("/a home".into()), source: Some(Source::HomeOption), ..User::UNKNOWN };
-    assert_eq!(choice, Choice { user, account: None });
 }
 
 fn record(entries: &str) -> ConsoleRecord {
@@ -322,52 +315,8 @@ fn record(entries: &str) -> ConsoleRecord {
 }
 
 #[test]
-fn the_console_record_has_name_number_and_the_session_on_the_console() {
-    let session = |uid: u32, on_console: &str| {
-        format!(
-            "<dict><key>kCGSSessionUserIDKey</key><integer>{uid}</integer>\
-             <key>kCGSSessionUserNameKey</key><string>x</string>{on_console}</dict>"
-        )
-    };
-    let on_console =
-        ["<key>kCGSSessionOnConsoleKey</key><true/>", "<key>kCGSSessionOnConsoleKey</key><integer>1</integer>"];
-    for on_console in on_console {
-        let sessions = session(ADELE, "<key>kCGSSessionOnConsoleKey</key><false/>") + &session(BEN, on_console);
-        let entries = format!(
-            "<key>Name</key><string>ben@contoso.com</string><key>UID</key><integer>502</integer>\
-             <key>GID</key><integer>20</integer><key>SessionInfo</key><array>{sessions}</array>"
-        );
-        let expected = ConsoleRecord {
-            name: "ben@contoso.com".to_owned(),
-            uid: Some(BEN),
-            session_uid: Some(BEN),
-            sessions: vec![ADELE, BEN],
-        };
-        assert_eq!(record(&entries), expected);
-    }
-}
-
-#[test]
-fn what_the_console_record_lacks_or_has_in_another_type_is_unknown() {
-    let strange = "<key>Name</key><integer>1</integer><key>UID</key><string>501</string>\
-        <key>SessionInfo</key><array><string>x</string><dict/></array>";
-    assert_eq!(record(strange), ConsoleRecord::default());
-    assert_eq!(record("<key>UID</key><integer>-2</integer>"), ConsoleRecord::default());
-    assert_eq!(record(""), ConsoleRecord::default());
-}
-
-#[test]
-fn a_console_record_that_is_no_dictionary_is_no_answer() {
-    let refused = |bytes: &[u8]| ConsoleRecord::parse(bytes).unwrap_err().to_string();
-    let unusable = "it cannot be told whose Mac this is: the console's record";
-    assert_eq!(refused(b"?"), format!("{unusable} cannot be read"));
-    assert_eq!(refused(b"<plist version=\"1.0\"><array/></plist>"), format!("{unusable} is no dictionary"));
-}
-
-#[test]
 fn a_session_at_the_console_or_behind_it_is_known() {
-    let has_session = |mac: &Mac, subject: Who| choose(&subject, mac).unwrap().user.has_session;
-    let named = |name: &str| Who::User(name.to_owned());
+    let has_session = |mac: &Mac, subject: Option<&str>| choose(subject, mac).unwrap().user.has_session;
     let record = |name: &str, uid, sessions: &[u32]| {
         let sessions = sessions.to_vec();
         Mac {
@@ -377,15 +326,14 @@ fn a_session_at_the_console_or_behind_it_is_known() {
     };
     // Adele is in front, and Ben has switched away.
     let switched = record("adele", ADELE, &[ADELE, BEN]);
-    assert!(has_session(&switched, Who::Console));
-    assert!(has_session(&switched, named("ben")));
-    assert!(!has_session(&record("adele", ADELE, &[ADELE]), named("ben")));
-    assert!(has_session(&record("adele", ADELE, &[]), Who::Console));
+    assert!(has_session(&switched, None));
+    assert!(has_session(&switched, Some("ben")));
+    assert!(!has_session(&record("adele", ADELE, &[ADELE]), Some("ben")));
+    assert!(has_session(&record("adele", ADELE, &[]), None));
     // At the login window Ben's session goes on.
     let window = record("loginwindow", 0, &[0, BEN]).last_user("ben");
-    assert!(has_session(&window, Who::Console));
-    assert!(!has_session(&record("loginwindow", 0, &[0]).last_user("ben"), Who::Console));
-    assert!(!has_session(&Mac::of_two(), Who::Console));
-    assert!(!has_session(&Mac::of_two().broken(Broken::Console), named("ben")));
-    assert!(!has_session(&switched, Who::Home("/Users/adele".into())));
+    assert!(has_session(&window, None));
+    assert!(!has_session(&record("loginwindow", 0, &[0]).last_user("ben"), None));
+    assert!(!has_session(&Mac::of_two(), None));
+    assert!(!has_session(&Mac::of_two().broken(Broken::Console), Some("ben")));
 }

@@ -1,0 +1,295 @@
+//! What a user's home says: the login keychain, keychains that macOS put aside, and JamfAAD's plist.
+//!
+//! All of this runs in a reader process with the user's own rights; see [`reader`](super::reader).
+
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, SystemTime},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    file,
+    reader::{Rights, Trail},
+};
+use crate::{
+    evidence::{Cause, Obstacle, Probe, Witness},
+    parse::{
+        jamf_aad::{self, JamfAad},
+        keychain::{self, ErrorKind},
+        login_keychain::{self, Depth, LoginKeychain},
+    },
+};
+
+const KEYCHAINS: &str = "Library/Keychains";
+const LOGIN_KEYCHAIN: &str = "login.keychain-db";
+/// A Mac upgraded from long ago may have only this one.
+const OLD_LOGIN_KEYCHAIN: &str = "login.keychain";
+pub(super) const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
+
+const MAX_KEYCHAIN_SIZE: u64 = 256 * 1024 * 1024;
+
+/// What JamfAAD writes has some hundred bytes.
+const MAX_PLIST_SIZE: u64 = 1024 * 1024;
+
+/// Bounds the work that a hostile home can make.
+const MAX_RENAMED_KEYCHAINS: usize = 16;
+const MAX_FOLDER_ENTRIES: usize = 10_000;
+
+/// How long a keychain is empty while macOS creates it.
+const CREATION: Duration = Duration::from_millis(200);
+
+/// Where an account's login keychain is, by the name that macOS prefers.
+pub(super) fn login_keychain_of(home: &Path) -> PathBuf {
+    home.join(KEYCHAINS).join(LOGIN_KEYCHAIN)
+}
+
+pub(super) fn plist_of(home: &Path) -> PathBuf {
+    home.join(PLIST)
+}
+
+/// What to read of a home.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) home: &'a Path,
+    /// Whether the login keychain and the plist are to be read, or others were given for them.
+    pub(super) keychain: bool,
+    pub(super) plist: bool,
+    pub(super) depth: Depth,
+    /// Whether somebody who has never logged in is a possible answer: then there need not be a `Library`.
+    pub(super) may_be_unused: bool,
+}
+
+/// What was found in a home.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Found {
+    pub(super) login_keychain: Option<Witness<LoginKeychain>>,
+    pub(super) renamed_keychains: Vec<Witness<LoginKeychain>>,
+    pub(super) jamf_aad: Option<Witness<JamfAad>>,
+}
+
+/// Reads a home.
+///
+/// # Errors
+/// If it is not one.
+pub(super) fn read(wanted: &Wanted<'_>, rights: Rights, trail: &Trail) -> Result<Found, Obstacle> {
+    let Wanted { home, depth, .. } = *wanted;
+    let reading = Reading { depth, rights, trail };
+    trail.at(home);
+    let has_library =
+        check(home).map_err(|cause| Obstacle { path: Some(home.to_owned()), cause: reading.named(cause) })?;
+    if !has_library && !wanted.may_be_unused && (wanted.keychain || wanted.plist) {
+        return Err(Obstacle { path: Some(home.to_owned()), cause: Cause::NotAHome });
+    }
+    let login_keychain = wanted.keychain.then(|| reading.login_keychain(home));
+    let renamed_keychains = match &login_keychain {
+        Some(keychain) if depth == Depth::Details && has_no_key(&keychain.probe) => {
+            reading.renamed_keychains(&home.join(KEYCHAINS))
+        }
+        _ => Vec::new(),
+    };
+    let jamf_aad = wanted.plist.then(|| {
+        let path = plist_of(home);
+        Witness { probe: reading.plist(&path), path: Some(path) }
+    });
+    Ok(Found { login_keychain, renamed_keychains, jamf_aad })
+}
+
+/// Whether there is a `Library` in what has to be a home.
+fn check(home: &Path) -> Result<bool, Cause> {
+    let found = file::check_folder(home)?;
+    // What others can write to is nobody's home: `/Users/Shared` is like that.
+    if found.uid() == 0 && found.mode() & 0o022 != 0 {
+        return Err(Cause::SharedFolder);
+    }
+    match fs::metadata(home.join("Library")) {
+        Ok(_) => Ok(true),
+        // Not if it leads to a disk that is not there now.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(file::is_absent(&home.join(KEYCHAINS)).is_err()),
+        // Whatever is wrong there is reported with the file that is needed.
+        Err(_) => Ok(true),
+    }
+}
+
+/// Who owns a home.
+pub(super) fn owner(home: &Path, trail: &Trail) -> Result<u32, Obstacle> {
+    trail.at(home);
+    let found = file::check_folder(home).map_err(|cause| Obstacle { path: Some(home.to_owned()), cause })?;
+    Ok(found.uid())
+}
+
+/// Whether an account's home is there.
+pub(super) fn is_there(home: &Path, trail: &Trail) -> Result<bool, Cause> {
+    trail.at(home);
+    match file::check_folder(home) {
+        Ok(_) => Ok(true),
+        Err(Cause::HomeMissing | Cause::HomeNotADirectory) => Ok(false),
+        Err(cause) => Err(cause),
+    }
+}
+
+/// When an account's login keychain was changed last, in microseconds since 1970; `None` if it has none.
+pub(super) fn keychain_changed(home: &Path, trail: &Trail) -> Result<Option<u64>, Cause> {
+    let mut latest = None;
+    for name in [LOGIN_KEYCHAIN, OLD_LOGIN_KEYCHAIN] {
+        let path = home.join(KEYCHAINS).join(name);
+        trail.at(&path);
+        latest = latest.max(file::changed(&path)?);
+    }
+    let since_1970 = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Ok(latest.map(|time| u64::try_from(since_1970(time).as_micros()).unwrap_or(u64::MAX)))
+}
+
+/// Reads a keychain that was given.
+pub(super) fn read_given_keychain(path: &Path, depth: Depth, trail: &Trail) -> Witness<LoginKeychain> {
+    let reading = Reading { depth, rights: Rights::Caller, trail };
+    Witness { path: Some(path.to_owned()), probe: expected(reading.keychain(path, depth)) }
+}
+
+/// Reads a plist that was given.
+pub(super) fn read_given_plist(path: &Path, trail: &Trail) -> Witness<JamfAad> {
+    let reading = Reading { depth: Depth::State, rights: Rights::Caller, trail };
+    Witness { path: Some(path.to_owned()), probe: expected(reading.plist(path)) }
+}
+
+/// A file that was named expressly has to be there.
+fn expected<T>(probe: Probe<T>) -> Probe<T> {
+    match probe {
+        Probe::Absent => Probe::Unreadable(Cause::FileMissing),
+        probe => probe,
+    }
+}
+
+/// Whether a login keychain certainly has no Workplace Join key.
+pub(super) fn has_no_key(probe: &Probe<LoginKeychain>) -> bool {
+    match probe {
+        Probe::Found(found) => found.workplace_join_identity().is_none() && found.unknown_issuer.is_none(),
+        Probe::Absent => true,
+        Probe::Unreadable(_) | Probe::NotAsked => false,
+    }
+}
+
+struct Reading<'a> {
+    depth: Depth,
+    rights: Rights,
+    trail: &'a Trail,
+}
+
+impl Reading<'_> {
+    /// What is denied to a user is named differently: root's rights would not help.
+    fn named(&self, cause: Cause) -> Cause {
+        match (cause, self.rights) {
+            (Cause::PermissionDenied, Rights::User { .. }) => Cause::DeniedToUser,
+            (cause, _) => cause,
+        }
+    }
+
+    fn login_keychain(&self, home: &Path) -> Witness<LoginKeychain> {
+        let preferred = login_keychain_of(home);
+        let old = home.join(KEYCHAINS).join(OLD_LOGIN_KEYCHAIN);
+        let mut found = self.keychain(&preferred, self.depth);
+        if matches!(found, Probe::Absent) {
+            let of_old = self.keychain(&old, self.depth);
+            // macOS may just have made the new one out of the old one.
+            found = self.keychain(&preferred, self.depth);
+            if matches!(found, Probe::Absent) && !matches!(of_old, Probe::Absent) {
+                return Witness { path: Some(old), probe: of_old };
+            }
+        }
+        Witness { path: Some(preferred), probe: found }
+    }
+
+    fn keychain(&self, path: &Path, depth: Depth) -> Probe<LoginKeychain> {
+        self.trail.at(path);
+        let read =
+            || file::stable(path, MAX_KEYCHAIN_SIZE, |file| login_keychain::read(file, depth).map_err(Cause::Keychain));
+        self.probe(once_more_if_empty(read, || thread::sleep(CREATION)))
+    }
+
+    fn plist(&self, path: &Path) -> Probe<JamfAad> {
+        self.trail.at(path);
+        self.probe(file::read(path, MAX_PLIST_SIZE).map(|bytes| bytes.map(|bytes| jamf_aad::parse(&bytes))))
+    }
+
+    fn probe<T>(&self, found: Result<Option<T>, Cause>) -> Probe<T> {
+        match found {
+            Ok(found) => found.map_or(Probe::Absent, Probe::Found),
+            Err(cause) => Probe::Unreadable(self.named(cause)),
+        }
+    }
+
+    /// Reads the keychains that macOS puts aside when it makes a new login keychain: `login_renamed_N.keychain-db`.
+    fn renamed_keychains(&self, folder: &Path) -> Vec<Witness<LoginKeychain>> {
+        self.trail.at(folder);
+        let entries = match fs::read_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
+            Err(error) => {
+                let probe = Probe::Unreadable(self.named(file::cause_of(&error)));
+                return vec![Witness { path: Some(folder.to_owned()), probe }];
+            }
+            Ok(entries) => entries.take(MAX_FOLDER_ENTRIES).filter_map(Result::ok),
+        };
+        let numbered = |entry: fs::DirEntry| Some((number_of_renamed(entry.file_name().to_str()?)?, entry.path()));
+        let mut numbered: Vec<(u32, PathBuf)> = entries.filter_map(numbered).collect();
+        // The highest number is the latest.
+        numbered.sort_unstable_by(|one, other| other.cmp(one));
+        numbered.truncate(MAX_RENAMED_KEYCHAINS);
+        numbered
+            .into_iter()
+            .map(|(_, path)| Witness { probe: self.keychain(&path, Depth::State), path: Some(path) })
+            .collect()
+    }
+}
+
+/// Reads again, after `wait`, what was empty: macOS may be just creating it.
+fn once_more_if_empty<T>(mut read: impl FnMut() -> Result<T, Cause>, wait: impl FnOnce()) -> Result<T, Cause> {
+    match read() {
+        Err(Cause::Keychain(keychain::Error { kind: ErrorKind::Empty, .. })) => {
+            wait();
+            read()
+        }
+        outcome => outcome,
+    }
+}
+
+fn number_of_renamed(name: &str) -> Option<u32> {
+    name.strip_prefix("login_renamed_")?.strip_suffix(".keychain-db")?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_numbered_login_keychains_count_as_renamed() {
+        assert_eq!(number_of_renamed("login_renamed_1.keychain-db"), Some(1));
+        assert_eq!(number_of_renamed("login_renamed_23.keychain-db"), Some(23));
+        for name in
+            ["login_renamed_.keychain-db", "login_renamed_1", "login_renamed_1a.keychain-db", "login.keychain-db"]
+        {
+            assert_eq!(number_of_renamed(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_empty_keychain_is_read_once_more_and_nothing_else_is() {
+        let empty = Err(Cause::Keychain(keychain::Error { kind: ErrorKind::Empty, offset: 0 }));
+        let outcome = |answers: &[Result<u8, Cause>]| {
+            let (mut reads, mut waits) = (0, 0);
+            let read = || {
+                reads += 1;
+                answers[reads - 1].clone()
+            };
+            let outcome = once_more_if_empty(read, || waits += 1);
+            (outcome, reads, waits)
+        };
+        assert_eq!(outcome(&[Ok(1)]), (Ok(1), 1, 0));
+        assert_eq!(outcome(&[empty.clone(), Ok(1)]), (Ok(1), 2, 1));
+        assert_eq!(outcome(&[empty.clone(), empty.clone()]), (empty, 2, 1));
+        assert_eq!(outcome(&[Err(Cause::SymbolicLink)]), (Err(Cause::SymbolicLink), 1, 0));
+    }
+}

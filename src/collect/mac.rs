@@ -1,0 +1,79 @@
+//! What is asked of a Mac. Tests ask a made-up one.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    children::Failure,
+    reader::{Job, Rights},
+    second_opinion::SecondReading,
+};
+use crate::{
+    evidence::{Cause, Obstacle},
+    parse::console::ConsoleRecord,
+};
+
+/// An account's record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The short name.
+    pub name: String,
+    /// The UID.
+    pub uid: u32,
+    /// The primary group.
+    pub gid: u32,
+    /// The home directory.
+    pub home: PathBuf,
+}
+
+/// A Mac, as far as it is asked.
+pub trait Mac {
+    /// Whether this is a Mac, which knows a console user and has a keychain reader of its own.
+    fn is_mac(&self) -> bool;
+
+    /// Whether this process may take any user's rights.
+    fn is_root(&self) -> bool;
+
+    /// The folder that holds the system's own files.
+    fn root(&self) -> &Path;
+
+    /// Who is at the console; `None` if there is no record of it.
+    ///
+    /// # Errors
+    /// If the system does not say.
+    fn console(&self) -> Result<Option<ConsoleRecord>, Cause>;
+
+    /// The account with this UID.
+    ///
+    /// # Errors
+    /// If the account records do not answer.
+    fn by_uid(&self, uid: u32) -> Result<Option<Account>, Cause>;
+
+    /// The account with this name.
+    ///
+    /// # Errors
+    /// If the account records do not answer.
+    fn by_name(&self, name: &str) -> Result<Option<Account>, Cause>;
+
+    /// Does each job with its rights.
+    fn read<T: Serialize + DeserializeOwned>(&self, jobs: Vec<Job<'_, T>>) -> Vec<Result<T, Obstacle>>;
+
+    /// Whether a program is installed.
+    ///
+    /// # Errors
+    /// If the system does not say.
+    fn is_installed(&self, program: &Path) -> Result<bool, Cause>;
+
+    /// What to put in front of a command that is to run as a user in the user's session; `None` if it cannot.
+    fn command_as(&self, uid: u32) -> Option<Vec<String>>;
+
+    /// Runs commands side by side, and gives what each prints to both of its outputs, whatever its exit status.
+    fn run(&self, commands: Vec<Vec<String>>) -> Vec<Result<Vec<u8>, Failure>>;
+
+    /// What macOS's own reader finds in a private copy of the keychain at this path.
+    ///
+    /// # Errors
+    /// Why it finds nothing.
+    fn second_reading(&self, keychain: &Path, rights: Rights) -> Result<SecondReading, String>;
+}

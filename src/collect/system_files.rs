@@ -1,0 +1,263 @@
+//! What the system's own files say, and files that were given by an option: read with the caller's own rights.
+//!
+//! All of this runs in a reader process; see [`reader`](super::reader).
+
+use std::{
+    ffi::OsStr,
+    fs, io,
+    os::unix::{ffi::OsStringExt, fs::MetadataExt},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    file,
+    home::{self, PLIST},
+    reader::Trail,
+};
+use crate::{
+    cli::Request,
+    evidence::{Cause, Obstacle, Probe, SetUp, User, Witness},
+    parse::{
+        jamf_aad::JamfAad,
+        login_keychain::{Depth, LoginKeychain},
+        platform_sso::{
+            self, Unclear,
+            app_sso::{self, PlatformSso},
+            sso_status::{self, SsoStatus},
+        },
+        property_list,
+        set_up::{self, JAMF_TOOLS, JamfTool},
+    },
+};
+
+const JAMF_AAD: &str = "com.jamf.management.jamfAAD.plist";
+const PREFERENCES: &str = "Library/Preferences";
+const JAMF_AGENT: &str = "com.jamfsoftware.jamf.plist";
+/// Where root's home is in copies of the system's files, and where it really is: `/var` is a link on a Mac.
+const HOME_OF_ROOT: [&str; 2] = ["var/root", "private/var/root"];
+const APPLICATIONS: &str = "Applications";
+const COMPANY_PORTAL: &str = "Company Portal.app";
+const JAMF: &str = "Library/Application Support/JAMF";
+
+/// Where macOS keeps what a profile with the payload `com.apple.extensiblesso` sets, for all users or, in a folder of
+/// the user's name, for one.
+const MANAGED_PREFERENCES: &str = "Library/Managed Preferences";
+const EXTENSIBLE_SSO: &str = "com.apple.extensiblesso.plist";
+
+/// Where the login window remembers the last user.
+const LOGIN_WINDOW: &str = "Library/Preferences/com.apple.loginwindow.plist";
+
+/// Where homes normally are.
+const HOMES: &str = "Users";
+
+/// None of these files is larger, in bytes; nor is a saved output.
+const MAX_SIZE: u64 = 1024 * 1024;
+
+/// The name that the login window remembers.
+pub(super) fn last_user(root: &Path, trail: &Trail) -> Result<Option<String>, Obstacle> {
+    let path = root.join(LOGIN_WINDOW);
+    trail.at(&path);
+    let bytes = file::read(&path, MAX_SIZE).map_err(|cause| Obstacle { path: Some(path), cause })?;
+    // Something that is not a property list remembers nobody.
+    let remembered = bytes.and_then(|bytes| property_list::dictionary(&bytes).ok());
+    Ok(remembered.as_ref().and_then(|it| it.get("lastUserName")?.as_string()).map(str::to_owned))
+}
+
+/// Who owns the folders in which homes are kept.
+pub(super) fn home_owners(root: &Path, trail: &Trail) -> Result<Vec<u32>, Obstacle> {
+    let folder = root.join(HOMES);
+    trail.at(&folder);
+    let failed =
+        |path: &Path, error: &io::Error| Obstacle { path: Some(path.to_owned()), cause: file::cause_of(error) };
+    let entries = match fs::read_dir(&folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|error| failed(&folder, &error))?,
+    };
+    let mut owners = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| failed(&folder, &error))?;
+        trail.at(&entry.path());
+        // Links are not followed: only what is itself a folder is somebody's home.
+        match entry.metadata() {
+            Ok(found) if found.is_dir() => owners.push(found.uid()),
+            Ok(_) => {}
+            // It has just been removed.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(&entry.path(), &error)),
+        }
+    }
+    Ok(owners)
+}
+
+/// What to read.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) request: &'a Request,
+    pub(super) user: &'a User,
+    pub(super) depth: Depth,
+    /// The folder that holds this Mac's own files, if they are this user's Mac's.
+    pub(super) root: Option<&'a Path>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Found {
+    pub(super) login_keychain: Option<Witness<LoginKeychain>>,
+    pub(super) jamf_aad: Option<Witness<JamfAad>>,
+    pub(super) platform_sso: Witness<PlatformSso>,
+    pub(super) sso_extension: Witness<SsoStatus>,
+    pub(super) set_up: SetUp,
+}
+
+/// Reads the files that were given, and, in detail, how the Mac is set up.
+///
+/// # Errors
+/// If the folder that was given for the system's files is not there.
+pub(super) fn read(wanted: &Wanted<'_>, trail: &Trail) -> Result<Found, Obstacle> {
+    let Wanted { request, user, depth, root } = *wanted;
+    if let Some(given) = &request.system_root {
+        trail.at(given);
+        if !given.is_dir() {
+            return Err(Obstacle { path: Some(given.clone()), cause: Cause::FolderMissing });
+        }
+    }
+    let place = match (&request.system_root, root) {
+        (Some(root), _) => Some(Place { root, is_copy: true, trail }),
+        (None, root) => root.map(|root| Place { root, is_copy: false, trail }),
+    };
+    Ok(Found {
+        login_keychain: request.keychain.as_ref().map(|path| home::read_given_keychain(path, depth, trail)),
+        jamf_aad: request.plist.as_ref().map(|path| home::read_given_plist(path, trail)),
+        platform_sso: saved(request.app_sso_state.as_deref(), app_sso::parse, trail),
+        sso_extension: saved(request.psso_status.as_deref(), sso_status::parse, trail),
+        set_up: match place {
+            Some(place) if request.needs_set_up() => place.set_up(user),
+            _ => SetUp::NOT_ASKED,
+        },
+    })
+}
+
+/// Reads a saved output of a command.
+fn saved<T>(path: Option<&Path>, parse: fn(&str) -> Result<T, Unclear>, trail: &Trail) -> Witness<T> {
+    let Some(path) = path else { return Witness::not_asked(None) };
+    trail.at(path);
+    let bytes = file::read(path, MAX_SIZE).and_then(|bytes| bytes.ok_or(Cause::FileMissing));
+    let parsed = bytes.and_then(|bytes| parse(&String::from_utf8_lossy(&bytes)).map_err(Cause::Unclear));
+    Witness { path: Some(path.to_owned()), probe: parsed.map_or_else(Probe::Unreadable, Probe::Found) }
+}
+
+/// The file that sets up single sign-on for this user, if there is one; one that cannot be read may be it.
+pub(super) fn sso_configuration(root: &Path, user: &User, trail: &Trail) -> Option<Vec<u8>> {
+    let name = user.name.as_ref()?;
+    let folder = root.join(MANAGED_PREFERENCES);
+    let files = [folder.join(EXTENSIBLE_SSO), folder.join(name).join(EXTENSIBLE_SSO)];
+    let is_it = |path: &PathBuf| {
+        trail.at(path);
+        match file::read(path, MAX_SIZE) {
+            Ok(None) => false,
+            Ok(Some(bytes)) => platform_sso::is_configured_by(&bytes),
+            Err(_) => true,
+        }
+    };
+    files.into_iter().find(is_it).map(|path| path.into_os_string().into_vec())
+}
+
+/// Where the system's files are.
+struct Place<'a> {
+    root: &'a Path,
+    /// Whether these are copies, which need not be complete: a folder that is not there says nothing.
+    is_copy: bool,
+    trail: &'a Trail,
+}
+
+impl Place<'_> {
+    fn at(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.root.join(path)
+    }
+
+    fn set_up(&self, user: &User) -> SetUp {
+        let [in_copy, in_truth] = HOME_OF_ROOT;
+        let home_of_root = if self.is_copy { in_copy } else { in_truth };
+        let agent =
+            |bytes: Vec<u8>| set_up::conditional_access(&bytes).map_err(|words| Cause::Failed(words.to_owned()));
+        SetUp {
+            preferences: self.managed(user, JAMF_AAD, |files| set_up::preferences(files).map(Some)),
+            allow_list: self.managed(user, EXTENSIBLE_SSO, set_up::allow_list),
+            conditional_access: self
+                .unless_lacking(PREFERENCES, || self.file(&self.at(PREFERENCES).join(JAMF_AGENT)).and_then(agent)),
+            plist_of_root: self
+                .unless_lacking(home_of_root, || self.is_there(&self.at(home_of_root).join(PLIST), |_| true)),
+            company_portal: self.unless_lacking(APPLICATIONS, || {
+                self.is_there(&self.at(APPLICATIONS).join(COMPANY_PORTAL), fs::Metadata::is_dir)
+            }),
+            jamf_tool: self.unless_lacking(JAMF, || self.jamf_tool()),
+        }
+    }
+
+    /// Unless what should be in a folder may be missing only because the folder was not copied.
+    fn unless_lacking<T>(&self, folder: &str, read: impl FnOnce() -> Probe<T>) -> Probe<T> {
+        let folder = self.at(folder);
+        self.trail.at(&folder);
+        if self.is_copy && !folder.is_dir() { Probe::NotAsked } else { read() }
+    }
+
+    /// Reads managed preferences: the user's, if there are any, go before the ones for all.
+    fn managed<T>(
+        &self,
+        user: &User,
+        name: &str,
+        read: impl FnOnce(&[Vec<u8>]) -> Result<Option<T>, &'static str>,
+    ) -> Probe<T> {
+        let folder = self.at(MANAGED_PREFERENCES);
+        // A home without an account is normally called like its user.
+        let of_home = || user.home.as_deref().and_then(Path::file_name);
+        let name_of_user = user.name.as_deref().map(OsStr::new).or_else(of_home);
+        let of_user = name_of_user.map(|user| folder.join(user).join(name));
+        self.unless_lacking(MANAGED_PREFERENCES, || {
+            let mut files = Vec::new();
+            for path in of_user.into_iter().chain([folder.join(name)]) {
+                match self.file(&path) {
+                    Probe::Found(bytes) => files.push(bytes),
+                    Probe::Absent | Probe::NotAsked => {}
+                    Probe::Unreadable(cause) => return Probe::Unreadable(cause),
+                }
+            }
+            if files.is_empty() {
+                return Probe::Absent;
+            }
+            match read(&files) {
+                Ok(found) => found.map_or(Probe::Absent, Probe::Found),
+                Err(words) => Probe::Unreadable(Cause::Failed(words.to_owned())),
+            }
+        })
+    }
+
+    fn jamf_tool(&self) -> Probe<JamfTool> {
+        for (tool, path) in JAMF_TOOLS {
+            match self.is_there(&self.at(path), fs::Metadata::is_file) {
+                Probe::Found(()) => return Probe::Found(tool),
+                Probe::Absent | Probe::NotAsked => {}
+                Probe::Unreadable(cause) => return Probe::Unreadable(cause),
+            }
+        }
+        Probe::Absent
+    }
+
+    fn file(&self, path: &Path) -> Probe<Vec<u8>> {
+        self.trail.at(path);
+        let bytes = file::read(path, MAX_SIZE);
+        bytes.map_or_else(Probe::Unreadable, |bytes| bytes.map_or(Probe::Absent, Probe::Found))
+    }
+
+    fn is_there(&self, path: &Path, is_right: impl FnOnce(&fs::Metadata) -> bool) -> Probe<()> {
+        self.trail.at(path);
+        match fs::metadata(path) {
+            Ok(found) if is_right(&found) => Probe::Found(()),
+            Ok(_) => Probe::Absent,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Probe::Absent,
+            Err(error) => Probe::Unreadable(file::cause_of(&error)),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The Mac that this runs on; or another system, which can only be asked about files and accounts.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use nix::unistd::{Uid, User, geteuid};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    children::{self, Exit, Failure},
+    deadline::Deadline,
+    file,
+    mac::{Account, Mac},
+    platform,
+    reader::{self, Job, Rights},
+    second_opinion::{self, SecondReading},
+    signals,
+    watchdog::{LateAnswer, Watchdog},
+};
+use crate::{
+    evidence::{Cause, Obstacle},
+    parse::console::ConsoleRecord,
+};
+
+/// What each command may take.
+const TIME: Duration = Duration::from_secs(5);
+
+/// What is left of the time for what comes after the commands: to end them, and to answer.
+const RESERVE: Duration = Duration::from_secs(2);
+
+pub(super) struct ThisMac<'a> {
+    deadline: Deadline,
+    watchdog: Watchdog<'a>,
+}
+
+impl<'a> ThisMac<'a> {
+    pub(super) fn new(deadline: Deadline, late_answer: &'a dyn Fn() -> LateAnswer) -> Self {
+        signals::heed_children();
+        Self { deadline, watchdog: Watchdog::new(deadline, late_answer) }
+    }
+
+    fn account(&self, ask: impl FnOnce() -> nix::Result<Option<User>>) -> Result<Option<Account>, Cause> {
+        self.watchdog.arm();
+        let user =
+            ask().map_err(|errno| Cause::AccountsUnavailable(format!("the account records: {}", errno.desc())))?;
+        Ok(user.map(|user| Account { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw(), home: user.dir }))
+    }
+}
+
+impl Mac for ThisMac<'_> {
+    fn is_mac(&self) -> bool {
+        platform::IS_MACOS
+    }
+
+    fn is_root(&self) -> bool {
+        geteuid().is_root()
+    }
+
+    fn root(&self) -> &Path {
+        Path::new("/")
+    }
+
+    fn console(&self) -> Result<Option<ConsoleRecord>, Cause> {
+        self.watchdog.arm();
+        let record = platform::console_record().map_err(Cause::AccountsUnavailable)?;
+        let record = record.map(|bytes| ConsoleRecord::parse(&bytes)).transpose();
+        record.map_err(|words| Cause::AccountsUnavailable(words.to_owned()))
+    }
+
+    fn by_uid(&self, uid: u32) -> Result<Option<Account>, Cause> {
+        self.account(|| User::from_uid(Uid::from_raw(uid)))
+    }
+
+    fn by_name(&self, name: &str) -> Result<Option<Account>, Cause> {
+        self.account(|| User::from_name(name))
+    }
+
+    fn read<T: Serialize + DeserializeOwned>(&self, jobs: Vec<Job<'_, T>>) -> Vec<Result<T, Obstacle>> {
+        self.watchdog.disarm();
+        reader::read_all(jobs, &self.deadline)
+    }
+
+    fn is_installed(&self, program: &Path) -> Result<bool, Cause> {
+        file::is_installed(program)
+    }
+
+    fn command_as(&self, uid: u32) -> Option<Vec<String>> {
+        // `asuser` changes the session only, and `-n` keeps sudo from ever asking for a password. Nobody but root can
+        // enter a session for sure: the user's own process may be in another one, as over SSH.
+        let (number, user) = (uid.to_string(), format!("#{uid}"));
+        let words = ["/bin/launchctl", "asuser", &number, "/usr/bin/sudo", "-n", "-u", &user];
+        geteuid().is_root().then(|| words.map(str::to_owned).into())
+    }
+
+    fn run(&self, commands: Vec<Vec<String>>) -> Vec<Result<Vec<u8>, Failure>> {
+        let time = TIME.min(self.deadline.left().saturating_sub(RESERVE));
+        if time.is_zero() {
+            return commands.iter().map(|_| Err(Failure::TimedOut)).collect();
+        }
+        self.watchdog.disarm();
+        let started = commands.into_iter().map(|words| (words, Instant::now() + time)).collect();
+        children::run(started).into_iter().map(output).collect()
+    }
+
+    fn second_reading(&self, keychain: &Path, rights: Rights) -> Result<SecondReading, String> {
+        self.watchdog.disarm();
+        second_opinion::ask(keychain, rights, &self.deadline)
+    }
+}
+
+/// What a command printed, if it came to its end by itself.
+fn output(ended: children::Ended) -> Result<Vec<u8>, Failure> {
+    match ended.outcome? {
+        Some(Exit::Signal(signal)) => Err(Failure::Failed(format!("it was ended by {signal}"))),
+        Some(Exit::Status(_)) | None => Ok(ended.outputs.concat()),
+    }
+}
