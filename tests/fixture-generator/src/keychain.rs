@@ -1,19 +1,15 @@
 //! Keychains, as macOS writes them and as it would not.
 //!
-//! Every record, table and the file around them are written here, byte by byte; macOS' schema comes from keychain-db's
-//! tables, and that crate fills in the indexes. It reads attributes with several values wrongly, so a keychain that has
-//! some keeps its indexes empty.
+//! Every record, table and the file around them are written here, byte by byte.
 //!
 //! What macOS encrypts is a fixed filler here: nobody can unlock these keychains.
 
 use std::collections::BTreeSet;
 
-use keychain::{
-    KeychainFile, apple_schema,
-    index::{Index, IndexBlob},
+use crate::{
+    certificate::{Certificate, Issuer},
+    schema::{self, Attribute, BLOB, BY_INTEGER, Index, UINT32, code},
 };
-
-use crate::certificate::{Certificate, Issuer};
 
 /// What kind of record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +35,7 @@ impl Relation {
 const SCHEMA_INFO: u32 = 0;
 const SCHEMA_INDEXES: u32 = 1;
 const SCHEMA_ATTRIBUTES: u32 = 2;
+const SCHEMA_PARSING_MODULES: u32 = 3;
 const METADATA: u32 = 0x8000_8000;
 
 /// Size of a table's header in bytes.
@@ -47,7 +44,7 @@ const TABLE_HEADER: usize = 28;
 const CREATED: &str = "20240229123456Z";
 
 /// The value of an attribute.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Value {
     Number(u32),
     Bytes(Vec<u8>),
@@ -82,6 +79,7 @@ pub struct Keychain {
     certificates: Vec<Option<Record>>,
     reversed: BTreeSet<Relation>,
     tables_reversed: bool,
+    schema_reversed: bool,
     has_certificate_table: bool,
     has_several_values: bool,
     /// With a relation of somebody else's, and attributes of somebody else's in Apple's relations.
@@ -176,6 +174,13 @@ impl Keychain {
         self
     }
 
+    /// Writes the records that describe the attributes in the opposite order of their numbers: their places in the file
+    /// say in which order a record has its attributes.
+    pub fn with_schema_reversed(mut self) -> Self {
+        self.schema_reversed = true;
+        self
+    }
+
     /// Adds a relation that is nobody's here, with some records, and attributes that are nobody's here to all records of
     /// before.
     pub fn with_extras(mut self) -> Self {
@@ -194,7 +199,7 @@ impl Keychain {
         self
     }
 
-    /// Whether an attribute has several values, which keychain-db misreads.
+    /// Whether an attribute has several values.
     pub const fn has_several_values(&self) -> bool {
         self.has_several_values
     }
@@ -214,15 +219,6 @@ impl Keychain {
             .collect()
     }
 
-    /// The file.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let bytes = self.bytes_without_index_entries();
-        if self.without_index_entries || self.has_several_values {
-            return bytes;
-        }
-        with_index_entries(&bytes)
-    }
-
     fn slots_mut(&mut self, relation: Relation) -> &mut Vec<Option<Record>> {
         match relation {
             Relation::PrivateKey => &mut self.private_keys,
@@ -231,8 +227,9 @@ impl Keychain {
         }
     }
 
-    fn bytes_without_index_entries(&self) -> Vec<u8> {
-        let schema = Schema { with_certificates: self.has_certificate_table, with_extras: self.has_extras };
+    /// The file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let schema = Schema::new(self.has_certificate_table, self.has_extras, self.schema_reversed);
         let mut tables: Vec<Vec<u8>> = schema.relations().map(|id| self.table(&schema, id)).collect();
         if self.tables_reversed {
             tables.reverse();
@@ -259,15 +256,14 @@ impl Keychain {
         const CERTIFICATE: u32 = Relation::Certificate.id();
         let described;
         let (slots, reversed) = match relation {
-            PRIVATE_KEY => (&self.private_keys, Some(Relation::PrivateKey)),
-            GENERIC_PASSWORD => (&self.generic_passwords, Some(Relation::GenericPassword)),
-            CERTIFICATE => (&self.certificates, Some(Relation::Certificate)),
+            PRIVATE_KEY => (&self.private_keys, self.reversed.contains(&Relation::PrivateKey)),
+            GENERIC_PASSWORD => (&self.generic_passwords, self.reversed.contains(&Relation::GenericPassword)),
+            CERTIFICATE => (&self.certificates, self.reversed.contains(&Relation::Certificate)),
             other => {
                 described = schema.records(other).into_iter().map(Some).collect();
-                (&described, None)
+                (&described, other == SCHEMA_ATTRIBUTES && self.schema_reversed)
             }
         };
-        let reversed = reversed.is_some_and(|relation| self.reversed.contains(&relation));
         let planted;
         let slots = match self.secret.filter(|_| [PRIVATE_KEY, GENERIC_PASSWORD, METADATA].contains(&relation)) {
             Some(secret) => {
@@ -276,7 +272,13 @@ impl Keychain {
             }
             None => slots,
         };
-        table_bytes(relation, slots, &schema.formats(relation), reversed, &schema.indexes(relation))
+        let has_entries = !self.without_index_entries && !self.has_several_values;
+        let indexes: Vec<_> = schema
+            .indexes(relation)
+            .iter()
+            .map(|index| (index, if has_entries { index_entries(index, slots) } else { Vec::new() }))
+            .collect();
+        table_bytes(relation, slots, &schema.formats(relation), reversed, &indexes)
     }
 }
 
@@ -372,10 +374,12 @@ fn private_key_record([print_name, application_tag]: [&str; 2], labels: &[Vec<u8
     Record { data: filler(&[0xFA, 0xDE, 0x07, 0x11, 0, 0, 1, 0], 200), values }
 }
 
-/// macOS' schema, with the relation that it adds at the first certificate or without.
+/// The schema of a file.
 struct Schema {
-    with_certificates: bool,
-    with_extras: bool,
+    relations: Vec<schema::Relation>,
+    /// Attributes that are nobody's here, behind all others, with their relations.
+    extras: Vec<(u32, Attribute)>,
+    attributes_reversed: bool,
 }
 
 /// A relation that is nobody's here.
@@ -383,80 +387,52 @@ const EXTRA_RELATION: u32 = 0x0001_2345;
 const EXTRA_NUMBER: u32 = 0x7000_0001;
 const EXTRA_BYTES: u32 = 0x7000_0002;
 
-const fn extra_attribute(relation_id: u32, attribute_id: u32, format: u32) -> apple_schema::AttributeRow {
-    apple_schema::AttributeRow { relation_id, attribute_id, name_format: 2, name: None, name_id: None, format }
-}
-
-const UINT32: u32 = 2;
-const BLOB: u32 = 6;
-
-static EXTRA_ATTRIBUTES: [apple_schema::AttributeRow; 8] = [
-    extra_attribute(EXTRA_RELATION, EXTRA_NUMBER, UINT32),
-    extra_attribute(EXTRA_RELATION, EXTRA_BYTES, BLOB),
-    extra_attribute(Relation::PrivateKey.id(), EXTRA_NUMBER, UINT32),
-    extra_attribute(Relation::PrivateKey.id(), EXTRA_BYTES, BLOB),
-    extra_attribute(Relation::GenericPassword.id(), EXTRA_NUMBER, UINT32),
-    extra_attribute(Relation::GenericPassword.id(), EXTRA_BYTES, BLOB),
-    extra_attribute(Relation::Certificate.id(), EXTRA_NUMBER, UINT32),
-    extra_attribute(Relation::Certificate.id(), EXTRA_BYTES, BLOB),
-];
-
-static EXTRA_RELATION_ROW: apple_schema::RelationRow =
-    apple_schema::RelationRow { relation_id: EXTRA_RELATION, name: Some(b"EXTRA") };
-
 impl Schema {
-    fn attributes(&self) -> impl Iterator<Item = &'static apple_schema::AttributeRow> {
-        let added = self.with_certificates.then_some(&apple_schema::X509_CERTIFICATE_ATTRIBUTES);
-        let is_there = |row: &&apple_schema::AttributeRow| {
-            self.with_extras && (self.with_certificates || row.relation_id != Relation::Certificate.id())
-        };
-        apple_schema::ATTRIBUTES
-            .iter()
-            .chain(added.into_iter().flatten())
-            .chain(EXTRA_ATTRIBUTES.iter().filter(is_there))
+    fn new(with_certificates: bool, with_extras: bool, attributes_reversed: bool) -> Self {
+        let mut relations = schema::relations();
+        relations.extend(with_certificates.then(schema::Relation::certificates));
+        let mut extras = Vec::new();
+        if with_extras {
+            let extra =
+                schema::Relation { id: EXTRA_RELATION, name: "EXTRA", attributes: Vec::new(), indexes: Vec::new() };
+            relations.push(extra);
+            let with_records =
+                [Relation::PrivateKey, Relation::GenericPassword, Relation::Certificate].map(Relation::id);
+            for relation in [EXTRA_RELATION].into_iter().chain(with_records) {
+                let is_there = relations.iter().any(|it| it.id == relation);
+                for (id, format) in [(EXTRA_NUMBER, UINT32), (EXTRA_BYTES, BLOB)].into_iter().filter(|_| is_there) {
+                    extras.push((relation, Attribute { id, name_format: BY_INTEGER, name: None, format }));
+                }
+            }
+        }
+        Self { relations, extras, attributes_reversed }
     }
 
-    fn index_rows(&self) -> impl Iterator<Item = &'static apple_schema::IndexRow> {
-        let added = self.with_certificates.then_some(&apple_schema::X509_CERTIFICATE_INDEXES);
-        apple_schema::INDEXES.iter().chain(added.into_iter().flatten())
-    }
-
-    fn relation_rows(&self) -> impl Iterator<Item = &'static apple_schema::RelationRow> {
-        let added = self.with_certificates.then_some(&apple_schema::X509_CERTIFICATE_RELATION.relation);
-        apple_schema::RELATIONS.iter().chain(added).chain(self.with_extras.then_some(&EXTRA_RELATION_ROW))
+    /// All attributes with their relations, by record number.
+    fn attributes(&self) -> impl Iterator<Item = (u32, Attribute)> {
+        let of_relation = |it: &schema::Relation| it.attributes.iter().map(|attribute| (it.id, *attribute)).collect();
+        self.relations.iter().flat_map(of_relation as fn(&_) -> Vec<_>).chain(self.extras.iter().copied())
     }
 
     /// The relations in the order of the file: ascending.
     fn relations(&self) -> impl Iterator<Item = u32> {
-        let added = self.with_certificates.then_some(Relation::Certificate.id());
-        let extra = self.with_extras.then_some(EXTRA_RELATION);
-        let tables = apple_schema::TABLES.iter().map(|table| table.relation_id);
-        let mut relations: Vec<u32> = tables.chain(added).chain(extra).collect();
-        relations.sort_unstable();
+        let relations: BTreeSet<u32> = self.relations.iter().map(|relation| relation.id).collect();
         relations.into_iter()
     }
 
     /// Ids and formats of a relation's attributes, in their order.
     fn formats(&self, relation: u32) -> Vec<(u32, u32)> {
-        let rows = self.attributes().filter(|row| row.relation_id == relation);
-        rows.map(|row| (row.attribute_id, row.format)).collect()
+        let rows = self.attributes().filter(|(it, _)| *it == relation);
+        let mut formats: Vec<_> = rows.map(|(_, attribute)| (attribute.id, attribute.format)).collect();
+        // What describes the attributes of relations comes with the format itself, in one order.
+        if self.attributes_reversed && relation > SCHEMA_PARSING_MODULES {
+            formats.reverse();
+        }
+        formats
     }
 
-    /// A relation's indexes, without entries.
-    fn indexes(&self, relation: u32) -> IndexBlob {
-        let mut indexes: Vec<Index> = Vec::new();
-        for row in self.index_rows().filter(|row| row.relation_id == relation) {
-            match indexes.iter_mut().find(|index| index.id == row.index_id) {
-                Some(index) => index.attribute_ids.push(row.attribute_id),
-                None => indexes.push(Index {
-                    id: row.index_id,
-                    kind: u32::from(row.index_type == 0),
-                    attribute_ids: vec![row.attribute_id],
-                    entries: Vec::new(),
-                }),
-            }
-        }
-        IndexBlob { indexes }
+    fn indexes(&self, relation: u32) -> &[Index] {
+        self.relations.iter().find(|it| it.id == relation).map(|it| it.indexes.as_slice()).unwrap_or_default()
     }
 
     /// The records of the relations that describe the others, and of the metadata.
@@ -467,38 +443,28 @@ impl Schema {
             Record { data: Vec::new(), values: values.collect() }
         };
         let number = |number: u32| Some(Value::Number(number));
-        let bytes = |bytes: Option<&'static [u8]>| bytes.map(|bytes| Value::Bytes(bytes.to_vec()));
+        let text = |text: &str| Some(Value::Bytes(text.as_bytes().to_vec()));
         match relation {
-            SCHEMA_INFO => {
-                self.relation_rows().map(|row| record(&[number(row.relation_id), bytes(row.name)])).collect()
+            SCHEMA_INFO => self.relations.iter().map(|it| record(&[number(it.id), text(it.name)])).collect(),
+            SCHEMA_INDEXES => {
+                let of_index = |relation: u32, index: &Index| {
+                    let [id, kind] = [index.id, u32::from(!index.is_unique)];
+                    let row =
+                        |attribute| record(&[number(relation), number(id), number(attribute), number(kind), number(1)]);
+                    index.attributes.iter().copied().map(row).collect::<Vec<_>>()
+                };
+                let indexes = self.relations.iter().flat_map(|it| it.indexes.iter().map(|index| (it.id, index)));
+                indexes.flat_map(|(relation, index)| of_index(relation, index)).collect()
             }
-            SCHEMA_INDEXES => self
-                .index_rows()
-                .map(|row| {
-                    record(&[
-                        number(row.relation_id),
-                        number(row.index_id),
-                        number(row.attribute_id),
-                        number(row.index_type),
-                        number(row.indexed_data_location),
-                    ])
-                })
-                .collect(),
             SCHEMA_ATTRIBUTES => self
                 .attributes()
-                .map(|row| {
-                    record(&[
-                        number(row.relation_id),
-                        number(row.attribute_id),
-                        number(row.name_format),
-                        bytes(row.name),
-                        bytes(row.name_id),
-                        number(row.format),
-                    ])
+                .map(|(relation, it)| {
+                    let name = it.name.and_then(text);
+                    record(&[number(relation), number(it.id), number(it.name_format), name, None, number(it.format)])
                 })
                 .collect(),
             EXTRA_RELATION => (0..3)
-                .map(|index: u8| record(&[number(index.into()), bytes(Some(&[0xEE; 5][..usize::from(index)]))]))
+                .map(|index: u8| record(&[number(index.into()), Some(Value::Bytes(vec![0xEE; index.into()]))]))
                 .collect(),
             METADATA => vec![Record { data: filler(&[0xFA, 0xDE, 0x07, 0x11, 0, 0, 1, 0], 140), values: Vec::new() }],
             _ => Vec::new(),
@@ -511,7 +477,7 @@ fn table_bytes(
     slots: &[Option<Record>],
     formats: &[(u32, u32)],
     reversed: bool,
-    indexes: &IndexBlob,
+    indexes: &[(&Index, Vec<Entry>)],
 ) -> Vec<u8> {
     let numbers = slots.len().max(1);
     let records_offset = TABLE_HEADER + 4 * numbers;
@@ -535,7 +501,7 @@ fn table_bytes(
         }
     }
     let indexes_offset = records_offset + records.len();
-    let indexes = indexes.to_bytes(indexes_offset);
+    let indexes = index_bytes(indexes, indexes_offset);
     let header = [
         atom(indexes_offset + indexes.len()),
         relation,
@@ -592,25 +558,54 @@ fn write_value(value: &Value, bytes: &mut Vec<u8>) {
     }
 }
 
-/// Has keychain-db put each record into the indexes.
-fn with_index_entries(bytes: &[u8]) -> Vec<u8> {
-    let file = KeychainFile::from_bytes(bytes).expect("keychain-db reads what was just written");
-    let mut keychain = file.keychain().clone();
-    for table in &mut keychain.tables {
-        if let Some(relation) = file.schema().relation(table.record_type) {
-            table.rebuild_indexes(relation).expect("the indexes were just written");
+/// A record number, and the values by which an index has it.
+type Entry<'a> = (u32, Vec<&'a Value>);
+
+/// The records that have a value for each attribute of an index, in the order of the values.
+fn index_entries<'a>(index: &Index, slots: &'a [Option<Record>]) -> Vec<Entry<'a>> {
+    let key = |record: &'a Record| {
+        let value =
+            |id: &u32| record.values.iter().find(|(given, _)| given == id).and_then(|(_, values)| values.first());
+        index.attributes.iter().map(value).collect::<Option<Vec<_>>>()
+    };
+    let entry = |(number, slot): (u32, &'a Option<Record>)| Some((number, key(slot.as_ref()?)?));
+    let mut entries: Vec<_> = (0..).zip(slots).filter_map(entry).collect();
+    entries.sort_by(|(_, one), (_, other)| one.cmp(other));
+    entries
+}
+
+/// The indexes of a table, which begin at this offset of it.
+fn index_bytes(indexes: &[(&Index, Vec<Entry>)], start: usize) -> Vec<u8> {
+    let header = 8 + 4 * indexes.len();
+    let mut offsets = Vec::new();
+    let mut bytes = Vec::new();
+    for (index, entries) in indexes {
+        let place = start + header + bytes.len();
+        let contents = entries.iter().map(|(_, values)| {
+            let mut content = Vec::new();
+            values.iter().for_each(|value| write_value(value, &mut content));
+            [&atom(content.len()).to_be_bytes()[..], &content].concat()
+        });
+        let contents: Vec<Vec<u8>> = contents.collect();
+        let mut offset = place + 4 * (5 + index.attributes.len() + 2 * entries.len());
+        let mut places = Vec::new();
+        for content in &contents {
+            places.push(atom(offset));
+            offset += content.len();
         }
+        let description = [atom(offset - place), index.id, u32::from(index.is_unique), atom(index.attributes.len())];
+        let atoms = description.into_iter().chain(index.attributes.iter().copied()).chain([atom(entries.len())]);
+        let atoms = atoms.chain(places).chain(entries.iter().map(|(number, _)| *number));
+        offsets.push(atom(place));
+        bytes.extend(atoms.flat_map(u32::to_be_bytes).chain(contents.concat()));
     }
-    keychain.to_bytes().expect("keychain-db writes what it has read")
+    let atoms = [atom(header + bytes.len()), atom(indexes.len())].into_iter().chain(offsets);
+    atoms.flat_map(u32::to_be_bytes).chain(bytes).collect()
 }
 
 /// Stands for what macOS encrypts.
 fn filler(magic: &[u8], length: u8) -> Vec<u8> {
     magic.iter().copied().chain(0..length).collect()
-}
-
-fn code(letters: &str) -> u32 {
-    u32::from_be_bytes(letters.as_bytes().try_into().expect("four letters"))
 }
 
 fn atom(number: usize) -> u32 {

@@ -1,8 +1,6 @@
 //! Writes the homes under `fixtures/`: keychains, certificates, plists and saved outputs of commands, made of nothing but what stands here.
 //!
-//! The output is the same on each machine and each day. Nothing is shared with the reader that is tested with it: the
-//! container is written here by hand, with macOS' schema as the crate keychain-db knows it, and that crate fills in the
-//! indexes.
+//! The output is the same on each machine and each day. Nothing is shared with the reader that is tested with it.
 //!
 //! `cargo run -p fixture-generator` writes all fixtures anew. What the tool prints for them (`expected.json`,
 //! `expected.stderr`) is kept beside them by the tests, see the README.
@@ -11,6 +9,7 @@ pub mod certificate;
 pub mod der;
 pub mod keychain;
 pub mod plist;
+mod schema;
 pub mod situations;
 pub mod sso;
 

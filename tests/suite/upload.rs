@@ -20,8 +20,7 @@ use nix::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// bash 3.2, which macOS has as `/bin/sh`, is believed to differ from later ones in nothing that the script uses.
-const SHELLS: [&[&str]; 3] = [&["dash"], &["bash", "--posix"], &["zsh"]];
+use crate::shells::{self, SH, Shell};
 
 const CLIENT: &str = "0a1b-client";
 /// With all that curl's configuration and a form give a meaning of their own.
@@ -326,9 +325,9 @@ impl Place {
         self.write(name, &text.replace(old, new));
     }
 
-    fn command(&self, shell: &[&str], url: &str, arguments: &[&str]) -> Command {
-        let mut command = Command::new(found(shell[0]));
-        command.args(&shell[1..]).arg(self.path("a kit/upload.sh")).args(arguments);
+    fn command(&self, shell: Shell, url: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(shells::path(shell));
+        command.args(shell.1).arg(self.path("a kit/upload.sh")).args(arguments);
         let path = std::env::var("PATH").unwrap();
         command.env_clear().env("PATH", format!("{}:{path}", self.path("programs").display()));
         command.env("HOME", self.path("home")).env("TMPDIR", self.path("temporary"));
@@ -337,7 +336,7 @@ impl Place {
         command
     }
 
-    fn run(&self, shell: &[&str], server: &Server, arguments: &[&str]) -> Output {
+    fn run(&self, shell: Shell, server: &Server, arguments: &[&str]) -> Output {
         self.output(&mut self.command(shell, &server.address, arguments))
     }
 
@@ -361,12 +360,6 @@ fn found(program: &str) -> PathBuf {
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|it| it.exists()).unwrap_or_default()
 }
 
-fn installed_shells() -> impl Iterator<Item = &'static [&'static str]> {
-    SHELLS.into_iter().filter(|shell| found(shell[0]).exists())
-}
-
-const SH: &[&str] = &["sh"];
-
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -385,7 +378,7 @@ fn failures(lines: &[String]) -> String {
 
 #[test]
 fn without_apply_it_only_looks() {
-    for shell in installed_shells() {
+    for shell in shells::installed() {
         let place = Place::small();
         let server = Server::pro(&Arc::default());
         let stdout = format!("would be created: {STATE}\nwould be created: {REGISTERED}\n{NOTHING_CHANGED}");
@@ -397,7 +390,7 @@ fn without_apply_it_only_looks() {
 
 #[test]
 fn what_is_missing_is_created_attributes_first_and_a_second_run_replaces_it() {
-    for shell in installed_shells() {
+    for shell in shells::installed() {
         let place = Place::small();
         let jamf = Arc::default();
         let server = Server::pro(&jamf);
@@ -681,7 +674,7 @@ fn a_jamf_pro_without_this_api_is_told() {
 
 #[test]
 fn an_interrupted_run_leaves_nothing_behind() {
-    for shell in installed_shells() {
+    for shell in shells::installed() {
         let place = Place::small();
         let (arrived, arrival) = std::sync::mpsc::channel();
         let mut replies = VecDeque::from([token()]);
@@ -715,7 +708,7 @@ fn an_address_with_https_is_asked_by_https_only() {
 fn a_trace_shows_no_secret() {
     let place = Place::small();
     let server = Server::pro(&Arc::default());
-    let mut command = Command::new(found("dash"));
+    let mut command = Command::new(shells::path(SH));
     command.arg("-x").arg(place.path("a kit/upload.sh")).env("JAMF_URL", &server.address);
     command.env("JAMF_CLIENT_ID", CLIENT).env("JAMF_CLIENT_SECRET", SECRET).env("TMPDIR", place.path("temporary"));
     assert_eq!(place.output(&mut command).status.code(), Some(0));

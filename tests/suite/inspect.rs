@@ -15,10 +15,7 @@ use wpj_state::{
     report::Report,
 };
 
-#[allow(dead_code, reason = "each test file needs its share of it")]
-mod mac;
-
-use mac::{ADELE, APP_SSO, JAMF, KEYCHAIN, Mac, both, console, damaged, records, registered, with_session};
+use crate::mac::{ADELE, APP_SSO, JAMF, KEYCHAIN, Mac, both, console, damaged, records, registered, with_session};
 
 #[test]
 fn a_keychain_that_is_being_created_is_read_once_it_is_there() {

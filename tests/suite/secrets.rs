@@ -12,7 +12,6 @@ use std::{
 use assert_cmd::cargo::cargo_bin;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use fixture_generator::{Certificate, GenericPassword, Keychain};
-use libtest_mimic::{Arguments, Trial};
 use tempfile::TempDir;
 use wpj_state::{
     cli::attribute::Attribute,
@@ -22,32 +21,6 @@ use wpj_state::{
         records::Records,
     },
 };
-
-#[cfg(target_os = "linux")]
-mod startup_disk;
-
-const TESTS: [(&str, fn()); 5] = [
-    ("the secret is in everything that is encrypted", the_secret_is_in_everything_that_is_encrypted),
-    ("no output shows what is encrypted", no_output_shows_what_is_encrypted),
-    ("no error shows what is encrypted", no_error_shows_what_is_encrypted),
-    (
-        "what the types say of themselves shows nothing that is encrypted",
-        what_the_types_say_of_themselves_shows_nothing_that_is_encrypted,
-    ),
-    ("tables that are not needed are not even read", tables_that_are_not_needed_are_not_even_read),
-];
-
-fn main() {
-    let trial = |(name, test): (&str, fn())| {
-        Trial::test(name, move || {
-            test();
-            Ok(())
-        })
-    };
-    let mut trials: Vec<Trial> = TESTS.map(trial).into();
-    trials.push(memory::trial());
-    libtest_mimic::run(&Arguments::from_args(), trials).exit();
-}
 
 /// Long enough not to be there by chance, and short enough to be whole in everything that is encrypted.
 const SECRET: &[u8] = b"Xq7-SECRET-wZ";
@@ -118,6 +91,7 @@ impl Home {
     }
 }
 
+#[test]
 fn the_secret_is_in_everything_that_is_encrypted() {
     let bytes = keychain().to_bytes();
     let count = bytes.windows(SECRET.len()).filter(|window| *window == SECRET).count();
@@ -125,6 +99,7 @@ fn the_secret_is_in_everything_that_is_encrypted() {
     assert_eq!(count, 2 * (200 / SECRET.len()) + 3 * (76 / SECRET.len()) + 140 / SECRET.len());
 }
 
+#[test]
 fn no_output_shows_what_is_encrypted() {
     let bytes = keychain().to_bytes();
     Home::new(&bytes).look("a whole keychain");
@@ -133,6 +108,7 @@ fn no_output_shows_what_is_encrypted() {
     renamed.look("a renamed keychain");
 }
 
+#[test]
 fn no_error_shows_what_is_encrypted() {
     let bytes = keychain().to_bytes();
     let places: Vec<usize> = (0..bytes.len() - SECRET.len()).filter(|&at| bytes[at..].starts_with(SECRET)).collect();
@@ -149,6 +125,7 @@ fn no_error_shows_what_is_encrypted() {
     Home::new(&swapped).look("a keychain whose tables are elsewhere");
 }
 
+#[test]
 fn what_the_types_say_of_themselves_shows_nothing_that_is_encrypted() {
     let bytes = keychain().to_bytes();
     for depth in [Depth::State, Depth::Details] {
@@ -208,6 +185,7 @@ fn tables_whose_secrets_are_read(depth: Depth) -> Vec<u32> {
     shown.map(|(relation, _)| relation).collect()
 }
 
+#[test]
 fn tables_that_are_not_needed_are_not_even_read() {
     assert_eq!(tables_whose_secrets_are_read(Depth::State), [PRIVATE_KEYS]);
     assert_eq!(tables_whose_secrets_are_read(Depth::Details), [PRIVATE_KEYS, GENERIC_PASSWORDS]);
@@ -225,6 +203,7 @@ mod memory {
     use nix::fcntl::{FcntlArg, fcntl};
 
     use super::*;
+    use crate::startup_disk;
 
     const METADATA: u32 = 0x8000_8000;
 
@@ -289,36 +268,16 @@ mod memory {
     }
 
     /// What is not on the startup disk is looked at by a worker, which does not wait.
-    pub fn trial() -> Trial {
-        let folder = startup_disk::folder();
-        let reason = if folder.is_some() { "" } else { " (ignored: no temporary folder is on the startup disk)" };
-        let name = format!("what is not needed is not in the tool's memory{reason}");
-        let is_ignored = folder.is_none();
-        let test = move || {
-            what_is_not_needed_is_not_in_memory(&folder.unwrap_or_default());
-            Ok(())
-        };
-        Trial::test(name, test).with_ignored_flag(is_ignored)
-    }
-
-    fn what_is_not_needed_is_not_in_memory(folder: &Path) {
+    #[test]
+    fn what_is_not_needed_is_not_in_memory() {
+        let folder = startup_disk::folder().expect("some temporary folder is on the startup disk");
         for (options, whence) in [
             (&[][..], keychain_but(|relation| relation == PRIVATE_KEYS)),
             (&["--json"], keychain_but(|relation| relation != METADATA)),
         ] {
-            let memory = memory_at_the_end(&Home::in_folder(folder, &whence), options);
+            let memory = memory_at_the_end(&Home::in_folder(&folder, &whence), options);
             assert!(is_in(&memory, DEVICE), "the certificate was read");
             assert!(!is_in(&memory, SECRET), "{options:?}");
         }
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-mod memory {
-    use super::Trial;
-
-    pub fn trial() -> Trial {
-        let name = "what is not needed is not in the tool's memory (ignored: only Linux shows a process' memory)";
-        Trial::test(name, || Ok(())).with_ignored_flag(true)
     }
 }

@@ -11,10 +11,12 @@ use std::{
 
 use assert_cmd::cargo::cargo_bin;
 use fixture_generator::{Certificate, Keychain, Relation};
-use libtest_mimic::{Arguments, Failed, Trial};
 use tempfile::TempDir;
 
-mod startup_disk;
+use crate::{
+    outcome::{Failed, Outcome, equal},
+    startup_disk,
+};
 
 const KEYCHAIN: &str = "Library/Keychains/login.keychain-db";
 const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
@@ -87,23 +89,20 @@ const PLISTS: [(&str, Make, &str); 10] = [
 
 const NOT_ACQUIRED: &str = "WPJ Key present, AAD ID not acquired";
 
-fn main() {
-    let reason = if cfg!(target_os = "linux") { "" } else { " (ignored: only Linux limits an address space)" };
-    let trial = |name: String, test: Box<dyn FnOnce() -> Result<(), Failed> + Send>| {
-        Trial::test(format!("{name}{reason}"), test).with_ignored_flag(!reason.is_empty())
-    };
-    let keychains = KEYCHAINS.into_iter().map(|(name, make, state, words)| {
-        trial(format!("keychain: {name}"), Box::new(move || keychain_gives(&make()?, state, words)))
-    });
-    let plists = PLISTS
-        .into_iter()
-        .map(|(name, make, state)| trial(format!("plist: {name}"), Box::new(move || plist_gives(&make()?, state))));
-    let zeros = trial("keychain: 1 GiB of zeros".to_owned(), Box::new(zeros));
-    let lacking = trial("files that take more memory than there is".to_owned(), Box::new(lack_of_memory));
-    let enforced = trial("the limits are enforced".to_owned(), Box::new(limits_are_enforced));
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(1);
-    libtest_mimic::run(&arguments, keychains.chain(plists).chain([zeros, lacking, enforced]).collect()).exit();
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "only Linux limits an address space")]
+fn hostile_keychains_take_no_more_memory_and_time_than_others() -> Outcome {
+    KEYCHAINS.into_iter().try_for_each(|(name, make, state, words)| {
+        keychain_gives(&make()?, state, words).map_err(|failed| format!("{name}: {failed:?}").into())
+    })
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "only Linux limits an address space")]
+fn hostile_plists_take_no_more_memory_and_time_than_others() -> Outcome {
+    PLISTS.into_iter().try_for_each(|(name, make, state)| {
+        plist_gives(&make()?, state).map_err(|failed| format!("{name}: {failed:?}").into())
+    })
 }
 
 /// A registered user's home.
@@ -146,7 +145,7 @@ fn run(home: &Path, kilobytes: u64) -> Result<[Answer; 2], Failed> {
     Ok([run(&[])?, run(&["--json"])?])
 }
 
-fn gives(home: &Home, kilobytes: u64, state: &str, words: &str) -> Result<(), Failed> {
+fn gives(home: &Home, kilobytes: u64, state: &str, words: &str) -> Outcome {
     let [(stdout, stderr, status), (json, json_stderr, json_status)] = home.run(kilobytes)?;
     equal(&stdout, &format!("<result>{state}</result>\n"))?;
     equal(&status, &Some(i32::from(state.is_empty())))?;
@@ -160,19 +159,21 @@ fn gives(home: &Home, kilobytes: u64, state: &str, words: &str) -> Result<(), Fa
     }
 }
 
-fn keychain_gives(bytes: &[u8], state: &str, words: &str) -> Result<(), Failed> {
+fn keychain_gives(bytes: &[u8], state: &str, words: &str) -> Outcome {
     let home = Home::new()?;
     fs::write(home.path(KEYCHAIN), bytes)?;
     gives(&home, KEYCHAIN_KILOBYTES, state, words)
 }
 
-fn plist_gives(bytes: &[u8], state: &str) -> Result<(), Failed> {
+fn plist_gives(bytes: &[u8], state: &str) -> Outcome {
     let home = Home::new()?;
     fs::write(home.path(PLIST), bytes)?;
     gives(&home, PLIST_KILOBYTES, state, "")
 }
 
-fn zeros() -> Result<(), Failed> {
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "only Linux limits an address space")]
+fn a_keychain_of_1_gib_of_zeros_takes_no_more() -> Outcome {
     let home = Home::new()?;
     File::create(home.path(KEYCHAIN))?.set_len(1 << 30)?;
     gives(&home, KEYCHAIN_KILOBYTES, "", "not a macOS file keychain (at offset 0)")
@@ -180,7 +181,9 @@ fn zeros() -> Result<(), Failed> {
 
 /// A lack of memory ends a process, but not the one that answers: with any amount of it there is an answer, or a blank
 /// result and a reason.
-fn lack_of_memory() -> Result<(), Failed> {
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "only Linux limits an address space")]
+fn files_that_take_more_memory_than_there_is_give_the_answer_or_a_reason() -> Outcome {
     const STEP: u64 = 2 * 1024;
     let home = Home::new()?;
     let link = home.path("link");
@@ -213,7 +216,9 @@ fn lack_of_memory() -> Result<(), Failed> {
 }
 
 /// What needs more gets no answer: these tests would fail.
-fn limits_are_enforced() -> Result<(), Failed> {
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "only Linux limits an address space")]
+fn the_limits_are_enforced() -> Outcome {
     let home = Home::new()?;
     let [(stdout, _, status), _] = home.run(1024)?;
     equal(&(stdout.as_str(), status == Some(0)), &("", false))
@@ -370,11 +375,4 @@ fn wide() -> Vec<u8> {
 fn same_text(length: u16, times: u16) -> Vec<u8> {
     let array = [&[0xAF, 0x11][..], &times.to_be_bytes(), &reference(1).repeat(times.into())].concat();
     binary(&[array, [&[0x5F, 0x11][..], &length.to_be_bytes(), &vec![b'x'; length.into()]].concat()])
-}
-
-fn equal<T: PartialEq<U> + std::fmt::Debug + ?Sized, U: std::fmt::Debug + ?Sized>(
-    left: &T,
-    right: &U,
-) -> Result<(), Failed> {
-    if left == right { Ok(()) } else { Err(format!("found {left:?}\nexpected {right:?}").into()) }
 }

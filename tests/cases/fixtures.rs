@@ -16,35 +16,27 @@ use fixture_generator::{
     Entry, Situation, situations,
     situations::{APP_SSO, PSSO_STATUS, SYSTEM},
 };
-use keychain::{KeychainFile, RecordType, Value};
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Failed, Trial};
 use wpj_state::{assess::finding::Code, cli::attribute::Attribute};
 
-fn main() {
+pub fn trials() -> Vec<Trial> {
     let trials = situations().into_iter().flat_map(|situation| {
-        let name = situation.name.clone();
+        let name = format!("fixtures: {}", situation.name);
         let trial = |what: &str, test: fn(&Situation) -> Result<(), Failed>| {
             let situation = situation.clone();
             Trial::test(format!("{name}: {what}"), move || test(&situation))
         };
-        let mut trials = vec![
+        [
             trial("the folder holds what the generator writes", folder_is_as_generated),
             trial("the result line is right", result_line_is_right),
             trial("the JSON is as expected", json_is_as_expected),
             trial("the report is as expected", report_is_as_expected),
             trial("a worker says the same", worker_says_the_same),
             trial("each attribute is what the JSON says", attributes_are_what_the_json_says),
-        ];
-        if situation.keychains.iter().any(|(_, keychain)| keychain.has_several_values()) {
-            let reason = "keychain-db (ignored: it takes the number of values for the first value's length)";
-            trials.push(trial(reason, keychain_db_agrees).with_ignored_flag(true));
-        } else if !situation.keychains.is_empty() {
-            trials.push(trial("keychain-db reads what was meant", keychain_db_agrees));
-        }
-        trials
+        ]
     });
-    let all = Trial::test("there is no folder that the generator does not write", no_other_folder);
-    libtest_mimic::run(&Arguments::from_args(), trials.chain([all]).collect()).exit();
+    let all = Trial::test("fixtures: there is no folder that the generator does not write", no_other_folder);
+    trials.chain([all]).collect()
 }
 
 fn folder_is_as_generated(situation: &Situation) -> Result<(), Failed> {
@@ -223,32 +215,6 @@ fn keep_or_compare(path: &Path, printed: &[u8]) -> Result<(), Failed> {
         return Ok(fs::write(path, printed)?);
     }
     equal(&text(printed), &text(&fs::read(path)?))
-}
-
-/// An independent reader finds the certificates and keys that the generator meant to write.
-fn keychain_db_agrees(situation: &Situation) -> Result<(), Failed> {
-    for (_, meant) in &situation.keychains {
-        let file = KeychainFile::from_bytes(&meant.to_bytes())?;
-        let records = |relation: u32| file.records_of_type(RecordType(relation));
-        let certificates = records(0x8000_1000).into_iter().map(|record| record.key_data.clone()).collect::<Vec<_>>();
-        equal(&sorted(certificates), &sorted(meant.certificates().into_iter().map(<[u8]>::to_vec).collect()))?;
-        let label = file
-            .schema()
-            .relation(RecordType(0x10))
-            .and_then(|relation| relation.index_of("Label"))
-            .ok_or("keys have a label")?;
-        let labels = records(0x10)
-            .into_iter()
-            .filter_map(|record| record.attribute(label).and_then(Value::as_bytes).map(<[u8]>::to_vec))
-            .collect();
-        equal(&sorted(labels), &sorted(meant.key_labels().into_iter().map(<[u8]>::to_vec).collect()))?;
-    }
-    Ok(())
-}
-
-fn sorted(mut values: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-    values.sort();
-    values
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -9,10 +9,9 @@ use wpj_state::{
     report::Report,
 };
 
-#[allow(dead_code, reason = "each test file needs its share of it")]
-mod mac;
-
-use mac::{ADELE, APP_SSO, KEYCHAIN, Mac, NO_RECORD, PLIST, both, console, damaged, records, registered, with_session};
+use crate::mac::{
+    ADELE, APP_SSO, KEYCHAIN, Mac, NO_RECORD, PLIST, both, console, damaged, records, registered, with_session,
+};
 
 const BEN: u32 = 502;
 const CLAIRE: u32 = 503;

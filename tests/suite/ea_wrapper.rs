@@ -8,12 +8,13 @@ use std::{
 };
 
 use assert_cmd::cargo::cargo_bin;
-use libtest_mimic::{Arguments, Failed, Trial};
 use tempfile::TempDir;
 use wpj_state::cli::attribute::Attribute;
 
-/// bash 3.2, which macOS has as `/bin/sh`, is believed to differ from later ones in nothing that the wrapper uses.
-const SHELLS: [(&str, &[&str]); 3] = [("dash", &[]), ("bash", &["--posix"]), ("zsh", &[])];
+use crate::{
+    outcome::{Failed, Outcome, equal},
+    shells::{self, Shell, in_each_shell},
+};
 
 const BLANK: &str = "<result></result>\n";
 const MALFORMED: &str = "failed, or printed what it must not; its output ends: ";
@@ -123,42 +124,7 @@ const VALUES: [(&str, &str, u8, bool); 42] = [
     ("users", "", 0, false),
 ];
 
-fn main() {
-    let is_root = nix::unistd::Uid::effective().is_root();
-    let trials = SHELLS.into_iter().flat_map(|shell| {
-        let (program, _) = shell;
-        let reason: &str = match installed(program) {
-            true => "",
-            false => format!(" (ignored: {program} is not installed)").leak(),
-        };
-        let missing = !reason.is_empty();
-        let stand_ins = STAND_INS.into_iter().map(move |row| {
-            Trial::test(format!("{program}: {}{reason}", row.0), move || stand_in_gives(shell, row))
-                .with_ignored_flag(missing)
-        });
-        let values = VALUES.into_iter().map(move |row| {
-            let (attribute, printed, status, _) = row;
-            let name = format!("{program}: {attribute} of {printed:?} with exit status {status}{reason}");
-            Trial::test(name, move || value_gives(shell, row)).with_ignored_flag(missing)
-        });
-        let others = OTHERS.into_iter().map(move |(name, needs, test)| {
-            let reason = match needs {
-                _ if missing => format!(" (ignored: {program} is not installed)"),
-                Needs::LinuxRoot if !cfg!(target_os = "linux") => " (ignored: it needs Linux)".to_owned(),
-                Needs::Root | Needs::LinuxRoot if !is_root => " (ignored: it needs root)".to_owned(),
-                _ => String::new(),
-            };
-            let ignored = !reason.is_empty();
-            Trial::test(format!("{program}: {name}{reason}"), move || test(shell)).with_ignored_flag(ignored)
-        });
-        stand_ins.chain(values).chain(others).collect::<Vec<_>>()
-    });
-    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
-}
-
-type Shell = (&'static str, &'static [&'static str]);
-
-type Test = fn(Shell) -> Result<(), Failed>;
+type Test = fn(Shell) -> Outcome;
 
 /// What a test needs.
 #[derive(Clone, Copy, PartialEq)]
@@ -166,6 +132,44 @@ enum Needs {
     Nothing,
     Root,
     LinuxRoot,
+}
+
+fn others(needs: &[Needs]) -> Outcome {
+    let rows: Vec<_> = OTHERS.into_iter().filter(|(_, it, _)| needs.contains(it)).collect();
+    in_each_shell(&rows, |(name, ..)| name.to_owned(), |shell, (_, _, test)| test(shell))
+}
+
+#[test]
+fn what_the_tool_prints_is_passed_on_or_the_result_is_blank() -> Outcome {
+    in_each_shell(&STAND_INS, |(name, ..)| name.to_owned(), stand_in_gives)
+}
+
+#[test]
+fn the_values_of_an_attribute_are_passed_on_and_no_others() -> Outcome {
+    let name = |(attribute, printed, status, _)| format!("{attribute} of {printed:?} with exit status {status}");
+    in_each_shell(&VALUES, name, value_gives)
+}
+
+#[test]
+fn whatever_the_tool_or_the_caller_is_like_there_is_one_result() -> Outcome {
+    others(&[Needs::Nothing])
+}
+
+mod root {
+    use super::*;
+
+    #[test]
+    #[ignore = "needs root"]
+    fn a_tool_that_others_can_change_is_refused() -> Outcome {
+        others(&[Needs::Root])
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    #[ignore = "needs root"]
+    fn a_system_without_dev_null_changes_nothing() -> Outcome {
+        others(&[Needs::LinuxRoot])
+    }
 }
 
 const OTHERS: [(&str, Needs, Test); 21] = [
@@ -338,7 +342,7 @@ const OTHERS: [(&str, Needs, Test); 21] = [
     }),
 ];
 
-fn stand_in_gives(shell: Shell, (_, body, stdout, stderr): (&str, &str, &str, &str)) -> Result<(), Failed> {
+fn stand_in_gives(shell: Shell, (_, body, stdout, stderr): (&str, &str, &str, &str)) -> Outcome {
     let place = Place::with(body)?;
     let output = place.run(shell)?;
     equal(&text(&output.stdout), stdout)?;
@@ -350,7 +354,7 @@ fn stand_in_gives(shell: Shell, (_, body, stdout, stderr): (&str, &str, &str, &s
     equal(last, expected)
 }
 
-fn value_gives(shell: Shell, (attribute, value, status, is_right): (&str, &str, u8, bool)) -> Result<(), Failed> {
+fn value_gives(shell: Shell, (attribute, value, status, is_right): (&str, &str, u8, bool)) -> Outcome {
     // The stand-in prints what lies beside it, and notes how it was called.
     let place = Place::with(&format!(
         "echo \"$*\" >\"$0.notes\"; printf '<result>'; cat \"$0.value\"; echo '</result>'; exit {status}"
@@ -396,7 +400,7 @@ impl Place {
     }
 
     /// Changes a setting of the wrapper's.
-    fn set(&self, setting: &str, value: &str) -> Result<(), Failed> {
+    fn set(&self, setting: &str, value: &str) -> Outcome {
         let wrapper = fs::read_to_string(&self.wrapper)?;
         equal(&wrapper.matches(setting).count(), &1)?;
         Ok(fs::write(&self.wrapper, wrapper.replace(setting, value))?)
@@ -406,15 +410,13 @@ impl Place {
         Ok(self.tool.parent().ok_or("the tool lies in a folder")?)
     }
 
-    fn mode(&self, path: &Path, mode: u32) -> Result<(), Failed> {
+    fn mode(&self, path: &Path, mode: u32) -> Outcome {
         Ok(fs::set_permissions(path, fs::Permissions::from_mode(mode))?)
     }
 
-    fn command(&self, (program, options): Shell) -> Command {
-        let program =
-            ["/bin", "/usr/bin"].map(|folder| Path::new(folder).join(program)).into_iter().find(|it| it.exists());
-        let mut command = Command::new(program.unwrap_or_default());
-        command.args(options).arg(&self.wrapper).stdin(Stdio::piped());
+    fn command(&self, shell: Shell) -> Command {
+        let mut command = Command::new(shells::path(shell));
+        command.args(shell.1).arg(&self.wrapper).stdin(Stdio::piped());
         command
     }
 
@@ -422,15 +424,15 @@ impl Place {
         Ok(self.command(shell).output()?)
     }
 
-    fn refuses(&self, shell: Shell, reason: &str) -> Result<(), Failed> {
+    fn refuses(&self, shell: Shell, reason: &str) -> Outcome {
         self.refuses_path(shell, &self.tool, reason)
     }
 
-    fn refuses_folder(&self, shell: Shell) -> Result<(), Failed> {
+    fn refuses_folder(&self, shell: Shell) -> Outcome {
         self.refuses_path(shell, self.folder()?, "root has to own this folder, and nobody else may write it")
     }
 
-    fn refuses_path(&self, shell: Shell, path: &Path, reason: &str) -> Result<(), Failed> {
+    fn refuses_path(&self, shell: Shell, path: &Path, reason: &str) -> Outcome {
         let output = self.run(shell)?;
         equal(&text(&output.stdout), BLANK)?;
         equal(&text(&output.stderr), &format!("wpj-state extension attribute: {}: {reason}\n", path.display()))?;
@@ -438,17 +440,6 @@ impl Place {
     }
 }
 
-fn installed(program: &str) -> bool {
-    ["/bin", "/usr/bin"].iter().any(|folder| Path::new(folder).join(program).exists())
-}
-
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn equal<T: PartialEq<U> + std::fmt::Debug + ?Sized, U: std::fmt::Debug + ?Sized>(
-    left: &T,
-    right: &U,
-) -> Result<(), Failed> {
-    if left == right { Ok(()) } else { Err(format!("found {left:?}\nexpected {right:?}").into()) }
 }

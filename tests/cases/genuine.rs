@@ -8,7 +8,7 @@ use std::{
 };
 
 use assert_cmd::Command;
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
 use wpj_state::parse::{
     certificate::{self, Issuer},
@@ -18,17 +18,16 @@ use wpj_state::parse::{
 
 const VARIABLE: &str = "WPJ_STATE_GENUINE";
 
-fn main() {
-    let trials = match env::var_os(VARIABLE).map(PathBuf::from) {
+pub fn trials() -> Vec<Trial> {
+    match env::var_os(VARIABLE).map(PathBuf::from) {
         Some(folder) => {
             keychains(&folder).into_iter().chain(certificates(&folder)).chain(app_sso_outputs(&folder)).collect()
         }
         None => vec![
-            Trial::test(format!("genuine keychains and certificates (ignored: {VARIABLE} names no folder)"), || Ok(()))
+            Trial::test(format!("genuine: all files (ignored: {VARIABLE} names no folder)"), || Ok(()))
                 .with_ignored_flag(true),
         ],
-    };
-    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+    }
 }
 
 fn keychains(folder: &Path) -> Vec<Trial> {
@@ -44,10 +43,12 @@ fn keychains(folder: &Path) -> Vec<Trial> {
             let readable = expected["readable"] == true;
             let (reader_path, reader_expected) = (path.clone(), expected.clone());
             [
-                Trial::test(format!("{name}: the reader finds every certificate and key"), move || {
+                Trial::test(format!("genuine: {name}: the reader finds every certificate and key"), move || {
                     reader_agrees(&reader_path, &reader_expected)
                 }),
-                Trial::test(format!("{name}: the tool counts them"), move || tool_agrees(&path, &expected, readable)),
+                Trial::test(format!("genuine: {name}: the tool counts them"), move || {
+                    tool_agrees(&path, &expected, readable)
+                }),
             ]
         })
         .collect()
@@ -128,7 +129,7 @@ fn certificates(folder: &Path) -> Vec<Trial> {
     ];
     rows.map(|(name, device_id, tenant_id)| {
         let path = folder.join("certificates").join(name);
-        Trial::test(format!("{name}: device and tenant id come out"), move || {
+        Trial::test(format!("genuine: {name}: device and tenant id come out"), move || {
             let Issuer::WorkplaceJoin(Some(description)) = certificate::issuer(&fs::read(&path)?, None) else {
                 return Err("it is not taken for a Workplace Join certificate".into());
             };
@@ -153,7 +154,7 @@ fn app_sso_outputs(folder: &Path) -> Vec<Trial> {
     let trial = |(name, key, device_id, user_principal_name): (&'static str, Key, Option<&str>, Option<&str>)| {
         let path = folder.join("app-sso").join(name);
         let (device_id, user_principal_name) = (device_id.map(str::to_owned), user_principal_name.map(str::to_owned));
-        Trial::test(format!("{name}: it is understood"), move || {
+        Trial::test(format!("genuine: {name}: it is understood"), move || {
             let found = app_sso::parse(&fs::read_to_string(&path)?)?;
             equal(&found.key, &key)?;
             equal(&found.certificate.and_then(|certificate| certificate.device_id), &device_id)?;

@@ -18,10 +18,9 @@ use wpj_state::{
     report::{self, style::Style},
 };
 
-#[allow(dead_code, reason = "each test file needs its share of it")]
-mod mac;
-
-use mac::{ADELE, APP_SSO, JAMF, KEYCHAIN, Mac, PLIST, both, console, damaged, records, registered, with_session};
+use crate::mac::{
+    ADELE, APP_SSO, JAMF, KEYCHAIN, Mac, PLIST, both, console, damaged, records, registered, with_session,
+};
 
 const HOME: &str = "/Users/adele";
 const JAMF_AGENT: &str = "Library/Preferences/com.jamfsoftware.jamf.plist";

@@ -12,7 +12,6 @@ use std::{
 
 use assert_cmd::cargo::cargo_bin;
 use fixture_generator::{Certificate, Keychain};
-use libtest_mimic::{Arguments, Failed, Trial};
 use wpj_state::{
     assess::{assess, finding::Code},
     evidence::{Cause, Evidence, Probe, User, Witness},
@@ -24,61 +23,16 @@ use wpj_state::{
     },
 };
 
-mod startup_disk;
+use crate::{
+    outcome::{Failed, Outcome, equal},
+    startup_disk,
+};
 
 const KEYCHAIN: &str = "Library/Keychains/login.keychain-db";
 const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
 const REGISTERED: &str = "fixtures/registered/home";
 const RESULT: &str = "<result>Registered</result>\n";
 const BLANK: &str = "<result></result>\n";
-
-type Test = fn() -> Result<(), Failed>;
-
-/// What a test needs, and what is told where that is not there.
-const NOTHING: &str = "";
-const LINUX: &str = "it needs Linux, which tells what it does without descriptors";
-const LINUX_S_ROOT: &str = "it needs root, and Linux";
-const STRACE: &str = "it needs strace, and the right to trace";
-
-const TESTS: [(&str, &str, Test); 14] = [
-    (
-        "a keychain that changes while it is read gives an answer of before or after, or none",
-        NOTHING,
-        changes_while_read,
-    ),
-    ("a disk that fails at any moment gives no answer", NOTHING, disk_fails),
-    ("a disk that fails is not taken for damage", NOTHING, disk_fails_within_a_table),
-    ("a lack of descriptors gives the answer, or none with a reason", LINUX, lack_of_descriptors),
-    ("closed standard streams change nothing but what is written to them", NOTHING, closed_streams),
-    ("a full disk behind standard output is a failure", NOTHING, full_output),
-    ("ignored and default SIGPIPE are the same", NOTHING, broken_pipes),
-    ("no environment changes nothing", NOTHING, no_environment),
-    ("a clock in 1970 or in 2100 changes no state", NOTHING, wrong_clock),
-    ("interrupted calls are made again", STRACE, interrupted_calls),
-    ("a disk that fails under the tool gives a blank result and the reason", STRACE, failing_calls),
-    ("where no thread can be started the result is blank", STRACE, no_thread),
-    ("a system without /dev/null gives the same answer", LINUX_S_ROOT, no_dev_null),
-    ("a full disk leaves no copy of a keychain, and no answer that rests on it", LINUX_S_ROOT, full_disk),
-];
-
-fn main() {
-    let is_root = nix::unistd::geteuid().is_root();
-    let is_linux = cfg!(target_os = "linux");
-    let traced = Command::new("strace").args(["-o", "/dev/null", "true"]).output();
-    let can_trace = traced.is_ok_and(|output| output.status.success());
-    let trial = |(name, needs, test): (&str, &str, Test)| {
-        let is_there = match needs {
-            LINUX => is_linux,
-            LINUX_S_ROOT => is_linux && is_root,
-            STRACE => can_trace,
-            _ => true,
-        };
-        let is_ignored = !is_there;
-        let reason = if is_ignored { format!(" (ignored: {needs})") } else { String::new() };
-        Trial::test(format!("{name}{reason}"), test).with_ignored_flag(is_ignored)
-    };
-    libtest_mimic::run(&Arguments::from_args(), TESTS.map(trial).into()).exit();
-}
 
 fn registered() -> Vec<u8> {
     let certificate = Certificate::workplace_join();
@@ -126,7 +80,8 @@ impl ReadAt for Changing<'_> {
 /// More than any small keychain takes.
 const READS: usize = 40;
 
-fn changes_while_read() -> Result<(), Failed> {
+#[test]
+fn a_keychain_that_changes_while_it_is_read_gives_an_answer_of_before_or_after_or_none() -> Outcome {
     let (old, new) = (registered(), not_registered());
     let grown = [old.as_slice(), &[0; 5000]].concat();
     let another = [&new[..], &new].concat();
@@ -149,7 +104,8 @@ fn changes_while_read() -> Result<(), Failed> {
     Ok(())
 }
 
-fn disk_fails() -> Result<(), Failed> {
+#[test]
+fn a_disk_that_fails_at_any_moment_gives_no_answer() -> Outcome {
     let bytes = registered();
     for depth in [Depth::State, Depth::Details] {
         let complete = (0..READS).find(|&reads| {
@@ -174,7 +130,8 @@ fn disk_fails() -> Result<(), Failed> {
 }
 
 /// Whatever of a table has been read when the disk fails, it is not the table that is damaged.
-fn disk_fails_within_a_table() -> Result<(), Failed> {
+#[test]
+fn a_disk_that_fails_is_not_taken_for_damage() -> Outcome {
     let own = Certificate::contoso();
     for size in (600..1624).step_by(4) {
         let one = |keychain: Keychain, _| keychain.certificate_record(&own, vec![0; size]);
@@ -207,13 +164,11 @@ impl Homes {
         Ok(Self { _folder: folder, homes })
     }
 
-    fn each(test: impl Fn(&Path) -> Result<(), Failed>) -> Result<(), Failed> {
-        Self::new()?.homes.iter().try_for_each(|home| {
-            test(home).map_err(|error| {
-                let words = error.message().unwrap_or_default();
-                Failed::from(format!("{}: {words}", home.display()))
-            })
-        })
+    fn each(test: impl Fn(&Path) -> Outcome) -> Outcome {
+        Self::new()?
+            .homes
+            .iter()
+            .try_for_each(|home| test(home).map_err(|error| Failed::from(format!("{}: {error:?}", home.display()))))
     }
 }
 
@@ -233,7 +188,7 @@ fn with_faults(home: &Path, faults: &str, options: &[&str]) -> Result<Output, Fa
     Ok(command.output()?)
 }
 
-fn gives(output: &Output, stdout: &str, stderr: &str, status: i32) -> Result<(), Failed> {
+fn gives(output: &Output, stdout: &str, stderr: &str, status: i32) -> Outcome {
     equal(&(text(&output.stdout).as_str(), text(&output.stderr).as_str()), &(stdout, stderr))?;
     equal(&output.status.code(), &Some(status))
 }
@@ -242,7 +197,9 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn lack_of_descriptors() -> Result<(), Failed> {
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "needs Linux, which says what it does without descriptors")]
+fn a_lack_of_descriptors_gives_the_answer_or_none_with_a_reason() -> Outcome {
     Homes::each(|home| {
         let mut answered = 0;
         for limit in 3..24 {
@@ -270,16 +227,16 @@ fn lack_of_descriptors() -> Result<(), Failed> {
 const CLOSED: [(&str, &str); 6] =
     [("<&-", RESULT), ("2>&-", RESULT), ("<&- 2>&-", RESULT), (">&-", ""), ("<&- >&-", ""), ("<&- >&- 2>&-", "")];
 
-fn closed_streams() -> Result<(), Failed> {
+#[test]
+fn closed_standard_streams_change_nothing_but_what_is_written_to_them() -> Outcome {
     Homes::each(|home| {
         CLOSED.into_iter().try_for_each(|(streams, stdout)| gives(&by_shell(home, "", streams)?, stdout, "", 0))
     })
 }
 
-fn full_output() -> Result<(), Failed> {
-    if !Path::new("/dev/full").exists() {
-        return equal(&cfg!(target_os = "linux"), &false);
-    }
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "needs /dev/full, which only Linux has")]
+fn a_full_disk_behind_standard_output_is_a_failure() -> Outcome {
     Homes::each(|home| {
         let output = by_shell(home, "", ">/dev/full")?;
         let stderr = text(&output.stderr);
@@ -289,7 +246,8 @@ fn full_output() -> Result<(), Failed> {
     })
 }
 
-fn broken_pipes() -> Result<(), Failed> {
+#[test]
+fn ignored_and_default_sigpipe_are_the_same() -> Outcome {
     Homes::each(|home| {
         for before in ["", "trap '' PIPE"] {
             let (reader, writer) = io::pipe()?;
@@ -303,7 +261,8 @@ fn broken_pipes() -> Result<(), Failed> {
     })
 }
 
-fn no_environment() -> Result<(), Failed> {
+#[test]
+fn no_environment_changes_nothing() -> Outcome {
     Homes::each(|home| {
         let mut command = Command::new(cargo_bin("wpj-state"));
         let output = command.env_clear().current_dir("/").arg("--home").arg(home).output()?;
@@ -314,72 +273,8 @@ fn no_environment() -> Result<(), Failed> {
 /// More calls than the tool makes to read its two files.
 const CALLS: usize = 40;
 
-fn interrupted_calls() -> Result<(), Failed> {
-    Homes::each(|home| {
-        let files = [KEYCHAIN, PLIST].map(|file| home.join(file).display().to_string());
-        let files = ["-P", &files[0], "-P", &files[1]];
-        for call in 1..CALLS {
-            for name in ["openat", "read", "pread64"] {
-                gives(&with_faults(home, &format!("{name}:error=EINTR:when={call}"), &files)?, RESULT, "", 0)?;
-            }
-            gives(&with_faults(home, &format!("write:error=EINTR:when={call}"), &[])?, RESULT, "", 0)?;
-        }
-        Ok(())
-    })
-}
-
-fn failing_calls() -> Result<(), Failed> {
-    let words = "run it again, and check the disk if that does not help";
-    Homes::each(|home| {
-        for (file, name) in [(KEYCHAIN, "pread64"), (KEYCHAIN, "openat"), (PLIST, "read"), (PLIST, "openat")] {
-            let path = home.join(file).display().to_string();
-            let run = |call| with_faults(home, &format!("{name}:error=EIO:when={call}"), &["-P", &path]);
-            // The first call that is not made any more does not fail.
-            let mut calls = 1;
-            let mut output = run(calls)?;
-            while output.status.code() != Some(0) {
-                equal(&text(&output.stdout).as_str(), &BLANK)?;
-                let stderr = text(&output.stderr);
-                let is_right = stderr.starts_with(&format!("wpj-state: {path}: "))
-                    && stderr.ends_with(&format!("; {words}\n"))
-                    && stderr.contains("Input/output error");
-                equal(&(is_right, stderr.as_str()), &(true, stderr.as_str()))?;
-                equal(&output.status.code(), &Some(1))?;
-                calls += 1;
-                output = run(calls)?;
-            }
-            gives(&output, RESULT, "", 0)?;
-            equal(&(calls > 1), &true)?;
-        }
-        Ok(())
-    })
-}
-
-fn no_thread() -> Result<(), Failed> {
-    let reason = "this tool failed: Resource temporarily unavailable (os error 11); report this, with the output of \
-                  --version";
-    Homes::each(|home| {
-        let output = with_faults(home, "clone3,clone:error=EAGAIN", &[])?;
-        gives(&output, BLANK, &format!("wpj-state: {reason}\n"), 1)
-    })
-}
-
-fn no_dev_null() -> Result<(), Failed> {
-    let without = |home: &Path, redirections: &str| -> Result<Output, Failed> {
-        let script = format!("mount -t tmpfs none /dev && [ ! -e /dev/null ] && exec \"$@\" {redirections}");
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "/bin/sh", "-c", &script, "sh"]).arg(cargo_bin("wpj-state"));
-        Ok(command.arg("--home").arg(home).output()?)
-    };
-    Homes::each(|home| {
-        gives(&without(home, "")?, RESULT, "", 0)?;
-        // Rust's own start puts it in the place of streams that are closed, and ends the process if it cannot.
-        let output = without(home, "<&-")?;
-        equal(&(text(&output.stdout).as_str(), output.status.signal()), &("", Some(6)))
-    })
-}
-
-fn wrong_clock() -> Result<(), Failed> {
+#[test]
+fn a_clock_in_1970_or_in_2100_changes_no_state() -> Outcome {
     let mut evidence = Evidence::none(User::UNKNOWN, Cause::NotRead.into());
     evidence.obstacle = None;
     let found = login_keychain::read(registered().as_slice(), Depth::Details).map_err(|error| error.to_string())?;
@@ -398,38 +293,112 @@ fn wrong_clock() -> Result<(), Failed> {
 }
 
 #[cfg(target_os = "linux")]
-fn full_disk() -> Result<(), Failed> {
-    use nix::mount::{MntFlags, MsFlags, mount, umount2};
-    use wpj_state::collect::{progress::Progress, rights::Rights, second_opinion};
+mod strace {
+    use super::*;
 
-    let disk = tempfile::tempdir()?;
-    mount(Some("full"), disk.path(), Some("tmpfs"), MsFlags::empty(), Some("size=8k"))?;
-    let ask = || -> Result<(), Failed> {
-        let keychain = disk.path().join("../keychain.db");
-        let keychain = tempfile::NamedTempFile::new_in(keychain.parent().ok_or("a folder")?)?;
-        fs::write(keychain.path(), registered())?;
-        let private = disk.path().join("private");
-        let opinion =
-            second_opinion::ask(&fs::File::open(keychain.path())?, &Rights::Own, &Progress::silent(&private), |_| {
-                panic!("there is no whole copy to ask about")
-            });
-        let words = opinion.err().ok_or("there is no opinion")?;
-        equal(&words.contains("No space left on device"), &true)?;
-        equal(&private.exists(), &false)
-    };
-    let asked = ask();
-    umount2(disk.path(), MntFlags::MNT_DETACH)?;
-    asked
+    #[test]
+    #[ignore = "needs strace, and the right to trace"]
+    fn interrupted_calls_are_made_again() -> Outcome {
+        Homes::each(|home| {
+            let files = [KEYCHAIN, PLIST].map(|file| home.join(file).display().to_string());
+            let files = ["-P", &files[0], "-P", &files[1]];
+            for call in 1..CALLS {
+                for name in ["openat", "read", "pread64"] {
+                    gives(&with_faults(home, &format!("{name}:error=EINTR:when={call}"), &files)?, RESULT, "", 0)?;
+                }
+                gives(&with_faults(home, &format!("write:error=EINTR:when={call}"), &[])?, RESULT, "", 0)?;
+            }
+            Ok(())
+        })
+    }
+
+    #[test]
+    #[ignore = "needs strace, and the right to trace"]
+    fn a_disk_that_fails_under_the_tool_gives_a_blank_result_and_the_reason() -> Outcome {
+        let words = "run it again, and check the disk if that does not help";
+        Homes::each(|home| {
+            for (file, name) in [(KEYCHAIN, "pread64"), (KEYCHAIN, "openat"), (PLIST, "read"), (PLIST, "openat")] {
+                let path = home.join(file).display().to_string();
+                let run = |call| with_faults(home, &format!("{name}:error=EIO:when={call}"), &["-P", &path]);
+                // The first call that is not made any more does not fail.
+                let mut calls = 1;
+                let mut output = run(calls)?;
+                while output.status.code() != Some(0) {
+                    equal(&text(&output.stdout).as_str(), &BLANK)?;
+                    let stderr = text(&output.stderr);
+                    let is_right = stderr.starts_with(&format!("wpj-state: {path}: "))
+                        && stderr.ends_with(&format!("; {words}\n"))
+                        && stderr.contains("Input/output error");
+                    equal(&(is_right, stderr.as_str()), &(true, stderr.as_str()))?;
+                    equal(&output.status.code(), &Some(1))?;
+                    calls += 1;
+                    output = run(calls)?;
+                }
+                gives(&output, RESULT, "", 0)?;
+                equal(&(calls > 1), &true)?;
+            }
+            Ok(())
+        })
+    }
+
+    #[test]
+    #[ignore = "needs strace, and the right to trace"]
+    fn where_no_thread_can_be_started_the_result_is_blank() -> Outcome {
+        let reason = "this tool failed: Resource temporarily unavailable (os error 11); report this, with the output of \
+                      --version";
+        Homes::each(|home| {
+            let output = with_faults(home, "clone3,clone:error=EAGAIN", &[])?;
+            gives(&output, BLANK, &format!("wpj-state: {reason}\n"), 1)
+        })
+    }
 }
 
-#[cfg(not(target_os = "linux"))]
-fn full_disk() -> Result<(), Failed> {
-    Err("only Linux makes a small disk at once".into())
-}
+#[cfg(target_os = "linux")]
+mod root {
+    use super::*;
 
-fn equal<T: PartialEq<U> + std::fmt::Debug + ?Sized, U: std::fmt::Debug + ?Sized>(
-    left: &T,
-    right: &U,
-) -> Result<(), Failed> {
-    if left == right { Ok(()) } else { Err(format!("found {left:?}\nexpected {right:?}").into()) }
+    #[test]
+    #[ignore = "needs root"]
+    fn a_system_without_dev_null_gives_the_same_answer() -> Outcome {
+        let without = |home: &Path, redirections: &str| -> Result<Output, Failed> {
+            let script = format!("mount -t tmpfs none /dev && [ ! -e /dev/null ] && exec \"$@\" {redirections}");
+            let mut command = Command::new("unshare");
+            command.args(["--mount", "/bin/sh", "-c", &script, "sh"]).arg(cargo_bin("wpj-state"));
+            Ok(command.arg("--home").arg(home).output()?)
+        };
+        Homes::each(|home| {
+            gives(&without(home, "")?, RESULT, "", 0)?;
+            // Rust's own start puts it in the place of streams that are closed, and ends the process if it cannot.
+            let output = without(home, "<&-")?;
+            equal(&(text(&output.stdout).as_str(), output.status.signal()), &("", Some(6)))
+        })
+    }
+
+    #[test]
+    #[ignore = "needs root"]
+    fn a_full_disk_leaves_no_copy_of_a_keychain_and_no_answer_that_rests_on_it() -> Outcome {
+        use nix::mount::{MntFlags, MsFlags, mount, umount2};
+        use wpj_state::collect::{progress::Progress, rights::Rights, second_opinion};
+
+        let disk = tempfile::tempdir()?;
+        mount(Some("full"), disk.path(), Some("tmpfs"), MsFlags::empty(), Some("size=8k"))?;
+        let ask = || -> Outcome {
+            let keychain = disk.path().join("../keychain.db");
+            let keychain = tempfile::NamedTempFile::new_in(keychain.parent().ok_or("a folder")?)?;
+            fs::write(keychain.path(), registered())?;
+            let private = disk.path().join("private");
+            let opinion = second_opinion::ask(
+                &fs::File::open(keychain.path())?,
+                &Rights::Own,
+                &Progress::silent(&private),
+                |_| panic!("there is no whole copy to ask about"),
+            );
+            let words = opinion.err().ok_or("there is no opinion")?;
+            equal(&words.contains("No space left on device"), &true)?;
+            equal(&private.exists(), &false)
+        };
+        let asked = ask();
+        umount2(disk.path(), MntFlags::MNT_DETACH)?;
+        asked
+    }
 }

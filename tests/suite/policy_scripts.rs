@@ -10,19 +10,18 @@ use std::{
     time::Duration,
 };
 
-use libtest_mimic::{Arguments, Failed, Trial};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::{Pid, Uid},
 };
 use tempfile::TempDir;
 
-/// bash 3.2, which macOS has as `/bin/sh`, is believed to differ from later ones in nothing that the scripts use.
-const SHELLS: [(&str, &[&str]); 3] = [("dash", &[]), ("bash", &["--posix"]), ("zsh", &[])];
+use crate::{
+    outcome::{Failed, Outcome, equal},
+    shells::{self, Shell, in_each_shell},
+};
 
-type Shell = (&'static str, &'static [&'static str]);
-
-type Test = fn(Shell) -> Result<(), Failed>;
+type Test = fn(Shell) -> Outcome;
 
 /// A script and what Jamf passes to it at the least.
 #[derive(Clone, Copy)]
@@ -55,64 +54,69 @@ This Mac still has to be registered with Microsoft Entra. The registration shows
 organization manages; without it, mail, documents and other apps for work may be closed to you.\n\n\
 Self Service opens with the registration. Start it there, and sign in with your work account when you are asked to.";
 
-fn main() {
-    let is_root = Uid::effective().is_root();
-    let trials = SHELLS.into_iter().flat_map(|shell| {
-        let (program, _) = shell;
-        let missing = !installed(program);
-        let trial = move |name: String, needs_root: bool, test: Box<dyn FnOnce() -> Result<(), Failed> + Send>| {
-            let reason = match (missing, needs_root && !is_root) {
-                (true, _) => format!(" (ignored: {program} is not installed)"),
-                (false, true) => " (ignored: it needs root)".to_owned(),
-                (false, false) => String::new(),
-            };
-            Trial::test(format!("{program}: {name}{reason}"), test).with_ignored_flag(!reason.is_empty())
-        };
-        let both = [PROMPT, GATHER].into_iter().flat_map(move |script| {
-            BOTH.into_iter().map(move |row| {
-                let name = format!("{}: {}", script.name, row.0);
-                trial(name, row.1, Box::new(move || nothing_is_done(shell, script, row)))
-            })
-        });
-        let prompt = PROMPTS
-            .into_iter()
-            .map(move |(name, test)| trial(format!("{}: {name}", PROMPT.name), false, Box::new(move || test(shell))));
-        let gather = GATHERS
-            .into_iter()
-            .map(move |(name, test)| trial(format!("{}: {name}", GATHER.name), false, Box::new(move || test(shell))));
-        both.chain(prompt).chain(gather).collect::<Vec<_>>()
-    });
-    let mac = if cfg!(target_os = "macos") { "" } else { " (ignored: only a Mac has a compiler for it)" };
-    let compiled = Trial::test(format!("the dialog's source compiles{mac}"), || {
-        let compiled = tempfile::tempdir()?.path().join("dialog.scpt");
-        let output = Command::new("/usr/bin/osacompile").arg("-o").arg(compiled).args(["-e", &dialog()?]).output()?;
-        equal(&text(&output.stderr), "")?;
-        equal(&output.status.success(), &true)
-    });
-    let compiled = compiled.with_ignored_flag(!mac.is_empty());
-    let clauses = Trial::test("the dialog can be cancelled only by the button that puts it off, and gives up", || {
-        let dialog = dialog()?;
-        let count = |clause: &str| dialog.matches(clause).count();
-        equal(&count("display dialog aText with title aTitle buttons both"), &2)?;
-        equal(&count("set both to {anAgreement}"), &1)?;
-        equal(&count("set both to {aDelay, anAgreement}"), &1)?;
-        equal(&count("buttons both default button 2 cancel button 1 giving up after aTime\n"), &1)?;
-        equal(&count("buttons both default button 1 giving up after aTime\n"), &1)?;
-        equal(&count("on error number -128\n        return \"later\"\n"), &1)?;
-        equal(&count("if gave up of aReply then return \"gave up\"\n"), &1)
-    });
-    let same = Trial::test("what the scripts have in common is the same", || {
-        let common = |script: Script| -> Result<String, Failed> {
-            let script = fs::read_to_string(Path::new("jamf").join(script.name))?;
-            let (_, rest) = script.split_once("# From here to the line of dashes, ").ok_or("it begins somewhere")?;
-            Ok(rest.split_once(&format!("\n# {}\n", "-".repeat(118))).ok_or("it ends somewhere")?.0.to_owned())
-        };
-        equal(&common(PROMPT)?, &common(GATHER)?)
-    });
-    let mut arguments = Arguments::from_args();
-    // They mostly wait.
-    arguments.test_threads.get_or_insert(4);
-    libtest_mimic::run(&arguments, trials.chain([same, clauses, compiled]).collect()).exit();
+fn both_end_early(needs_root: bool) -> Outcome {
+    let scripts = [PROMPT, GATHER].into_iter();
+    let rows: Vec<_> = scripts.flat_map(|script| BOTH.into_iter().map(move |row| (script, row))).collect();
+    let rows: Vec<_> = rows.into_iter().filter(|(_, (_, it, ..))| *it == needs_root).collect();
+    let name = |(script, (name, ..)): (Script, Row)| format!("{}: {name}", script.name);
+    in_each_shell(&rows, name, |shell, (script, row)| nothing_is_done(shell, script, row))
+}
+
+#[test]
+fn nothing_is_done_where_that_is_not_called_for() -> Outcome {
+    both_end_early(false)
+}
+
+mod root {
+    use super::*;
+
+    #[test]
+    #[ignore = "needs root"]
+    fn nothing_is_done_with_a_tool_of_somebody_else_s() -> Outcome {
+        both_end_early(true)
+    }
+}
+
+#[test]
+fn the_prompt_asks_who_is_not_registered() -> Outcome {
+    in_each_shell(&PROMPTS, |(name, _)| name.to_owned(), |shell, (_, test)| test(shell))
+}
+
+#[test]
+fn gather_aad_info_is_run_for_who_has_a_key_alone() -> Outcome {
+    in_each_shell(&GATHERS, |(name, _)| name.to_owned(), |shell, (_, test)| test(shell))
+}
+
+#[test]
+#[cfg_attr(not(target_os = "macos"), ignore = "only a Mac has a compiler for it")]
+fn the_dialog_s_source_compiles() -> Outcome {
+    let compiled = tempfile::tempdir()?.path().join("dialog.scpt");
+    let output = Command::new("/usr/bin/osacompile").arg("-o").arg(compiled).args(["-e", &dialog()?]).output()?;
+    equal(&text(&output.stderr), "")?;
+    equal(&output.status.success(), &true)
+}
+
+#[test]
+fn the_dialog_can_be_cancelled_only_by_the_button_that_puts_it_off_and_gives_up() -> Outcome {
+    let dialog = dialog()?;
+    let count = |clause: &str| dialog.matches(clause).count();
+    equal(&count("display dialog aText with title aTitle buttons both"), &2)?;
+    equal(&count("set both to {anAgreement}"), &1)?;
+    equal(&count("set both to {aDelay, anAgreement}"), &1)?;
+    equal(&count("buttons both default button 2 cancel button 1 giving up after aTime\n"), &1)?;
+    equal(&count("buttons both default button 1 giving up after aTime\n"), &1)?;
+    equal(&count("on error number -128\n        return \"later\"\n"), &1)?;
+    equal(&count("if gave up of aReply then return \"gave up\"\n"), &1)
+}
+
+#[test]
+fn what_the_scripts_have_in_common_is_the_same() -> Outcome {
+    let common = |script: Script| -> Result<String, Failed> {
+        let script = fs::read_to_string(Path::new("jamf").join(script.name))?;
+        let (_, rest) = script.split_once("# From here to the line of dashes, ").ok_or("it begins somewhere")?;
+        Ok(rest.split_once(&format!("\n# {}\n", "-".repeat(118))).ok_or("it ends somewhere")?.0.to_owned())
+    };
+    equal(&common(PROMPT)?, &common(GATHER)?)
 }
 
 /// The source of the dialog.
@@ -130,7 +134,7 @@ enum Asked {
     State,
 }
 
-type Row = (&'static str, bool, fn(&Place) -> Result<(), Failed>, &'static str, i32, Asked);
+type Row = (&'static str, bool, fn(&Place) -> Outcome, &'static str, i32, Asked);
 
 const NOBODY: &str = "nothing done: nobody is logged in\n";
 const UNSAFE_FOLDER: &str =
@@ -423,7 +427,7 @@ const BOTH: [Row; 41] = [
     ),
 ];
 
-fn nothing_is_done(shell: Shell, script: Script, (name, _, arrange, stdout, status, asked): Row) -> Result<(), Failed> {
+fn nothing_is_done(shell: Shell, script: Script, (name, _, arrange, stdout, status, asked): Row) -> Outcome {
     let place = Place::new(script)?;
     arrange(&place)?;
     let mut notes = match asked {
@@ -1012,7 +1016,7 @@ struct Ran {
 }
 
 impl Ran {
-    fn gives(&self, stdout: &str, status: i32, notes: &[String]) -> Result<(), Failed> {
+    fn gives(&self, stdout: &str, status: i32, notes: &[String]) -> Outcome {
         equal(&text(&self.output.stdout).replace(&self.root, "ROOT"), stdout)?;
         equal(&text(&self.output.stderr), "")?;
         equal(&self.output.status.code(), &Some(status))?;
@@ -1092,44 +1096,44 @@ impl Place {
         self.all.path().join(path)
     }
 
-    fn mode(&self, path: &str, mode: u32) -> Result<(), Failed> {
+    fn mode(&self, path: &str, mode: u32) -> Outcome {
         Ok(fs::set_permissions(self.path(path), fs::Permissions::from_mode(mode))?)
     }
 
-    fn stand_in(&self, program: &str) -> Result<(), Failed> {
+    fn stand_in(&self, program: &str) -> Outcome {
         let program = self.path(program);
         fs::create_dir_all(program.parent().ok_or("it lies in a folder")?)?;
         Ok(fs::hard_link(self.path("stand-in"), program)?)
     }
 
     /// What a stand-in does after its notes.
-    fn body(&self, program: &str, body: &str) -> Result<(), Failed> {
+    fn body(&self, program: &str, body: &str) -> Outcome {
         Ok(fs::write(self.path("bodies").join(program), body.replace("ROOT", &self.root()) + "\n")?)
     }
 
-    fn state(&self, state: &str) -> Result<(), Failed> {
+    fn state(&self, state: &str) -> Outcome {
         self.body("wpj-state", &format!("echo '<result>{state}</result>'; . 'ROOT/bodies/wpj-state.after'"))
     }
 
-    fn answer(&self, words: &str) -> Result<(), Failed> {
+    fn answer(&self, words: &str) -> Outcome {
         self.body("osascript", &format!("echo '{words}'"))
     }
 
     /// Has a program hang, together with one that it has started; both note their numbers.
-    fn hangs(&self, program: &str) -> Result<(), Failed> {
+    fn hangs(&self, program: &str) -> Outcome {
         self.setting("patience='30'", "patience='1'")?;
         self.body(program, "sleep 1000 & echo $! >>'ROOT/running'; echo $$ >>'ROOT/running'; wait")
     }
 
-    fn console(&self, record: &str) -> Result<(), Failed> {
+    fn console(&self, record: &str) -> Outcome {
         Ok(fs::write(self.path("console"), record)?)
     }
 
-    fn user(&self, name: &str, uid: &str) -> Result<(), Failed> {
+    fn user(&self, name: &str, uid: &str) -> Outcome {
         self.console(&record(name, uid))
     }
 
-    fn setting(&self, old: &str, new: &str) -> Result<(), Failed> {
+    fn setting(&self, old: &str, new: &str) -> Outcome {
         let script = fs::read_to_string(self.path("script"))?;
         let old = format!("\n{old}");
         equal(&script.matches(&old).count(), &1)?;
@@ -1140,22 +1144,22 @@ impl Place {
         self.path(COUNTS).join(format!("deferrals-{uid}"))
     }
 
-    fn make_counts(&self) -> Result<(), Failed> {
+    fn make_counts(&self) -> Outcome {
         fs::create_dir_all(self.path(COUNTS))?;
         self.mode(COUNTS, 0o755)
     }
 
-    fn write_count(&self, uid: &str, content: &str) -> Result<(), Failed> {
+    fn write_count(&self, uid: &str, content: &str) -> Outcome {
         self.make_counts()?;
         fs::write(self.count(uid), content)?;
         Ok(fs::set_permissions(self.count(uid), fs::Permissions::from_mode(0o644))?)
     }
 
-    fn has_count(&self, uid: &str, content: Option<&str>) -> Result<(), Failed> {
+    fn has_count(&self, uid: &str, content: Option<&str>) -> Outcome {
         equal(&fs::read_to_string(self.count(uid)).ok().as_deref(), &content)
     }
 
-    fn count_starts_anew(&self, shell: Shell) -> Result<(), Failed> {
+    fn count_starts_anew(&self, shell: Shell) -> Outcome {
         self.answer("later")?;
         self.run(shell, PROMPT.parameters)?.gives(
             "ROOT/Library/Application Support/wpj-state/deferrals-501: unusable; the count starts anew\n\
@@ -1166,11 +1170,9 @@ impl Place {
         self.has_count("501", Some("1\n"))
     }
 
-    fn command(&self, (program, options): Shell, parameters: &[&str]) -> Command {
-        let program =
-            ["/bin", "/usr/bin"].map(|folder| Path::new(folder).join(program)).into_iter().find(|it| it.exists());
-        let mut command = Command::new(program.unwrap_or_default());
-        command.args(options).arg(self.path("script")).args(parameters);
+    fn command(&self, shell: Shell, parameters: &[&str]) -> Command {
+        let mut command = Command::new(shells::path(shell));
+        command.args(shell.1).arg(self.path("script")).args(parameters);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -1199,11 +1201,11 @@ impl Place {
         numbers.lines().filter(runs).map(str::to_owned).collect()
     }
 
-    fn nothing_runs(&self) -> Result<(), Failed> {
+    fn nothing_runs(&self) -> Outcome {
         equal(&self.running(), &Vec::<String>::new())
     }
 
-    fn end_what_runs(&self) -> Result<(), Failed> {
+    fn end_what_runs(&self) -> Outcome {
         let running = self.running();
         equal(&running.len(), &1)?;
         for number in running {
@@ -1213,17 +1215,6 @@ impl Place {
     }
 }
 
-fn installed(program: &str) -> bool {
-    ["/bin", "/usr/bin"].iter().any(|folder| Path::new(folder).join(program).exists())
-}
-
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn equal<T: PartialEq<U> + std::fmt::Debug + ?Sized, U: std::fmt::Debug + ?Sized>(
-    left: &T,
-    right: &U,
-) -> Result<(), Failed> {
-    if left == right { Ok(()) } else { Err(format!("found {left:?}\nexpected {right:?}").into()) }
 }

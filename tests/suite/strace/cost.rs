@@ -8,36 +8,18 @@ use std::{
 };
 
 use assert_cmd::cargo::cargo_bin;
-use libtest_mimic::{Arguments, Failed, Trial};
 
-mod startup_disk;
+use crate::{
+    outcome::{Failed, Outcome, equal},
+    startup_disk,
+};
 
 const KEYCHAIN: &str = "Library/Keychains/login.keychain-db";
 const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
 
-type Test = fn(&Path) -> Result<(), Failed>;
-
-const TESTS: [(&str, Test); 3] = [
-    ("two files are opened, and no process is started, if the login keychain has the key", the_key_is_there),
-    ("one file is opened, and no process is started, if it has not", the_key_is_not_there),
-    ("what lies behind a link takes one process more", behind_a_link),
-];
-
-fn main() {
-    let traced = Command::new("strace").args(["-o", "/dev/null", "true"]).output();
-    let can_trace = traced.is_ok_and(|output| output.status.success());
-    let folder = startup_disk::folder();
-    let reason = match (can_trace, &folder) {
-        (false, _) => " (ignored: it needs strace, and the right to trace)",
-        (true, None) => " (ignored: no temporary folder is on the startup disk)",
-        (true, Some(_)) => "",
-    };
-    let folder = folder.unwrap_or_default();
-    let trial = |(name, test): (&str, Test)| {
-        let folder = folder.clone();
-        Trial::test(format!("{name}{reason}"), move || test(&folder)).with_ignored_flag(!reason.is_empty())
-    };
-    libtest_mimic::run(&Arguments::from_args(), TESTS.map(trial).into()).exit();
+/// On the startup disk, so that the tool looks at it without a worker.
+fn folder() -> PathBuf {
+    startup_disk::folder().expect("some temporary folder is on the startup disk")
 }
 
 /// What a program does: the files that it opens, and how many processes it starts.
@@ -77,8 +59,8 @@ fn look(home: &Path) -> Result<Traced, Failed> {
     Ok(all)
 }
 
-fn home_in(folder: &Path, fixture: &str) -> Result<(tempfile::TempDir, PathBuf), Failed> {
-    let place = tempfile::tempdir_in(folder)?;
+fn home_in(fixture: &str) -> Result<(tempfile::TempDir, PathBuf), Failed> {
+    let place = tempfile::tempdir_in(folder())?;
     let home = place.path().join("home");
     for file in [KEYCHAIN, PLIST] {
         fs::create_dir_all(home.join(file).parent().ok_or("a file has a folder")?)?;
@@ -94,28 +76,27 @@ fn names(home: &Path, files: &[&str]) -> Vec<String> {
     files.iter().map(|file| home.join(file).display().to_string()).collect()
 }
 
-fn the_key_is_there(folder: &Path) -> Result<(), Failed> {
-    let (_place, home) = home_in(folder, "registered")?;
+#[test]
+#[ignore = "needs strace, and the right to trace"]
+fn two_files_are_opened_and_no_process_is_started_if_the_login_keychain_has_the_key() -> Outcome {
+    let (_place, home) = home_in("registered")?;
     equal(&look(&home)?, &Traced { opened: names(&home, &[KEYCHAIN, PLIST]), started: 0 })
 }
 
-fn the_key_is_not_there(folder: &Path) -> Result<(), Failed> {
-    let (_place, home) = home_in(folder, "not-registered")?;
+#[test]
+#[ignore = "needs strace, and the right to trace"]
+fn one_file_is_opened_and_no_process_is_started_if_it_has_not() -> Outcome {
+    let (_place, home) = home_in("not-registered")?;
     equal(&look(&home)?, &Traced { opened: names(&home, &[KEYCHAIN]), started: 0 })
 }
 
-fn behind_a_link(folder: &Path) -> Result<(), Failed> {
-    let (place, home) = home_in(folder, "registered")?;
+#[test]
+#[ignore = "needs strace, and the right to trace"]
+fn what_lies_behind_a_link_takes_one_process_more() -> Outcome {
+    let (place, home) = home_in("registered")?;
     let link = place.path().join("link");
     symlink(home, &link)?;
     let traced = look(&link)?;
     equal(&traced.started, &1)?;
     equal(&traced.opened.ends_with(&names(&link, &[KEYCHAIN, PLIST])), &true)
-}
-
-fn equal<T: PartialEq<U> + std::fmt::Debug + ?Sized, U: std::fmt::Debug + ?Sized>(
-    left: &T,
-    right: &U,
-) -> Result<(), Failed> {
-    if left == right { Ok(()) } else { Err(format!("found {left:?}\nexpected {right:?}").into()) }
 }

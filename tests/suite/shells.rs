@@ -1,0 +1,41 @@
+//! The shells that the scripts are tried in.
+
+use std::path::{Path, PathBuf};
+
+use crate::outcome::{Outcome, all};
+
+/// A program and its options.
+pub type Shell = (&'static str, &'static [&'static str]);
+
+/// The shell that runs the scripts on this system.
+pub const SH: Shell = ("sh", &[]);
+
+/// bash 3.2, which macOS has as `/bin/sh`, is believed to differ from later ones in nothing that the scripts use.
+const SHELLS: [Shell; 3] = [("dash", &[]), ("bash", &["--posix"]), ("zsh", &[])];
+
+fn places((program, _): Shell) -> impl Iterator<Item = PathBuf> {
+    ["/bin", "/usr/bin"].into_iter().map(move |folder| Path::new(folder).join(program))
+}
+
+pub fn path(shell: Shell) -> PathBuf {
+    places(shell).find(|it| it.exists()).unwrap_or_else(|| panic!("{} is not installed", shell.0))
+}
+
+pub fn installed() -> Vec<Shell> {
+    let installed: Vec<_> = SHELLS.into_iter().filter(|&shell| places(shell).any(|it| it.exists())).collect();
+    assert!(!installed.is_empty(), "none of {SHELLS:?} is installed");
+    installed
+}
+
+/// Tries the rows of a table in each shell that is installed.
+pub fn in_each_shell<T: Copy + Sync>(rows: &[T], name: fn(T) -> String, test: fn(Shell, T) -> Outcome) -> Outcome {
+    let in_shell = |shell: Shell| rows.iter().map(move |&row| (format!("{}: {}", shell.0, name(row)), (shell, row)));
+    let cases: Vec<_> = installed().into_iter().flat_map(in_shell).collect();
+    all(&cases, |&(shell, row)| test(shell, row))
+}
+
+#[test]
+#[ignore = "needs dash, bash and zsh; the scripts are tried in those that are installed"]
+fn every_shell_is_installed() {
+    assert_eq!(installed(), SHELLS);
+}
