@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     children::Failure,
-    reader::{Job, Rights},
+    reader::{Job, Rights, Trail},
     second_opinion::SecondReading,
 };
 use crate::{
@@ -56,6 +56,18 @@ pub trait Mac {
     /// If the account records do not answer.
     fn by_name(&self, name: &str) -> Result<Option<Account>, Cause>;
 
+    /// The name that the login window remembers.
+    ///
+    /// # Errors
+    /// If that cannot be read.
+    fn last_user(&self) -> Result<Option<String>, Obstacle>;
+
+    /// Who owns the folders in which homes are kept.
+    ///
+    /// # Errors
+    /// If these cannot be listed.
+    fn home_owners(&self) -> Result<Vec<u32>, Obstacle>;
+
     /// Does each job with its rights.
     fn read<T: Serialize + DeserializeOwned>(&self, jobs: Vec<Job<'_, T>>) -> Vec<Result<T, Obstacle>>;
 
@@ -76,4 +88,14 @@ pub trait Mac {
     /// # Errors
     /// Why it finds nothing.
     fn second_reading(&self, keychain: &Path, rights: Rights) -> Result<SecondReading, String>;
+}
+
+/// Does one job with its rights.
+pub(super) fn read_one<T: Serialize + DeserializeOwned>(
+    mac: &impl Mac,
+    rights: Rights,
+    read: impl FnOnce(&Trail) -> Result<T, Obstacle>,
+) -> Result<T, Obstacle> {
+    let answer = mac.read(vec![Job::new(rights, read)]).pop();
+    answer.unwrap_or_else(|| Err(Cause::NotRead.into())).and_then(|answer| answer)
 }

@@ -12,11 +12,11 @@ use super::{
     children::{self, Exit, Failure},
     deadline::Deadline,
     file,
-    mac::{Account, Mac},
+    mac::{Account, Mac, read_one},
     platform,
     reader::{self, Job, Rights},
     second_opinion::{self, SecondReading},
-    signals,
+    signals, system_files,
     watchdog::{LateAnswer, Watchdog},
 };
 use crate::{
@@ -77,6 +77,14 @@ impl Mac for ThisMac<'_> {
         self.account(|| User::from_name(name))
     }
 
+    fn last_user(&self) -> Result<Option<String>, Obstacle> {
+        read_one(self, Rights::Caller, |trail| system_files::last_user(self.root(), trail))
+    }
+
+    fn home_owners(&self) -> Result<Vec<u32>, Obstacle> {
+        read_one(self, Rights::Caller, |trail| system_files::home_owners(self.root(), trail))
+    }
+
     fn read<T: Serialize + DeserializeOwned>(&self, jobs: Vec<Job<'_, T>>) -> Vec<Result<T, Obstacle>> {
         self.watchdog.disarm();
         reader::read_all(jobs, &self.deadline)
@@ -95,7 +103,7 @@ impl Mac for ThisMac<'_> {
     }
 
     fn run(&self, commands: Vec<Vec<String>>) -> Vec<Result<Vec<u8>, Failure>> {
-        let time = TIME.min(self.deadline.left().saturating_sub(RESERVE));
+        let time = time_for_commands(self.deadline.left());
         if time.is_zero() {
             return commands.iter().map(|_| Err(Failure::TimedOut)).collect();
         }
@@ -110,10 +118,26 @@ impl Mac for ThisMac<'_> {
     }
 }
 
+/// What commands may take of what is left of the time.
+fn time_for_commands(left: Duration) -> Duration {
+    TIME.min(left.saturating_sub(RESERVE))
+}
+
 /// What a command printed, if it came to its end by itself.
 fn output(ended: children::Ended) -> Result<Vec<u8>, Failure> {
     match ended.outcome? {
         Some(Exit::Signal(signal)) => Err(Failure::Failed(format!("it was ended by {signal}"))),
         Some(Exit::Status(_)) | None => Ok(ended.outputs.concat()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_get_five_seconds_or_what_can_be_spared() {
+        let seconds = |left| time_for_commands(Duration::from_secs(left)).as_secs();
+        assert_eq!([3600, 7, 6, 3, 2, 1].map(seconds), [5, 5, 4, 1, 0, 0]);
     }
 }

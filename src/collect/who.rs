@@ -9,9 +9,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     home,
-    mac::{Account, Mac},
-    reader::{Job, Rights, Trail},
-    system_files,
+    mac::{Account, Mac, read_one},
+    reader::Trail,
 };
 use crate::{
     evidence::{Cause, Console, Obstacle, Source, User},
@@ -67,15 +66,6 @@ pub(super) trait Accounts {
 pub(super) struct Asked<'a, M>(pub(super) &'a M);
 
 impl<M: Mac> Asked<'_, M> {
-    fn read<T: Serialize + DeserializeOwned>(
-        &self,
-        rights: Rights,
-        read: impl FnOnce(&Trail) -> Result<T, Obstacle>,
-    ) -> Result<T, Obstacle> {
-        let answer = self.0.read(vec![Job::new(rights, read)]).pop();
-        answer.unwrap_or_else(|| Err(Cause::NotRead.into())).and_then(|answer| answer)
-    }
-
     /// Reads something of an account's home, as that user.
     fn read_home<T: Serialize + DeserializeOwned>(
         &self,
@@ -83,7 +73,7 @@ impl<M: Mac> Asked<'_, M> {
         read: impl FnOnce(&Path, &Trail) -> Result<T, Cause>,
     ) -> Result<T, Obstacle> {
         let home = &account.home;
-        self.read(super::rights_of(account.uid, account.gid, self.0), |trail| {
+        read_one(self.0, super::rights_of(account.uid, account.gid, self.0), |trail| {
             read(home, trail).map_err(|cause| Obstacle { path: Some(home.clone()), cause })
         })
     }
@@ -95,7 +85,7 @@ impl<M: Mac> Accounts for Asked<'_, M> {
     }
 
     fn last_user(&self) -> Result<Option<String>, Obstacle> {
-        self.read(Rights::Caller, |trail| system_files::last_user(self.0.root(), trail))
+        self.0.last_user()
     }
 
     fn by_uid(&self, uid: u32) -> Result<Option<Account>, Obstacle> {
@@ -107,7 +97,7 @@ impl<M: Mac> Accounts for Asked<'_, M> {
     }
 
     fn home_owners(&self) -> Result<Vec<u32>, Obstacle> {
-        self.read(Rights::Caller, |trail| system_files::home_owners(self.0.root(), trail))
+        self.0.home_owners()
     }
 
     fn has_home(&self, account: &Account) -> Result<bool, Obstacle> {

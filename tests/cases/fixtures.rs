@@ -31,7 +31,6 @@ pub fn trials() -> Vec<Trial> {
             trial("the result line is right", result_line_is_right),
             trial("the JSON is as expected", json_is_as_expected),
             trial("the report is as expected", report_is_as_expected),
-            trial("a worker says the same", worker_says_the_same),
             trial("each attribute is what the JSON says", attributes_are_what_the_json_says),
         ]
     });
@@ -101,19 +100,6 @@ fn json_is_as_expected(situation: &Situation) -> Result<(), Failed> {
     expect_stderr(situation, &output)?;
     let json: serde_json::Value = serde_json::from_slice(&output.stdout)?;
     equal(&json["state"].as_str(), &situation.state)
-}
-
-/// Whoever looks at the files, the tool itself or a worker of it, finds the same.
-fn worker_says_the_same(situation: &Situation) -> Result<(), Failed> {
-    let mut worker = Command::new(cargo_bin("wpj-state"));
-    worker.args(["--worker", "/nowhere", "plain", "120000", "whole"]).args(arguments(situation, &["--json"]));
-    let worker = worker.env("LC_ALL", "en_US.UTF-8").stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut worker = worker.stderr(Stdio::null()).spawn()?;
-    // Its end is the supervisor's, and so the worker's.
-    let _supervisor = worker.stdin.take();
-    let output = worker.wait_with_output()?;
-    keep_or_compare(&path(situation, "expected.json"), &output.stdout)?;
-    equal(&output.status.code(), &Some(if situation.state.is_some() { 0 } else { 1 }))
 }
 
 fn report_is_as_expected(situation: &Situation) -> Result<(), Failed> {

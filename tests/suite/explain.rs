@@ -12,7 +12,7 @@ use fixture_generator::{
 use wpj_state::{
     assess::{assess, finding::Code, state::RegistrationState},
     cli::{AskMacos, Output, Request, Subject, Who},
-    collect::command::Failure,
+    collect::Failure,
     evidence::{Cause, Evidence, Obstacle, User},
     parse::timestamp::Timestamp,
     report::{self, style::Style},
@@ -42,7 +42,7 @@ fn case(name: &'static str, mac: &Mac, who: Who, second_opinion: AskMacos) -> Ca
         evidence.jamf_aad.path = Some(Path::new(HOME).join(PLIST));
     }
     if let Some(path) = &mut evidence.unasked_sso {
-        *path = Path::new("/").join(path.strip_prefix(mac.private.path()).unwrap());
+        *path = Path::new("/").join(path.strip_prefix(mac.system.path()).unwrap());
     }
     Case { name, evidence, request }
 }
@@ -145,7 +145,7 @@ fn on_console(name: &str, uid: u32, session: u32) -> String {
 
 fn explained(case: &Case, style: Style) -> String {
     let assessment = assess(&case.evidence, Timestamp::now());
-    report::report(&case.request, &assessment, style).unwrap().document
+    report::report(&case.request, &[assessment], style).document
 }
 
 const PLAIN: Style = Style { colour: false, unicode: true };

@@ -1,6 +1,6 @@
 //! Gathering the evidence on a Mac that answers as told: what the files alone do not show.
 
-use std::{fs, time::Duration};
+use std::{fs, thread, time::Duration};
 
 use fixture_generator::{
     Certificate, Keychain,
@@ -9,7 +9,7 @@ use fixture_generator::{
 use wpj_state::{
     assess::{assess, finding::Code},
     cli::{AskMacos, Output, Request, Subject, Who, attribute::Attribute},
-    collect::command::Failure,
+    collect::Failure,
     evidence::Probe,
     parse::{records::Records, timestamp::Timestamp},
     report::Report,
@@ -19,21 +19,27 @@ use crate::mac::{ADELE, APP_SSO, JAMF, KEYCHAIN, Mac, both, console, damaged, re
 
 #[test]
 fn a_keychain_that_is_being_created_is_read_once_it_is_there() {
-    let mac = Mac { meanwhile: Some(registered()), ..Mac::new(b"") };
+    let mac = Mac::new(b"");
+    let created = mac.path("created");
+    fs::write(&created, registered()).unwrap();
+    let keychain = mac.path(KEYCHAIN);
+    let macos = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(20));
+        fs::rename(created, keychain).unwrap();
+    });
     let report = mac.report(&mac.request(AskMacos::IfDamaged, Output::Result(Attribute::State)));
+    macos.join().unwrap();
     assert_eq!(report, Report { document: "<result>Registered</result>\n".to_owned(), reasons: vec![] });
-    assert_eq!(*mac.pauses.borrow(), [Duration::from_millis(200)]);
 }
 
 #[test]
-fn a_keychain_that_stays_empty_is_waited_for_once_and_macos_is_not_asked() {
+fn macos_is_not_asked_about_a_keychain_that_stays_empty() {
     let mac = Mac::new(b"");
     let (state, findings) = mac.assess(AskMacos::IfDamaged);
     let path = mac.path(KEYCHAIN);
     let reason =
         format!("{}: the file is empty (at offset 0); run it again when the user has logged in", path.display());
     assert_eq!((state, findings), (Err(reason), vec![]));
-    assert_eq!(mac.pauses.borrow().len(), 2);
     assert!(mac.asked_about.borrow().is_empty());
 }
 
@@ -49,7 +55,6 @@ fn a_damaged_keychain_is_judged_by_what_macos_finds() {
     let with_key = Mac { opinion: Ok(records(&both(), &both())), ..Mac::new(&damaged()) };
     assert_eq!(with_key.assess(AskMacos::IfDamaged), (Ok("Registered"), vec![Code::SecondOpinionUsed]));
     assert_eq!(*with_key.asked_about.borrow(), [damaged(), damaged()]);
-    assert_eq!(fs::read_dir(with_key.private.path()).unwrap().count(), 0);
 }
 
 #[test]
@@ -295,7 +300,7 @@ fn without_a_session_nothing_is_asked_and_single_sign_on_leaves_no_answer() {
     for mac in [no_session(), not_as_this_user()] {
         assert_eq!(ask(&mac, same), (Ok("Not Registered"), vec![]));
         for file in ["com.apple.extensiblesso.plist", "adele/com.apple.extensiblesso.plist"] {
-            let path = mac.private.path().join(managed).join(file);
+            let path = mac.system.path().join(managed).join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, microsoft).unwrap();
             let words = "this sets up single sign-on, whose keys only show in a session of the user's, and none could be entered";
@@ -323,22 +328,6 @@ fn with_a_home_no_command_is_run() {
     let mac = Mac { programs: vec![(APP_SSO, Ok(PlatformSso::registered().json()))], ..with_session() };
     let home = |request| Request { subject: Subject::One(Who::Home(mac.folder.path().to_owned())), ..request };
     assert_eq!(ask(&mac, home), (Ok("Not Registered"), vec![]));
-}
-
-#[test]
-fn a_command_gets_five_seconds_or_what_is_left_of_the_whole_time() {
-    let mac = Mac { programs: vec![(APP_SSO, Ok(PlatformSso::registered().json()))], ..with_session() };
-    let ask = |seconds| {
-        mac.limits.borrow_mut().clear();
-        let state = ask(&mac, |request| Request { deadline: Duration::from_secs(seconds), ..request }).0;
-        (state, mac.limits.borrow().clone())
-    };
-    assert_eq!(ask(3600), (Ok("Registered"), vec![Duration::from_secs(5); 2]));
-    let (state, limits) = ask(4);
-    assert_eq!(state, Ok("Registered"));
-    assert!(limits.iter().all(|limit| !limit.is_zero() && *limit <= Duration::from_secs(3)), "{limits:?}");
-    // With nothing left it is not even begun.
-    assert_eq!(ask(1), (Err(format!("{APP_SSO}: there was no answer in time")), vec![]));
 }
 
 #[test]

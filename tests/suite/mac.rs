@@ -5,25 +5,23 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use fixture_generator::{Certificate, Keychain};
+use serde::{Serialize, de::DeserializeOwned};
 use tempfile::TempDir;
 use wpj_state::{
     assess::{assess, finding::Code},
-    cli::{AskMacos, Output, Part, Request, Subject, Who, attribute::Attribute},
-    collect::{
-        command::Failure,
-        inspect::inspect,
-        list,
-        progress::Progress,
-        rights::{Identity, Rights},
-        system::System,
-        user::{Account, Accounts, ConsoleRecord},
-    },
+    cli::{AskMacos, Output, Request, Subject, Who, attribute::Attribute},
+    collect::{self, Account, Failure, Job, Rights, SecondReading, Trail},
     evidence::{Cause, Evidence, Obstacle},
-    parse::{records::Records, timestamp::Timestamp},
+    parse::{
+        console::ConsoleRecord,
+        login_keychain,
+        records::{Records, compare},
+        timestamp::Timestamp,
+    },
     report::{self, Report, style::Style},
 };
 
@@ -33,23 +31,18 @@ pub const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
 /// A Mac with one home and nobody at the console.
 pub struct Mac {
     pub folder: TempDir,
-    /// Where private folders are made.
-    pub private: TempDir,
+    /// Where the system's own files are.
+    pub system: TempDir,
     /// What macOS' own reader finds.
     pub opinion: Result<Records, String>,
     /// What macOS' own reader was given.
     pub asked_about: RefCell<Vec<Vec<u8>>>,
-    /// What happens to the keychain while the tool waits.
-    pub meanwhile: Option<Vec<u8>>,
-    pub pauses: RefCell<Vec<Duration>>,
     /// The console's record, as a property list.
     pub console: Option<String>,
     /// What each program that is installed prints.
     pub programs: Vec<(&'static str, Result<Vec<u8>, Failure>)>,
     /// Which commands were run.
     pub commands: RefCell<Vec<String>>,
-    /// How long each of them could have taken.
-    pub limits: RefCell<Vec<Duration>>,
     /// Whether commands can be run as a user.
     pub may_run: bool,
     /// Others who have a home beside the first user's: number and name.
@@ -66,15 +59,12 @@ impl Mac {
     pub fn new(keychain: &[u8]) -> Self {
         let mac = Self {
             folder: tempfile::tempdir().unwrap(),
-            private: tempfile::tempdir().unwrap(),
+            system: tempfile::tempdir().unwrap(),
             opinion: Err("nobody asked".to_owned()),
             asked_about: RefCell::default(),
-            meanwhile: None,
-            pauses: RefCell::default(),
             console: None,
             programs: Vec::new(),
             commands: RefCell::default(),
-            limits: RefCell::default(),
             may_run: true,
             others: Vec::new(),
         };
@@ -97,17 +87,13 @@ impl Mac {
 
     /// Writes one of the system's files.
     pub fn set_up_file(&self, file: &str, content: &[u8]) {
-        let path = self.private.path().join(file);
+        let path = self.system.path().join(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
     }
 
     pub fn path(&self, file: &str) -> PathBuf {
         self.folder.path().join(file)
-    }
-
-    pub fn progress(&self) -> Progress {
-        Progress::silent(&self.private.path().join("private"))
     }
 
     pub fn request(&self, second_opinion: AskMacos, output: Output) -> Request {
@@ -119,9 +105,8 @@ impl Mac {
             psso_status: None,
             system_root: None,
             second_opinion,
-            deadline: Duration::MAX,
+            deadline: Duration::from_secs(10),
             output,
-            worker: None,
         }
     }
 
@@ -131,21 +116,16 @@ impl Mac {
 
     /// The evidence on one user.
     pub fn look(&self, request: &Request) -> Evidence {
-        let Subject::One(who) = &request.subject else { panic!("{request:?}") };
-        inspect(request, who, self, &self.progress())
+        let mut evidence = collect::gather(request, self);
+        assert_eq!(evidence.len(), 1, "{request:?}");
+        evidence.remove(0)
     }
 
     /// What is printed.
     pub fn report(&self, request: &Request) -> Report {
-        let style = Style { colour: false, unicode: true };
-        if let Subject::One(_) = request.subject {
-            return report::report(request, &assess(&self.look(request), Timestamp::now()), style).unwrap();
-        }
-        let ask = |parts: &[Part], limit| {
-            let request = Request { deadline: limit, ..request.clone() };
-            parts.iter().map(|part| Ok(list::work(&request, *part, self, &self.progress()).unwrap())).collect()
-        };
-        report::list(request, &list::rows(request, ask).unwrap(), style)
+        let evidence = collect::gather(request, self);
+        let assessments: Vec<_> = evidence.iter().map(|evidence| assess(evidence, Timestamp::now())).collect();
+        report::report(request, &assessments, Style { colour: false, unicode: true })
     }
 
     /// What the person at the console is told.
@@ -166,19 +146,29 @@ impl Mac {
     }
 }
 
-impl Accounts for Mac {
-    fn console(&self) -> Result<Option<ConsoleRecord>, Obstacle> {
-        Ok(self.console.as_ref().map(|record| ConsoleRecord::parse(record.as_bytes())).transpose()?)
+impl collect::Mac for Mac {
+    fn is_mac(&self) -> bool {
+        true
     }
 
-    fn last_user(&self) -> Result<Option<String>, Obstacle> {
-        Ok(self.console.as_ref().map(|_| "adele".to_owned()))
+    /// To become a user would take a process of its own, and these tests are one.
+    fn is_root(&self) -> bool {
+        false
     }
 
-    fn by_uid(&self, uid: u32) -> Result<Option<Account>, Obstacle> {
+    fn root(&self) -> &Path {
+        self.system.path()
+    }
+
+    fn console(&self) -> Result<Option<ConsoleRecord>, Cause> {
+        let record = self.console.as_ref().map(|record| ConsoleRecord::parse(record.as_bytes())).transpose();
+        record.map_err(|words| Cause::AccountsUnavailable(words.to_owned()))
+    }
+
+    fn by_uid(&self, uid: u32) -> Result<Option<Account>, Cause> {
         let account = |name: &str, home: PathBuf| Some(Account { name: name.to_owned(), uid, gid: 20, home });
         if uid == NO_RECORD {
-            return Err(Cause::AccountsUnavailable("no answer".to_owned()).into());
+            return Err(Cause::AccountsUnavailable("no answer".to_owned()));
         }
         if uid == ADELE {
             return Ok(account("adele", self.folder.path().to_owned()));
@@ -187,8 +177,12 @@ impl Accounts for Mac {
         Ok(other.and_then(|(_, name)| account(name, self.folder.path().join(name))))
     }
 
-    fn by_name(&self, name: &str) -> Result<Option<Account>, Obstacle> {
+    fn by_name(&self, name: &str) -> Result<Option<Account>, Cause> {
         if name == "adele" { self.by_uid(ADELE) } else { Ok(None) }
+    }
+
+    fn last_user(&self) -> Result<Option<String>, Obstacle> {
+        Ok(self.console.as_ref().map(|_| "adele".to_owned()))
     }
 
     fn home_owners(&self) -> Result<Vec<u32>, Obstacle> {
@@ -196,55 +190,36 @@ impl Accounts for Mac {
         Ok(first.chain(self.others.iter().map(|(uid, _)| *uid)).collect())
     }
 
-    fn has_home(&self, account: &Account) -> Result<bool, Obstacle> {
-        Ok(account.home.is_dir())
+    /// What a reader process sends is read back, as it is there.
+    fn read<T: Serialize + DeserializeOwned>(&self, jobs: Vec<Job<'_, T>>) -> Vec<Result<T, Obstacle>> {
+        let sent = |job: Job<'_, T>| serde_json::to_vec(&(job.read)(&Trail::SILENT)).unwrap();
+        jobs.into_iter().map(|job| Ok(serde_json::from_slice(&sent(job)).unwrap())).collect()
     }
 
-    fn keychain_changed(&self, _: &Account) -> Result<Option<SystemTime>, Obstacle> {
-        Ok(None)
-    }
-}
-
-impl System for Mac {
-    /// To take a user's would change the whole process, and these tests run side by side.
-    fn rights_of(&self, _: u32, _: impl FnOnce() -> Result<Identity, Obstacle>) -> Result<Rights, Obstacle> {
-        Ok(Rights::Own)
-    }
-
-    fn root(&self) -> &Path {
-        self.private.path()
-    }
-
-    fn is_installed(&self, program: &Path) -> bool {
-        self.programs.iter().any(|(name, _)| Path::new(name) == program)
+    fn is_installed(&self, program: &Path) -> Result<bool, Cause> {
+        Ok(self.programs.iter().any(|(name, _)| Path::new(name) == program))
     }
 
     fn command_as(&self, uid: u32) -> Option<Vec<String>> {
         self.may_run.then(|| vec![format!("as {uid}")])
     }
 
-    fn run(&self, command: &[String], limit: Duration) -> Result<Vec<u8>, Failure> {
-        self.limits.borrow_mut().push(limit);
-        self.commands.borrow_mut().push(command.join("|"));
-        let (_, answer) = self.programs.iter().find(|(name, _)| *name == command[1]).unwrap();
-        answer.clone()
+    fn run(&self, commands: Vec<Vec<String>>) -> Vec<Result<Vec<u8>, Failure>> {
+        let answer = |command: Vec<String>| {
+            self.commands.borrow_mut().push(command.join("|"));
+            let (_, answer) = self.programs.iter().find(|(name, _)| *name == command[1]).unwrap();
+            answer.clone()
+        };
+        commands.into_iter().map(answer).collect()
     }
 
-    fn pause(&self, time: Duration) {
-        self.pauses.borrow_mut().push(time);
-        if let Some(content) = &self.meanwhile {
-            fs::write(self.path(KEYCHAIN), content).unwrap();
-        }
-    }
-
-    fn is_mac(&self) -> bool {
-        true
-    }
-
-    fn read_keychain(&self, copy: &Path) -> Result<Records, String> {
-        assert!(!copy.starts_with(self.folder.path()), "the live keychain was opened");
-        self.asked_about.borrow_mut().push(fs::read(copy).unwrap());
-        self.opinion.clone()
+    fn second_reading(&self, keychain: &Path, rights: Rights) -> Result<SecondReading, String> {
+        assert_eq!(rights, Rights::Caller);
+        let content = fs::read(keychain).unwrap();
+        let ours = Records::read(content.as_slice()).ok();
+        self.asked_about.borrow_mut().push(content);
+        let theirs = self.opinion.as_ref().map_err(String::clone)?;
+        Ok(SecondReading { judged: login_keychain::judge(theirs), comparison: ours.map(|ours| compare(&ours, theirs)) })
     }
 }
 

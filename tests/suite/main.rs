@@ -3,15 +3,12 @@
 //! A test that needs root is in a module `root`, one that needs strace in a module `strace`; both are ignored unless they
 //! are asked for, as `.ci/run` does. What only one system can show is compiled for that system alone.
 
-mod command;
 mod command_line;
 mod damage;
 mod ea_wrapper;
 mod explain;
-mod faults;
 mod inspect;
 mod jamf_kit;
-mod limits;
 mod mac;
 mod macos;
 mod outcome;
@@ -20,20 +17,7 @@ mod policy_scripts;
 mod properties;
 mod reading;
 mod readme;
-mod secrets;
 mod shells;
-mod startup_disk;
 mod supply_chain;
 mod upload;
 mod users;
-
-mod root {
-    #[cfg(target_os = "linux")]
-    mod deadline;
-    mod rights;
-}
-
-#[cfg(target_os = "linux")]
-mod strace {
-    mod cost;
-}

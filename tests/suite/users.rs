@@ -211,10 +211,8 @@ fn single_sign_on_is_asked_about_however_many_users_there_are() {
     let programs = vec![(APP_SSO, Ok(PlatformSso::registered().json()))];
     let mac = Mac { programs, others: many, ..with_session() };
     fs::create_dir(mac.path("other")).unwrap();
-    let deadline = std::time::Duration::from_secs(10);
     let request = mac.request(AskMacos::IfDamaged, Output::Result(Attribute::Users));
-    let report = mac.report(&Request { subject: Subject::AllUsers, deadline, ..request });
+    let report = mac.report(&Request { subject: Subject::AllUsers, ..request });
     assert_eq!(report.document.lines().next().unwrap(), "<result>adele: Registered");
-    assert_eq!((report.document.lines().count(), mac.limits.borrow().len()), (41, 1));
-    assert!(mac.limits.borrow()[0] > std::time::Duration::from_secs(1), "{:?}", mac.limits);
+    assert_eq!((report.document.lines().count(), mac.commands.borrow().len()), (41, 1));
 }

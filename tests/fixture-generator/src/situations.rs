@@ -154,7 +154,8 @@ fn states() -> Vec<Situation> {
         Situation::new("not-registered-no-certificate-table", NOT_REGISTERED)
             .keychain(Keychain::new().generic_password(&GenericPassword::wifi())),
         Situation::new("not-registered-no-keychain", NOT_REGISTERED).acquired(),
-        Situation::new("not-registered-empty-home", NOT_REGISTERED).file(ANY_FILE, b"0x0:0x0".to_vec()),
+        Situation::new("not-registered-empty-library", NOT_REGISTERED)
+            .file("home/Library/Preferences/.GlobalPreferences.plist", Vec::new()),
     ]
 }
 
@@ -511,6 +512,7 @@ fn undetermined() -> Vec<Situation> {
         .certificate_record_with_issuer(&joined, cut(joined.der(), 10), b"MS-ORGANIZATION-ACCESS".to_vec())
         .workplace_join_key(&joined);
     vec![
+        new("home-without-library").file(ANY_FILE, b"0x0:0x0".to_vec()),
         new("home-missing").file("nothing-else-here", Vec::new()),
         new("home-is-a-file").file("home", b"a file".to_vec()),
         new("library-link-to-nothing").link("home/Library", "nothing").file(ANY_FILE, Vec::new()),
