@@ -1,14 +1,13 @@
-//! Tells how far a Mac's Microsoft Entra registration through Jamf got, from a home directory's files.
+//! Shows how far a Mac's Microsoft Entra registration through Jamf has got.
 //!
-//! One question, and one of four answers, or none at all if the evidence cannot be read:
-//! [`inspect`](inspect::inspect) reads files and asks the Mac, and decides nothing; [`assess`](state::assess) decides and
-//! reads nothing; [`report`] draws the assessment.
+//! [`collect`] reads files and asks the Mac, and decides nothing; [`assess`] decides and reads nothing; [`report`] draws
+//! the assessments. [`parse`] turns bytes into facts. `docs/architecture.md` has the picture.
 //!
 //! The crate never opens the login keychain through Security.framework, never unlocks or decrypts anything, and never
-//! asks the user. It starts no program but itself and two that tell about single sign-on, as the user. It writes nothing
-//! but a private copy of a keychain for macOS' own reader, and removes it.
+//! prompts. It starts no program but itself and two that know about single sign-on, as the user. It writes nothing but a
+//! private copy of a keychain for macOS's own reader, and removes it.
 
-// Apple's libraries cannot be called without it; all that does so stands in `platform`.
+// What needs it says why: Apple's libraries, and the reader process.
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 #![cfg_attr(

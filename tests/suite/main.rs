@@ -6,6 +6,7 @@
 mod command_line;
 mod damage;
 mod ea_wrapper;
+mod evidence;
 mod explain;
 mod inspect;
 mod jamf_kit;

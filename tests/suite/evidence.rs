@@ -1,0 +1,212 @@
+//! Evidence is plain data: what a reader process sends is what is read back.
+
+use std::{ffi::OsString, fmt::Debug, os::unix::ffi::OsStringExt, path::PathBuf, time::Duration};
+
+use proptest::{
+    arbitrary::any,
+    collection::vec,
+    option,
+    prelude::{Just, Strategy, prop_assert_eq, proptest},
+    prop_oneof,
+    sample::select,
+    test_runner::TestCaseResult,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use wpj_state::{
+    evidence::{Cause, Console, Evidence, FileKind, Obstacle, Probe, SecondOpinion, SetUp, Source, User, Witness},
+    parse::{
+        certificate::{Description, Fields},
+        keychain::{AttributeId, Error, ErrorKind, RelationId},
+        platform_sso::{Absence, Key, Unclear, app_sso::PlatformSso, sso_status::SsoStatus},
+        records::Counts,
+        set_up::{AllowList, JamfTool, Preferences, Setting},
+        timestamp::Timestamp,
+    },
+};
+
+/// Any bytes but NUL, which no path has.
+fn path() -> impl Strategy<Value = PathBuf> {
+    vec(1..=u8::MAX, 0..20).prop_map(|bytes| OsString::from_vec(bytes).into())
+}
+
+fn text() -> impl Strategy<Value = String> {
+    any::<String>()
+}
+
+fn maybe_text() -> impl Strategy<Value = Option<String>> {
+    any::<Option<String>>()
+}
+
+fn time() -> impl Strategy<Value = Timestamp> {
+    (0..253_402_300_800_u64).prop_map(|seconds| Timestamp::from_unix(Duration::from_secs(seconds)).unwrap())
+}
+
+fn keychain_error() -> impl Strategy<Value = Error> {
+    let kind = prop_oneof![
+        select(vec![ErrorKind::Empty, ErrorKind::Sqlite, ErrorKind::Truncated, ErrorKind::MissingValue]),
+        any::<u32>().prop_map(ErrorKind::UnknownVersion),
+        any::<u32>().prop_map(|id| ErrorKind::DuplicateTable(RelationId(id))),
+        any::<u32>().prop_map(|id| ErrorKind::MissingAttribute(AttributeId(id))),
+        any::<Option<i32>>().prop_map(ErrorKind::Read),
+    ];
+    (kind, any::<u64>()).prop_map(|(kind, offset)| Error { kind, offset })
+}
+
+fn unclear() -> impl Strategy<Value = Unclear> {
+    prop_oneof![
+        Just(Unclear::TimedOut),
+        text().prop_map(Unclear::Failed),
+        text().prop_map(|words| Unclear::Unintelligible(words.into())),
+    ]
+}
+
+fn cause() -> impl Strategy<Value = Cause> {
+    let kinds = [FileKind::Directory, FileKind::Fifo, FileKind::Device, FileKind::Socket];
+    prop_oneof![
+        select(vec![Cause::HomeMissing, Cause::NotAHome, Cause::SharedFolder, Cause::Changing, Cause::NotRead]),
+        text().prop_map(Cause::AccountsUnavailable),
+        (any::<u32>(), text()).prop_map(|(uid, words)| Cause::RightsNotTaken { uid, words }),
+        any::<u64>().prop_map(Cause::DeadlinePassed),
+        text().prop_map(Cause::ReaderFailed),
+        path().prop_map(Cause::LinkToNowhere),
+        select(kinds.to_vec()).prop_map(Cause::NotAFile),
+        (any::<u64>(), any::<u64>()).prop_map(|(size, limit)| Cause::TooLarge { size, limit }),
+        unclear().prop_map(Cause::Unclear),
+        keychain_error().prop_map(Cause::Keychain),
+        any::<u64>().prop_map(Cause::UnknownIssuer),
+    ]
+}
+
+fn probe<T: Clone + Debug>(found: impl Strategy<Value = T>) -> impl Strategy<Value = Probe<T>> {
+    prop_oneof![
+        found.prop_map(Probe::Found),
+        Just(Probe::Absent),
+        cause().prop_map(Probe::Unreadable),
+        Just(Probe::NotAsked),
+    ]
+}
+
+fn witness<T: Clone + Debug>(found: impl Strategy<Value = T>) -> impl Strategy<Value = Witness<T>> {
+    (option::of(path()), probe(found)).prop_map(|(path, probe)| Witness { path, probe })
+}
+
+fn description() -> impl Strategy<Value = Description> {
+    let fields = (text(), text(), text(), text()).prop_map(|(subject, issuer, serial, sha1)| Fields {
+        subject,
+        issuer,
+        serial,
+        sha1,
+    });
+    (fields, maybe_text(), maybe_text(), time(), time()).prop_map(
+        |(fields, device_id, tenant_id, not_before, not_after)| Description {
+            fields,
+            device_id,
+            tenant_id,
+            not_before,
+            not_after,
+        },
+    )
+}
+
+fn key() -> impl Strategy<Value = Key> {
+    select(vec![Key::Present, Key::NeedsNewKeys, Key::Absent(Absence::NeedsRepair)])
+}
+
+fn platform_sso() -> impl Strategy<Value = PlatformSso> {
+    (any::<Option<bool>>(), maybe_text(), option::of(description()), maybe_text(), maybe_text(), key()).prop_map(
+        |(registration_completed, extension, certificate, user_state, user_principal_name, key)| PlatformSso {
+            registration_completed,
+            extension,
+            certificate,
+            user_state,
+            user_principal_name,
+            key,
+        },
+    )
+}
+
+fn sso_extension() -> impl Strategy<Value = SsoStatus> {
+    (maybe_text(), maybe_text(), maybe_text(), key()).prop_map(|(device_id, tenant_id, user_principal_name, key)| {
+        SsoStatus { device_id, tenant_id, user_principal_name, key }
+    })
+}
+
+fn set_up() -> impl Strategy<Value = SetUp> {
+    let number = || prop_oneof![Just(Setting::NotSet), any::<u64>().prop_map(Setting::Is), Just(Setting::WrongType)];
+    let preferences =
+        (any::<bool>(), number(), number()).prop_map(|(web_view, token_retry_count, token_retry_wait_time)| {
+            Preferences { use_wk_web_view: Setting::Is(web_view), token_retry_count, token_retry_wait_time }
+        });
+    let tools = vec![JamfTool::ConditionalAccess, JamfTool::JamfAad];
+    (
+        probe(preferences),
+        probe(Just(AllowList::CoversSome)),
+        probe(any::<bool>().prop_map(Setting::Is)),
+        probe(Just(())),
+        probe(select(tools)),
+    )
+        .prop_map(|(preferences, allow_list, conditional_access, company_portal, jamf_tool)| SetUp {
+            preferences,
+            allow_list,
+            conditional_access,
+            plist_of_root: company_portal.clone(),
+            company_portal,
+            jamf_tool,
+        })
+}
+
+fn second_opinion() -> impl Strategy<Value = SecondOpinion> {
+    let counts = || {
+        (any::<usize>(), any::<usize>()).prop_map(|(certificates, private_keys)| Counts { certificates, private_keys })
+    };
+    prop_oneof![
+        Just(SecondOpinion::NotAsked),
+        text().prop_map(SecondOpinion::Missing),
+        counts().prop_map(SecondOpinion::Agrees),
+        (counts(), counts()).prop_map(|(only_here, only_there)| SecondOpinion::Differs { only_here, only_there }),
+        keychain_error().prop_map(SecondOpinion::Used),
+    ]
+}
+
+fn user() -> impl Strategy<Value = User> {
+    let consoles = [Console::ThisUser, Console::Contradictory, Console::Nobody, Console::Another(7), Console::NotAsked];
+    (maybe_text(), any::<Option<u32>>(), option::of(path()), any::<bool>(), select(consoles.to_vec()), any::<bool>())
+        .prop_map(|(name, uid, home, is_last, console, has_session)| {
+            let source = is_last.then_some(Source::LastConsole);
+            User { name, uid, home, source, console, has_session }
+        })
+}
+
+fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(sent: &T) -> TestCaseResult {
+    let received: T = serde_json::from_slice(&serde_json::to_vec(sent).unwrap()).unwrap();
+    prop_assert_eq!(&received, sent);
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn evidence_comes_back_from_a_pipe_unchanged(
+        user in user(),
+        obstacle in option::of((option::of(path()), cause())),
+        second_opinion in second_opinion(),
+        platform_sso in witness(platform_sso()),
+        sso_extension in witness(sso_extension()),
+        unasked_sso in option::of(path()),
+        set_up in set_up(),
+        can_ask_sso: bool,
+    ) {
+        let obstacle = obstacle.map(|(path, cause)| Obstacle { path, cause });
+        let login_keychain = Witness::not_asked(unasked_sso.clone());
+        comes_back(&Evidence {
+            obstacle,
+            login_keychain,
+            second_opinion,
+            platform_sso,
+            sso_extension,
+            can_ask_sso,
+            unasked_sso,
+            set_up,
+            ..Evidence::unread(user)
+        })?;
+    }
+}
