@@ -1,28 +1,34 @@
-//! What a look costs, start-up included: this tool, keychain-db's reader and `cat`, on the same keychains, beside a
-//! program that does nothing. Prints a table.
+//! What a run costs, start-up included: this tool and `cat`, on the same keychains, beside a program that does nothing.
+//! Prints a table.
 //!
-//! Peak memory and what is read are only told on Linux, instructions only where valgrind is installed.
+//! As root on Linux it also measures how Jamf runs the tool: as root, on the home of another user, whose account is made
+//! for this run alone, in a mount namespace of its own. Peak memory and what is read are only known on Linux,
+//! instructions only where valgrind is installed; both count the tool and its reader process together.
 
 use std::{
     env, fs,
     io::{self, Write},
-    os::unix::fs::chown,
+    os::unix::{fs::chown, process::CommandExt},
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
     time::{Duration, Instant},
 };
 
 use fixture_generator::keychain::bulk;
-use keychain::{KeychainFile, RecordType, Value};
-use nix::unistd::{User, geteuid};
+use nix::unistd::geteuid;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// Name, and number of generic passwords.
 const SIZES: [(&str, usize); 4] = [("30 kB", 13), ("300 kB", 560), ("10 MB", 20_000), ("100 MB", 200_000)];
 
-/// At which size the look at another user's home is measured, too: root's rights have to be changed for it.
+/// The size at which root's run on other users' homes is measured, too.
 const OF_ANOTHER: &str = "300 kB";
+
+/// The other user, and how many there are in a list.
+const UID: u32 = 61_234;
+const NAME: &str = "wpj-state-bench";
+const SEVERAL: usize = 8;
 
 const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
 
@@ -32,13 +38,11 @@ const LONG: Duration = Duration::from_secs(10);
 
 /// The first argument of this program when it is run as another one.
 const MAKE: &str = "--make";
-const THROUGH_KEYCHAIN_DB: &str = "--through-keychain-db";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().collect();
     let words: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
     let outcome = match words[..] {
-        [THROUGH_KEYCHAIN_DB, keychain] => through_keychain_db(Path::new(keychain)),
         [MAKE, passwords, keychain] => make(passwords, Path::new(keychain)),
         _ => compare(),
     };
@@ -56,36 +60,26 @@ fn make(passwords: &str, keychain: &Path) -> Result<()> {
     Ok(fs::write(keychain, bulk(passwords.parse()?).to_bytes())?)
 }
 
-/// Asks whether some certificate's public key hash is some private key's label. Who issued it is not even asked.
-fn through_keychain_db(path: &Path) -> Result<()> {
-    let file = KeychainFile::open(path)?;
-    let values = |relation: u32, attribute: &str| {
-        let relation = RecordType(relation);
-        let position = file.schema().relation(relation).and_then(|relation| relation.index_of(attribute));
-        let records = file.records_of_type(relation).into_iter();
-        let values = records.filter_map(|record| record.attribute(position?).and_then(Value::as_bytes));
-        values.map(<[u8]>::to_vec).collect::<Vec<_>>()
-    };
-    let labels = values(0x10, "Label");
-    let is_there = values(0x8000_1000, "PublicKeyHash").iter().any(|hash| labels.contains(hash));
-    if is_there { Ok(()) } else { Err("there is no identity".into()) }
-}
-
 /// A program with its arguments.
 struct Contender {
-    name: &'static str,
+    name: String,
     words: Vec<PathBuf>,
+    /// Who runs it, if not who runs this.
+    uid: Option<u32>,
 }
 
 impl Contender {
-    fn new(name: &'static str, words: &[&Path]) -> Self {
-        Self { name, words: words.iter().map(|&word| word.to_owned()).collect() }
+    fn new<'a>(name: impl Into<String>, words: impl IntoIterator<Item = &'a Path>) -> Self {
+        Self { name: name.into(), words: words.into_iter().map(Path::to_owned).collect(), uid: None }
     }
 
     fn command(&self, before: &[&str]) -> Command {
         let mut words = before.iter().map(Path::new).chain(self.words.iter().map(PathBuf::as_path));
         let mut command = Command::new(words.next().unwrap_or(Path::new("")));
         command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        if let Some(uid) = self.uid {
+            command.uid(uid).gid(uid);
+        }
         command
     }
 
@@ -96,12 +90,20 @@ impl Contender {
         if status.success() { Ok(time) } else { Err(format!("{}: {status}", self.name).into()) }
     }
 
-    /// As callgrind counts them.
+    /// As callgrind counts them, the reader process's included: what comes before a fork is counted once.
     fn instructions(&self) -> Option<u64> {
-        let mut command = self.command(&["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]);
-        let output = command.stderr(Stdio::piped()).output().ok()?;
+        let own = self.collected(&[]).last().copied()?;
+        let of_readers = self.collected(&["--collect-atstart=no", "--toggle-collect=*become_reader*"]);
+        Some(own + of_readers.iter().sum::<u64>())
+    }
+
+    /// What each of its processes has collected, the first one's last.
+    fn collected(&self, options: &[&str]) -> Vec<u64> {
+        let valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"];
+        let mut command = self.command(&[&valgrind[..], options].concat());
+        let Ok(output) = command.stderr(Stdio::piped()).output() else { return Vec::new() };
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        said.lines().find_map(|line| line.split_once("Collected : "))?.1.trim().parse().ok()
+        said.lines().filter_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok()).collect()
     }
 }
 
@@ -133,39 +135,51 @@ fn costs(contenders: &[Contender]) -> Result<Vec<Cost>> {
 }
 
 fn compare() -> Result<()> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cost");
-    let tool = Path::new(env!("CARGO_BIN_EXE_wpj-state"));
+    let folder = env::temp_dir().join(format!("wpj-state-bench.{}", std::process::id()));
+    let outcome = compare_in(&folder);
+    fs::remove_dir_all(&folder)?;
+    outcome
+}
+
+fn compare_in(folder: &Path) -> Result<()> {
     let this = env::current_exe()?;
-    let empty = empty_program(&folder)?;
+    let empty = empty_program(folder)?;
+    // Where any user can start it.
+    let tool = folder.join("wpj-state");
+    fs::copy(env!("CARGO_BIN_EXE_wpj-state"), &tool)?;
+    let uid = geteuid().is_root().then_some(UID);
     let mut lines = vec![
         "| Keychain | Program | Median | to an empty one's | Instructions | Peak memory | Read |".to_owned(),
         "|---|---|---|---|---|---|---|".to_owned(),
     ];
-    let mut most = 0.0_f64;
     for (size, passwords) in SIZES {
-        let (home, keychain) = home_in(&folder, &this, passwords)?;
+        let home = folder.join(passwords.to_string());
+        let keychain = make_home(&home, &this, passwords)?;
+        give_away(&home, uid)?;
         let mut contenders = vec![
-            Contender::new("empty", &[&empty]),
-            Contender::new("wpj-state", &[tool, Path::new("--home"), &home]),
-            Contender::new("keychain-db", &[&this, Path::new(THROUGH_KEYCHAIN_DB), &keychain]),
-            Contender::new("cat", &[Path::new("/bin/cat"), &keychain]),
+            Contender::new("empty", [&*empty]),
+            Contender { uid, ..Contender::new("wpj-state", [&*tool, Path::new("--home"), &home]) },
+            Contender::new("cat", [Path::new("/bin/cat"), &keychain]),
         ];
-        let others = folder.join("another user's");
-        if size == OF_ANOTHER && geteuid().is_root() {
-            let (home, _) = home_in(&others, &this, passwords)?;
-            give_away(&others)?;
-            contenders
-                .push(Contender::new("wpj-state as root, another user's home", &[tool, Path::new("--home"), &home]));
+        if size == OF_ANOTHER && account::is_made(&home)? {
+            let words = [&*tool, Path::new("--user"), Path::new(NAME)];
+            contenders.push(Contender::new("wpj-state as root, another user's home", words));
+            let mut several: Vec<PathBuf> = vec![tool.clone()];
+            for number in 0..SEVERAL {
+                let home = folder.join(format!("user {number}"));
+                make_home(&home, &this, passwords)?;
+                give_away(&home, uid.map(|uid| uid + u32::try_from(number).unwrap_or_default()))?;
+                several.extend([PathBuf::from("--home"), home]);
+            }
+            let one = several.iter().take(3).map(PathBuf::as_path);
+            contenders.push(Contender::new("wpj-state as root, one given home", one));
+            let name = format!("wpj-state as root, {SEVERAL} given homes");
+            contenders.push(Contender::new(name, several.iter().map(PathBuf::as_path)));
         }
         let costs = costs(&contenders)?;
         let floor = costs.first().ok_or("the empty program was run")?.median;
-        let own = costs.get(1).ok_or("the tool was run")?;
-        most = most.max(own.median.as_secs_f64() / floor.as_secs_f64());
-        for (contender, cost) in contenders.iter().zip(&costs) {
-            lines.push(line(size, contender.name, cost, floor));
-        }
+        lines.extend(contenders.iter().zip(&costs).map(|(contender, cost)| line(size, &contender.name, cost, floor)));
     }
-    lines.push(format!("\nwpj-state takes at most {most:.2} times as long as a program that does nothing."));
     writeln!(io::stdout(), "{}", lines.join("\n"))?;
     Ok(())
 }
@@ -192,9 +206,8 @@ fn empty_program(folder: &Path) -> Result<PathBuf> {
     if status.success() { Ok(program) } else { Err("the empty program cannot be compiled".into()) }
 }
 
-/// A registered user's home, and the keychain in it.
-fn home_in(folder: &Path, this: &Path, passwords: usize) -> Result<(PathBuf, PathBuf)> {
-    let home = folder.join(passwords.to_string());
+/// Makes a registered user's home; gives the keychain in it.
+fn make_home(home: &Path, this: &Path, passwords: usize) -> Result<PathBuf> {
     let (keychain, plist) = (home.join("Library/Keychains/login.keychain-db"), home.join(PLIST));
     for file in [&keychain, &plist] {
         fs::create_dir_all(file.parent().ok_or("a file has a folder")?)?;
@@ -204,20 +217,54 @@ fn home_in(folder: &Path, this: &Path, passwords: usize) -> Result<(PathBuf, Pat
         return Err(format!("{}: it cannot be made", keychain.display()).into());
     }
     fs::copy(Path::new("fixtures/registered/home").join(PLIST), plist)?;
-    Ok((home, keychain))
+    Ok(keychain)
 }
 
-/// Makes everything in a folder nobody's.
-fn give_away(folder: &Path) -> Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            give_away(&path)?;
+/// Makes a folder, with everything in it, a user's.
+fn give_away(path: &Path, uid: Option<u32>) -> Result<()> {
+    chown(path, uid, uid)?;
+    if path.is_dir() {
+        for entry in fs::read_dir(path)? {
+            give_away(&entry?.path(), uid)?;
         }
-        let nobody = User::from_name("nobody")?.ok_or("there is no account named nobody")?;
-        chown(&path, Some(nobody.uid.as_raw()), Some(nobody.gid.as_raw()))?;
     }
     Ok(())
+}
+
+/// An account that only this process and those that it starts know of.
+#[cfg(target_os = "linux")]
+mod account {
+    use std::{fs, path::Path};
+
+    use nix::{
+        mount::{MsFlags, mount},
+        sched::{CloneFlags, unshare},
+        unistd::geteuid,
+    };
+
+    use super::{NAME, Result, UID};
+
+    /// Makes it, if this process may.
+    pub fn is_made(home: &Path) -> Result<bool> {
+        const ACCOUNTS: &str = "/etc/passwd";
+        if !geteuid().is_root() {
+            return Ok(false);
+        }
+        unshare(CloneFlags::CLONE_NEWNS)?;
+        mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
+        let accounts = home.with_extension("accounts");
+        let line = format!("{NAME}:x:{UID}:{UID}::{}:/bin/false\n", home.display());
+        fs::write(&accounts, fs::read_to_string(ACCOUNTS)? + &line)?;
+        mount(Some(&accounts), ACCOUNTS, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
+        Ok(true)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod account {
+    pub fn is_made(_: &std::path::Path) -> super::Result<bool> {
+        Ok(false)
+    }
 }
 
 /// Linux stops a traced process when it ends, so that it can be asked what it has cost.
@@ -229,7 +276,7 @@ mod last_moment {
         sys::{
             ptrace::{self, Event, Options},
             signal::Signal,
-            wait::{WaitStatus, waitpid},
+            wait::{WaitPidFlag, WaitStatus, waitpid},
         },
         unistd::Pid,
     };
@@ -242,21 +289,31 @@ mod last_moment {
         let child = command.spawn()?;
         let pid = Pid::from_raw(child.id().cast_signed());
         waitpid(pid, None)?;
-        ptrace::setoptions(pid, Options::PTRACE_O_TRACEEXIT | Options::PTRACE_O_EXITKILL)?;
+        let options = Options::PTRACE_O_TRACEEXIT | Options::PTRACE_O_TRACEFORK | Options::PTRACE_O_EXITKILL;
+        ptrace::setoptions(pid, options)?;
         ptrace::cont(pid, None)?;
-        let mut cost = None;
+        let (mut memory, mut read) = (0, 0);
         loop {
-            match waitpid(pid, None)? {
-                WaitStatus::PtraceEvent(_, _, event) if event == Event::PTRACE_EVENT_EXIT as i32 => {
+            match waitpid(None, Some(WaitPidFlag::__WALL))? {
+                WaitStatus::PtraceEvent(one, _, event) if event == Event::PTRACE_EVENT_EXIT as i32 => {
                     let of = |file: &str, field: &str| {
-                        number(&fs::read_to_string(format!("/proc/{pid}/{file}")).ok()?, field)
+                        number(&fs::read_to_string(format!("/proc/{one}/{file}")).ok()?, field)
                     };
-                    cost = of("status", "VmHWM:").map(|kilobytes| kilobytes * 1024).zip(of("io", "rchar:"));
-                    ptrace::cont(pid, None)?;
+                    memory += of("status", "VmHWM:").unwrap_or_default() * 1024;
+                    read += of("io", "rchar:").unwrap_or_default();
+                    ptrace::cont(one, None)?;
                 }
-                WaitStatus::Stopped(_, signal) if signal != Signal::SIGTRAP => ptrace::cont(pid, signal)?,
-                WaitStatus::Exited(..) | WaitStatus::Signaled(..) => return Ok(cost),
-                _ => ptrace::cont(pid, None)?,
+                // A new process begins with a SIGSTOP.
+                WaitStatus::Stopped(one, Signal::SIGTRAP | Signal::SIGSTOP) => ptrace::cont(one, None)?,
+                WaitStatus::Stopped(one, signal) => ptrace::cont(one, signal)?,
+                WaitStatus::Exited(one, _) | WaitStatus::Signaled(one, ..) if one == pid => {
+                    return Ok(Some((memory, read)).filter(|&(memory, _)| memory > 0));
+                }
+                other => {
+                    if let Some(one) = other.pid().filter(|_| matches!(other, WaitStatus::PtraceEvent(..))) {
+                        ptrace::cont(one, None)?;
+                    }
+                }
             }
         }
     }

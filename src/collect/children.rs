@@ -237,7 +237,7 @@ fn wait_for_output(watched: &mut [Watched], now: Instant) {
 
 /// Reads what is there; `None` at the end.
 fn read_some(pipe: Option<&mut PipeReader>, output: &mut Vec<u8>) -> Option<()> {
-    let mut buffer = [0; 16 * 1024];
+    let mut buffer = [0; 2 * 1024];
     match pipe?.read(&mut buffer) {
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Some(()),
         Ok(0) | Err(_) => None,
