@@ -1,4 +1,4 @@
-//! The decision: from evidence to one of four states, or to the reason why there is none. No files, no clock.
+//! Evidence and time to a state and findings: no files, no clock.
 
 pub mod finding;
 pub mod findings;
@@ -18,15 +18,15 @@ use crate::{
 /// The answer, with the evidence that it rests on; every kind of output is drawn from this.
 #[derive(Debug, Clone)]
 pub struct Assessment<'a> {
-    /// The state, or why there is none.
+    /// The state, or why it cannot be determined.
     pub state: Result<RegistrationState, Obstacle>,
-    /// What else is worth telling, the most severe first.
+    /// What else was found, the most severe first.
     pub findings: Vec<Finding>,
     /// What was found.
     pub evidence: &'a Evidence,
 }
 
-/// Judges the evidence. `now` only decides whether a certificate is valid, which does not change the state.
+/// Assesses the evidence. `now` only decides whether a certificate is valid, which does not change the state.
 #[must_use]
 pub fn assess(evidence: &Evidence, now: Timestamp) -> Assessment<'_> {
     Assessment { state: registration_state(evidence), findings: findings::all(evidence, now), evidence }

@@ -25,10 +25,10 @@ pub enum Command {
     ReadCopy(PathBuf),
 }
 
-/// About whom to tell what.
+/// Which users to report on, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// Whose homes to look at.
+    /// Which users.
     pub subject: Subject,
     /// A keychain to read in place of the login keychain.
     pub keychain: Option<PathBuf>,
@@ -40,7 +40,7 @@ pub struct Request {
     pub psso_status: Option<PathBuf>,
     /// A folder with copies of the system's files that show how JamfAAD is set up.
     pub system_root: Option<PathBuf>,
-    /// When to ask macOS' own keychain reader.
+    /// When to use macOS's own keychain reader as well.
     pub second_opinion: AskMacos,
     /// How long the answer may take.
     pub deadline: Duration,
@@ -48,7 +48,7 @@ pub struct Request {
     pub output: Output,
 }
 
-/// Whose homes to look at.
+/// Which users to report on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
     /// One user's.
@@ -67,23 +67,23 @@ impl Subject {
     }
 }
 
-/// Whose home to look at.
+/// Which user to report on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Who {
-    /// That of whoever is at the console, or was there last.
+    /// The one at the console, or who was there last.
     Console,
-    /// That of the account with this name or number.
+    /// The account with this name or UID.
     User(String),
-    /// This one.
+    /// The one with this home.
     Home(PathBuf),
 }
 
-/// When to ask macOS' own keychain reader about a copy of the keychain.
+/// When to have macOS's own keychain reader read a copy of the keychain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum AskMacos {
     /// Not at all.
     Never,
-    /// Only if this crate's reader cannot make sense of the file.
+    /// Only if this tool's reader finds the file damaged.
     IfDamaged,
     /// In any case, to compare the two.
     Always,
@@ -134,7 +134,7 @@ impl Request {
     }
 }
 
-/// The options that make no sense where no user is looked at.
+/// The options that make no sense where no user is reported on.
 const ABOUT_USERS: [&str; 13] = [
     "home",
     "user",

@@ -19,11 +19,11 @@ use serde::{Deserialize, Serialize};
 pub struct Evidence {
     /// Whose evidence this is.
     pub user: User,
-    /// What kept the files from being asked, if anything did.
+    /// Why nothing could be determined, if that is so.
     pub obstacle: Option<Obstacle>,
     /// The login keychain.
     pub login_keychain: Witness<LoginKeychain>,
-    /// What macOS' own reader says about the login keychain.
+    /// What macOS's own reader says about the login keychain.
     pub second_opinion: SecondOpinion,
     /// Keychains that macOS put aside when a password was reset; looked for only in detail, and only if the login
     /// keychain has no Workplace Join key.
@@ -32,14 +32,14 @@ pub struct Evidence {
     pub platform_sso: Witness<PlatformSso>,
     /// Microsoft's SSO extension, by Jamf's tool; not asked if anything else has shown the key, or if it cannot be.
     pub sso_extension: Witness<SsoStatus>,
-    /// Whether commands could be run that tell about single sign-on: as root, in a session of the user's.
+    /// Whether commands about single sign-on could be run: as root, in the user's session.
     pub can_ask_sso: bool,
     /// What sets up single sign-on, if neither source could be asked because the user has no session.
     #[serde(with = "path::optional")]
     pub unasked_sso: Option<PathBuf>,
     /// How the Mac is set up for JamfAAD; asked only in detail.
     pub set_up: SetUp,
-    /// The plist of JamfAAD; without detail not asked if there is no Workplace Join key.
+    /// JamfAAD's plist.
     pub jamf_aad: Witness<JamfAad>,
 }
 
@@ -69,25 +69,25 @@ impl Evidence {
     }
 }
 
-/// A file or program that was asked, and what it said.
+/// A file or program, and what it says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Witness<T> {
-    /// The file or program; `None` if there is none to ask.
+    /// The file or program, if there is one.
     #[serde(with = "path::optional")]
     pub path: Option<PathBuf>,
-    /// What it said.
+    /// What it says.
     pub probe: Probe<T>,
 }
 
 impl<T> Witness<T> {
-    /// A file that was not asked.
+    /// A file that was not read.
     #[must_use]
     pub const fn not_asked(path: Option<PathBuf>) -> Self {
         Self { path, probe: Probe::NotAsked }
     }
 }
 
-/// What came of asking a file.
+/// What came of reading a file, or of running a program.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Probe<T> {
     /// It was read.
@@ -138,13 +138,13 @@ pub enum Cause {
     FileMissing,
     /// A folder that was named expressly does not exist, or is something else.
     FolderMissing,
-    /// Nobody can tell whose home it would be; what failed.
+    /// The user cannot be determined; what failed.
     AccountsUnavailable(String),
-    /// There is no account with this name or number.
+    /// There is no account with this name or UID.
     NoSuchAccount(String),
-    /// The user's rights could not be taken, so that nothing was read.
+    /// The reader process could not become the user, so nothing was read.
     RightsNotTaken {
-        /// The user's number.
+        /// The UID.
         uid: u32,
         /// The operating system's words.
         words: String,
@@ -159,15 +159,15 @@ pub enum Cause {
     PermissionDenied,
     /// Root has looked with the user's rights, and these do not suffice (`EACCES`).
     DeniedToUser,
-    /// Something else than the file's rights forbids it (`EPERM`): macOS' privacy protection, a security agent.
+    /// Not the file's rights forbid it, but macOS's privacy protection or a security agent (`EPERM`).
     NotPermitted,
-    /// A symbolic link stands in its place.
+    /// It is a symbolic link.
     SymbolicLink,
     /// A folder on the way to it is a symbolic link that leads nowhere; which.
     LinkToNowhere(#[serde(with = "path")] PathBuf),
-    /// Something else stands in place of a folder on the way to it.
+    /// Something on the way to it is not a folder.
     NotAFolder,
-    /// Something else than a regular file stands in its place; what.
+    /// It is not a regular file; what it is.
     NotAFile(FileKind),
     /// It is larger than any real one, in bytes.
     TooLarge {
@@ -176,15 +176,15 @@ pub enum Cause {
         /// The largest size that is read.
         limit: u64,
     },
-    /// A command's output tells nothing.
+    /// A command's output does not give an answer.
     Unclear(Unclear),
     /// It sets up single sign-on, which cannot be asked about because the user has no session.
     NoSession,
     /// The operating system's words.
     Failed(String),
-    /// It is no keychain, or a damaged one.
+    /// It is not a keychain, or a damaged one.
     Keychain(keychain::Error),
-    /// The certificate record at this offset has a private key, but nothing tells its issuer.
+    /// The certificate record at this offset has a private key, but its issuer cannot be read.
     UnknownIssuer(u64),
     /// It would have been needed, but was not read.
     NotRead,
@@ -203,13 +203,13 @@ pub enum FileKind {
     Socket,
 }
 
-/// What is in the way, and where.
+/// Why something cannot be determined, and which file is concerned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Obstacle {
     /// The file or folder, if it is one.
     #[serde(with = "path::optional")]
     pub path: Option<PathBuf>,
-    /// What is wrong.
+    /// The cause.
     pub cause: Cause,
 }
 
@@ -235,7 +235,7 @@ impl From<Cause> for Obstacle {
 pub struct User {
     /// The account's short name, if known.
     pub name: Option<String>,
-    /// The account's number, if known.
+    /// The UID, if known.
     pub uid: Option<u32>,
     /// The home directory; `None` if there is nobody.
     #[serde(with = "path::optional")]
@@ -249,7 +249,7 @@ pub struct User {
 }
 
 impl User {
-    /// Nobody that could be named.
+    /// A user of whom nothing is known.
     pub const UNKNOWN: Self =
         Self { name: None, uid: None, home: None, source: None, console: Console::NotAsked, has_session: false };
 }
@@ -257,7 +257,7 @@ impl User {
 /// Why a user was chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Source {
-    /// The home directory was given.
+    /// The home directory was given by an option.
     HomeOption,
     /// The user was given.
     UserOption,
@@ -298,9 +298,9 @@ pub enum Console {
     Contradictory,
     /// Nobody is.
     Nobody,
-    /// Another user is; the number.
+    /// Another user is; the UID.
     Another(u32),
-    /// That was not asked, or could not be.
+    /// It was not checked, or could not be.
     NotAsked,
 }
 
@@ -338,15 +338,15 @@ impl SetUp {
 pub enum SecondOpinion {
     /// It was neither needed nor asked for.
     NotAsked,
-    /// There is none; why.
+    /// It was needed but gave no usable answer; why.
     Missing(String),
     /// It finds the same certificates and private keys; how many.
     Agrees(Counts),
     /// It finds others.
     Differs {
-        /// What only this crate's reader finds.
+        /// What only this tool's reader finds.
         only_here: Counts,
-        /// What only macOS' reader finds.
+        /// What only macOS's reader finds.
         only_there: Counts,
     },
     /// It is what the answer rests on, because this tool's reader could not read the file.

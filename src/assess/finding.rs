@@ -1,6 +1,6 @@
-//! The kinds of findings: a closed set, documented in the README.
+//! The kinds of findings: a closed set, which the README lists.
 
-/// One thing worth telling.
+/// Something that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// What kind of thing.
@@ -12,11 +12,11 @@ pub struct Finding {
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Keeps the registration from working.
+    /// The registration does not work.
     Error,
-    /// May keep it from working, or the answer from being complete.
+    /// The registration may not work, or the answer may be incomplete.
     Warning,
-    /// Good to know.
+    /// For information.
     Info,
 }
 
@@ -59,7 +59,7 @@ codes! {
     /// The registration needs repair.
     RegistrationNeedsRepair: Error, "registration-needs-repair", "Registration needs repair",
         "Run the registration policy in Self Service.";
-    /// A Workplace Join identity stands only in a keychain that macOS put aside.
+    /// The only Workplace Join identity is in a keychain that macOS put aside.
     LoginKeychainReset: Error, "login-keychain-reset", "Login keychain was reset",
         "Run the registration policy in Self Service.";
     /// The validity of the Workplace Join certificate is over.
@@ -86,7 +86,7 @@ codes! {
     /// `have_an_Azure_id` is neither true nor false.
     HaveAnAzureIdUnexpected: Warning, "have-an-azure-id-unexpected", "have_an_Azure_id neither true nor false",
         "Run Jamf's gatherAADInfo as the logged-in user, never as root.";
-    /// Jamf's agent was not told that conditional access is in use.
+    /// The Jamf agent's preferences do not switch conditional access on.
     ConditionalAccessDisabled: Warning, "conditional-access-disabled", "microsoftCAEnabled is not true",
         "Run sudo jamf manage, and check that Jamf Pro shares inventory.";
     /// A certificate cannot be parsed.
@@ -95,13 +95,13 @@ codes! {
     /// The console's record contradicts itself.
     ConsoleContradictory: Warning, "console-contradictory", "Console user contradictory",
         "Run it again when the users have finished switching.";
-    /// The state rests on macOS' own keychain reader.
+    /// The state rests on macOS's own keychain reader.
     SecondOpinionUsed: Warning, "second-opinion-used", "Keychain damaged, second opinion used",
         "Reset the login keychain and register again if items are missing from it.";
-    /// macOS' own keychain reader finds other certificates or keys.
+    /// macOS's own keychain reader finds other certificates or keys.
     SecondOpinionDiffers: Warning, "second-opinion-differs", "Second opinion differs",
         "Report it, with the numbers.";
-    /// macOS' own keychain reader was wanted, and there is no answer of its.
+    /// macOS's own keychain reader was needed but gave no usable answer.
     SecondOpinionMissing: Warning, "second-opinion-missing", "Second opinion missing",
         "Run it on a Mac whose disk has room; if that does not help, report it.";
     /// The user has to register again.
@@ -143,7 +143,7 @@ codes! {
     /// Platform SSO belongs to another identity provider.
     AnotherProvider: Info, "another-provider", "Platform SSO of another provider",
         "None needed; Microsoft's registration is another one.";
-    /// macOS' own keychain reader finds the same certificates and keys.
+    /// macOS's own keychain reader finds the same certificates and keys.
     SecondOpinionAgrees: Info, "second-opinion-agrees", "Second opinion agrees",
         "None needed.";
     /// This is not about the person at the console.

@@ -1,4 +1,4 @@
-//! Findings: what else is worth telling beside the state. They never change it.
+//! Findings: what else was found. They never change the state.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// Everything worth telling about the evidence, the most severe first.
+/// All findings, the most severe first.
 pub(super) fn all(evidence: &Evidence, now: Timestamp) -> Vec<Finding> {
     let mut findings: Vec<Finding> = console(&evidence.user).into_iter().collect();
     findings.extend(second_opinion(&evidence.second_opinion));
@@ -250,7 +250,7 @@ fn set_up(set_up: &SetUp) -> impl Iterator<Item = Finding> {
     [as_root, disabled].into_iter().flatten()
 }
 
-/// Whether the Jamf agent was asked, and has not been told that conditional access is in use.
+/// Whether the Jamf agent's preferences were read and do not switch conditional access on.
 #[must_use]
 pub fn has_no_conditional_access(set_up: &SetUp) -> bool {
     match &set_up.conditional_access {

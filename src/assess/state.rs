@@ -1,4 +1,4 @@
-//! The decision: from evidence to one of four states, or to the reason why there is none.
+//! The decision: evidence leads to one of four states, or to the reason why it cannot be determined.
 
 use crate::{
     assess::key::Storage,
@@ -66,10 +66,10 @@ pub(super) fn registration_state(evidence: &Evidence) -> Result<RegistrationStat
     }
 }
 
-/// The key may still be in the Secure Enclave, if a source that was asked does not tell, or none could be asked.
+/// The key may still be in the Secure Enclave, if a command that was run does not say, or none could be run.
 fn without_key_in_keychain(evidence: &Evidence) -> Result<RegistrationState, Obstacle> {
     let Evidence { platform_sso, sso_extension, unasked_sso, .. } = evidence;
-    // Jamf's tool knows of Platform SSO, too, so that what it says settles the matter.
+    // Jamf's tool knows about Platform SSO, too, so its answer decides.
     match (&sso_extension.probe, &platform_sso.probe) {
         (Probe::Found(_), _) => Ok(RegistrationState::NotRegistered),
         (Probe::Unreadable(cause), _) => Err(Obstacle { path: sso_extension.path.clone(), cause: cause.clone() }),

@@ -54,7 +54,7 @@ fn found(attribute: Attribute, assessment: &Assessment<'_>) -> Option<String> {
             JamfAad::Unparsable(_) => None,
         },
         Attribute::Finding => {
-            // What could not be looked at may be worse than what was found.
+            // What could not be read may be worse than what was found.
             state.as_ref().ok()?;
             let worst = findings.iter().find(|finding| finding.code.severity() != Severity::Info);
             Some(worst.map_or(NOTHING_WRONG, |finding| finding.code.short_text()).to_owned())
@@ -63,7 +63,7 @@ fn found(attribute: Attribute, assessment: &Assessment<'_>) -> Option<String> {
     }
 }
 
-/// Where the key is; nothing if that cannot be told.
+/// Where the key is; `None` if that cannot be determined.
 #[must_use]
 pub fn key_storage(assessment: &Assessment<'_>) -> Option<&'static str> {
     match Storage::shown_by(assessment.evidence) {
@@ -78,7 +78,7 @@ pub fn date(time: Timestamp) -> String {
     time.to_string().replace('T', " ").replace('Z', "")
 }
 
-/// Whether a value can stand in `<result>` as it is. What comes from the Mac may be anything.
+/// Whether a value fits into `<result>` as it is. What comes from the Mac may be anything.
 #[must_use]
 pub fn is_safe(value: &str) -> bool {
     !value.is_empty() && value.len() <= MAX_LENGTH && value.trim() == value && value.chars().all(is_plain)
@@ -120,7 +120,7 @@ fn number(user: &User) -> Option<String> {
     user.uid.map(|uid| format!("#{uid}"))
 }
 
-/// A question mark for each character that cannot stand in a list.
+/// Replaces each character that a list cannot have by a question mark.
 fn masked(name: &str) -> String {
     let mask = |character: char| if is_plain(character) && !" :".contains(character) { character } else { '?' };
     name.chars().take(MAX_LENGTH).map(mask).collect()

@@ -31,7 +31,7 @@ pub(super) fn array(assessments: &[Assessment<'_>]) -> String {
     indented(&assessments.iter().map(Report::from).collect::<Vec<_>>())
 }
 
-/// Nothing here is anything that JSON cannot express, so that writing it cannot fail.
+/// JSON can express everything here, so writing it cannot fail.
 fn indented(value: &impl Serialize) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
 }

@@ -3,8 +3,8 @@
 use super::style::escape;
 use crate::evidence::Obstacle;
 
-/// Why the state cannot be told, in one line: the file, if it is one, the cause, and what to do. What names can hold
-/// beside text is escaped.
+/// Why a state cannot be determined, in one line: the file, if there is one, the cause, and what to do. Whatever is not
+/// text in a name is escaped.
 #[must_use]
 pub fn reason(undetermined: &Obstacle) -> String {
     let Obstacle { path, cause } = undetermined;

@@ -72,9 +72,9 @@ pub enum Mark {
     Good,
     /// Not as it should be.
     Wrong,
-    /// It cannot be told.
+    /// It cannot be determined.
     Unclear,
-    /// Neither.
+    /// Neither good nor wrong.
     Neutral,
 }
 
@@ -175,7 +175,7 @@ impl Page {
         self.line("", Ansi::new(), &self.readable(line));
     }
 
-    /// The lines of a text, behind what stands in front of the first one.
+    /// The lines of a text, after the words that begin the first one.
     fn wrapped(&self, text: &str, first: &str, indent: usize) -> Vec<String> {
         let text = self.readable(text);
         let indent = " ".repeat(indent);

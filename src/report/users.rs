@@ -15,7 +15,7 @@ const STATE: usize = 38;
 const STORAGE: usize = 14;
 const GAP: usize = 2;
 
-/// A table: below each user's name, number, state and key storage stands the device id, or why there is no state.
+/// A table: each user's name, UID, state and key storage; in the line below, the device id, or why there is no state.
 pub(super) fn table(assessments: &[Assessment<'_>], style: Style) -> String {
     let mut page = Page::new(style);
     if assessments.is_empty() {

@@ -288,7 +288,7 @@ fn key_prompt(state: RegistrationState, evidence: &Evidence) -> Option<Step> {
     }
 }
 
-/// What to do about something that is no matter of registering.
+/// What to do about a finding that registering does not mend.
 fn remedy(code: Code) -> Option<Step> {
     match code {
         Code::ConditionalAccessDisabled => Some(conditional_access()),
