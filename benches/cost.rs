@@ -1,5 +1,5 @@
-//! What a look costs, start-up included: this tool, keychain-db's reader and `cat`, on the same keychains, beside a
-//! program that does nothing. Prints a table.
+//! What a look costs, start-up included: this tool and `cat`, on the same keychains, beside a program that does nothing.
+//! Prints a table.
 //!
 //! Peak memory and what is read are only told on Linux, instructions only where valgrind is installed.
 
@@ -13,7 +13,6 @@ use std::{
 };
 
 use fixture_generator::keychain::bulk;
-use keychain::{KeychainFile, RecordType, Value};
 use nix::unistd::{User, geteuid};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -30,15 +29,13 @@ const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
 const RUNS: usize = 500;
 const LONG: Duration = Duration::from_secs(10);
 
-/// The first argument of this program when it is run as another one.
+/// The first argument of this program when it is run to make a keychain.
 const MAKE: &str = "--make";
-const THROUGH_KEYCHAIN_DB: &str = "--through-keychain-db";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().collect();
     let words: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
     let outcome = match words[..] {
-        [THROUGH_KEYCHAIN_DB, keychain] => through_keychain_db(Path::new(keychain)),
         [MAKE, passwords, keychain] => make(passwords, Path::new(keychain)),
         _ => compare(),
     };
@@ -54,21 +51,6 @@ fn main() -> ExitCode {
 /// In a process of its own, whose memory is not this one's.
 fn make(passwords: &str, keychain: &Path) -> Result<()> {
     Ok(fs::write(keychain, bulk(passwords.parse()?).to_bytes())?)
-}
-
-/// Asks whether some certificate's public key hash is some private key's label. Who issued it is not even asked.
-fn through_keychain_db(path: &Path) -> Result<()> {
-    let file = KeychainFile::open(path)?;
-    let values = |relation: u32, attribute: &str| {
-        let relation = RecordType(relation);
-        let position = file.schema().relation(relation).and_then(|relation| relation.index_of(attribute));
-        let records = file.records_of_type(relation).into_iter();
-        let values = records.filter_map(|record| record.attribute(position?).and_then(Value::as_bytes));
-        values.map(<[u8]>::to_vec).collect::<Vec<_>>()
-    };
-    let labels = values(0x10, "Label");
-    let is_there = values(0x8000_1000, "PublicKeyHash").iter().any(|hash| labels.contains(hash));
-    if is_there { Ok(()) } else { Err("there is no identity".into()) }
 }
 
 /// A program with its arguments.
@@ -147,7 +129,6 @@ fn compare() -> Result<()> {
         let mut contenders = vec![
             Contender::new("empty", &[&empty]),
             Contender::new("wpj-state", &[tool, Path::new("--home"), &home]),
-            Contender::new("keychain-db", &[&this, Path::new(THROUGH_KEYCHAIN_DB), &keychain]),
             Contender::new("cat", &[Path::new("/bin/cat"), &keychain]),
         ];
         let others = folder.join("another user's");
