@@ -3,7 +3,11 @@
 use std::{cell::Cell, collections::BTreeSet, io};
 
 use keychain::{KeychainFile, RecordType};
-use wpj_state::parse::{certificate::{self, Issuer}, keychain::{Error, Keychain, ReadAt}, records::Records};
+use wpj_state::parse::{
+    certificate::{self, Issuer},
+    keychain::{Error, Keychain, ReadAt},
+    records::Records,
+};
 
 const PRIVATE_KEYS: u32 = 0x10;
 const CERTIFICATES: u32 = 0x8000_1000;
@@ -56,10 +60,9 @@ pub struct Theirs {
 }
 
 impl Theirs {
-    /// Reads a file that our reader accepts, without its indexes: keychain-db makes room for as many entries as an index
-    /// claims to have, and refuses files over damage in indexes, which nobody needs here.
+    /// Reads a file that our reader accepts, as keychain-db can take it.
     pub fn read(bytes: &[u8]) -> Option<Self> {
-        let file = KeychainFile::from_bytes(&without_indexes(bytes)?).ok()?;
+        let file = KeychainFile::from_bytes(&for_keychain_db(bytes)?).ok()?;
         let values = |relation: u32, id: u32| {
             let relation = RecordType(relation);
             let attributes = file.schema().relation(relation).map(|it| it.attributes.as_slice()).unwrap_or_default();
@@ -102,7 +105,11 @@ pub fn has_several_values(bytes: &[u8]) -> bool {
 }
 
 const SCHEMA: usize = 20;
+const SCHEMA_ATTRIBUTES: usize = 2;
+const TABLE_RELATION: usize = 4;
 const TABLE_INDEXES: usize = 16;
+const TABLE_SLOT_COUNT: usize = 24;
+const TABLE_SLOTS: usize = 28;
 
 fn atom(bytes: &[u8], offset: usize) -> Option<usize> {
     let atom = bytes.get(offset..)?.first_chunk::<4>()?;
@@ -113,8 +120,28 @@ fn to_atom(number: usize) -> Option<[u8; 4]> {
     Some(u32::try_from(number).ok()?.to_be_bytes())
 }
 
-/// The same tables, each with an empty list of indexes.
-fn without_indexes(bytes: &[u8]) -> Option<Vec<u8>> {
+/// Puts these bytes in the place of others.
+fn replace(bytes: &mut [u8], offset: usize, by: [u8; 4]) -> Option<()> {
+    bytes.get_mut(offset..)?.first_chunk_mut().map(|chunk| *chunk = by)
+}
+
+/// Gives a table's records the numbers of their places.
+fn number_by_place(table: &mut [u8]) -> Option<()> {
+    let slots = (0..atom(table, TABLE_SLOT_COUNT)?).map(|number| TABLE_SLOTS + 4 * number);
+    let mut places: Vec<usize> = slots.clone().filter_map(|slot| atom(table, slot)).collect();
+    // The others are free.
+    places.retain(|place| *place != 0 && place % 2 == 0);
+    places.sort_unstable();
+    for (number, slot) in slots.enumerate() {
+        replace(table, slot, to_atom(places.get(number).copied().unwrap_or(0))?)?;
+    }
+    places.iter().enumerate().try_for_each(|(number, place)| replace(table, place + 4, to_atom(number)?))
+}
+
+/// The same tables, each with an empty list of indexes, because keychain-db makes room for as many entries as an index
+/// claims to have, and refuses files over damage in indexes, which nobody needs here; and the descriptions of attributes
+/// numbered by their places: Apple takes them in that order, keychain-db by number.
+fn for_keychain_db(bytes: &[u8]) -> Option<Vec<u8>> {
     let count = atom(bytes, SCHEMA + 4)?;
     let mut offsets = Vec::new();
     let mut tables = Vec::new();
@@ -126,7 +153,10 @@ fn without_indexes(bytes: &[u8]) -> Option<Vec<u8>> {
         let mut table = bytes.get(start..start + indexes)?.to_vec();
         table.extend([to_atom(8)?, to_atom(0)?].concat());
         let size = to_atom(table.len())?;
-        table.get_mut(..4)?.copy_from_slice(&size);
+        replace(&mut table, 0, size)?;
+        if atom(&table, TABLE_RELATION)? == SCHEMA_ATTRIBUTES {
+            number_by_place(&mut table)?;
+        }
         tables.extend(table);
     }
     let mut file = bytes.get(..SCHEMA)?.to_vec();
@@ -138,4 +168,58 @@ fn without_indexes(bytes: &[u8]) -> Option<Vec<u8>> {
     file.extend(tables);
     file.extend(bytes.get(bytes.len().checked_sub(4)?..)?);
     Some(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use fixture_generator::{Certificate, Keychain, situations};
+
+    use super::*;
+
+    #[test]
+    fn attributes_are_taken_in_the_order_of_their_places() {
+        let [joined, own] = [Certificate::workplace_join(), Certificate::contoso()];
+        let keychain = Keychain::new().certificate(&joined).workplace_join_key(&joined).certificate(&own);
+        let bytes = keychain.with_schema_reversed().to_bytes();
+        let theirs = Theirs::read(&bytes).expect("keychain-db reads it");
+        assert!(theirs.agrees(&Records::read(bytes.as_slice()).expect("our reader reads it")));
+        assert_eq!(theirs.has_key(), Some(true));
+        // As it is, keychain-db takes the descriptions by number.
+        let file = KeychainFile::from_bytes(&bytes).expect("keychain-db reads it");
+        let relation = file.schema().relation(RecordType(CERTIFICATES)).expect("there are certificates");
+        assert_eq!(relation.attributes.last().map(|it| it.id), Some(PUBLIC_KEY_HASH));
+    }
+
+    #[test]
+    fn each_fixture_has_what_was_meant_and_the_indexes_for_it() {
+        for (name, keychain) in situations().into_iter().flat_map(|it| it.keychains) {
+            if keychain.has_several_values() {
+                continue;
+            }
+            let bytes = keychain.to_bytes();
+            let theirs = Theirs::read(&bytes).expect("keychain-db reads it");
+            let sorted = |mut values: Vec<Vec<u8>>| {
+                values.sort();
+                values
+            };
+            let own = |values: Vec<&[u8]>| sorted(values.into_iter().map(<[u8]>::to_vec).collect());
+            assert_eq!(
+                sorted(theirs.certificates.into_iter().map(|(der, _)| der).collect()),
+                own(keychain.certificates()),
+                "{name}"
+            );
+            assert_eq!(theirs.labels, own(keychain.key_labels()).into_iter().collect(), "{name}");
+            let file = KeychainFile::from_bytes(&bytes).expect("keychain-db reads it");
+            let mut rebuilt = file.keychain().clone();
+            for table in &mut rebuilt.tables {
+                if let Some(relation) = file.schema().relation(table.record_type) {
+                    table.rebuild_indexes(relation).expect("keychain-db writes indexes");
+                }
+            }
+            assert!(
+                rebuilt.to_bytes().expect("keychain-db writes it") == bytes,
+                "{name}: keychain-db's indexes are others"
+            );
+        }
+    }
 }

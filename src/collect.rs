@@ -92,7 +92,7 @@ fn people(request: &Request, mac: &impl Mac) -> Vec<Person> {
     let asked = Asked(mac);
     let person = |found: who::Person| match found {
         Ok(Choice { user, account }) => {
-            let rights = account.map_or(Rights::Caller, |account| rights_of(account.uid, account.gid, mac));
+            let rights = account.map_or(Rights::Caller, |account| mac.rights_of(account.uid, account.gid));
             Person::new(request, user, Ok(rights))
         }
         Err((user, obstacle)) => Person::new(request, user, Err(obstacle)),
@@ -125,14 +125,9 @@ fn given_homes(request: &Request, homes: &[PathBuf], mac: &impl Mac) -> Vec<Pers
     let rights = |owner: Result<Result<u32, Obstacle>, Obstacle>| {
         let uid = owner.and_then(|owner| owner)?;
         let gid = mac.by_uid(uid)?.map_or(platform::NOBODY_GROUP, |account| account.gid);
-        Ok(rights_of(uid, gid, mac))
+        Ok(mac.rights_of(uid, gid))
     };
     homes.iter().zip(owners).map(|(home, owner)| person(home, rights(owner))).collect()
-}
-
-/// With whose rights to read what belongs to a user; only root can take another's.
-fn rights_of(uid: u32, gid: u32, mac: &impl Mac) -> Rights {
-    if mac.is_root() && uid != 0 { Rights::User { uid, gid } } else { Rights::Caller }
 }
 
 fn depth(request: &Request) -> Depth {

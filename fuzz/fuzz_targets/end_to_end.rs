@@ -10,7 +10,17 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use oracle::{Theirs, has_several_values};
-use wpj_state::{assess::{assess, state::RegistrationState}, cli::{AskMacos, Output, Request, Subject, Who, attribute::Attribute}, evidence::{Cause, Evidence, Probe, User, Witness}, parse::{jamf_aad::{self, HaveAnAzureId, JamfAad}, login_keychain::{self, Depth}, timestamp::Timestamp}, report::{self, style::Style}};
+use wpj_state::{
+    assess::{assess, state::RegistrationState},
+    cli::{AskMacos, Output, Request, Subject, Who, attribute::Attribute},
+    evidence::{Cause, Evidence, Probe, User, Witness},
+    parse::{
+        jamf_aad::{self, HaveAnAzureId, JamfAad},
+        login_keychain::{self, Depth},
+        timestamp::Timestamp,
+    },
+    report::{self, style::Style},
+};
 
 fn request(output: Output) -> Request {
     Request {

@@ -4,7 +4,10 @@
 
 use libfuzzer_sys::fuzz_target;
 use oracle::{Theirs, Watched, has_several_values};
-use wpj_state::parse::{login_keychain::{self, Depth}, records::Records};
+use wpj_state::parse::{
+    login_keychain::{self, Depth},
+    records::Records,
+};
 
 fuzz_target!(|bytes: &[u8]| {
     let [state, details] = [Depth::State, Depth::Details].map(|depth| {

@@ -3,7 +3,13 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wpj_state::{collect::user::ConsoleRecord, parse::{jamf_aad::{self, JamfAad}, platform_sso, property_list, set_up}};
+use wpj_state::{
+    collect::user::ConsoleRecord,
+    parse::{
+        jamf_aad::{self, JamfAad},
+        platform_sso, property_list, set_up,
+    },
+};
 
 fuzz_target!(|bytes: &[u8]| {
     match jamf_aad::parse(bytes) {

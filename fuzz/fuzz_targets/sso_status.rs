@@ -3,7 +3,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wpj_state::parse::{certificate, platform_sso::{self, sso_status}};
+use wpj_state::parse::{
+    certificate,
+    platform_sso::{self, sso_status},
+};
 
 fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);

@@ -35,6 +35,11 @@ pub trait Mac {
     /// Whether this process may take any user's rights.
     fn is_root(&self) -> bool;
 
+    /// With whose rights to read what belongs to a user; only root can take another's.
+    fn rights_of(&self, uid: u32, gid: u32) -> Rights {
+        if self.is_root() && uid != 0 { Rights::User { uid, gid } } else { Rights::Caller }
+    }
+
     /// The folder that holds the system's own files.
     fn root(&self) -> &Path;
 

@@ -73,7 +73,7 @@ impl<M: Mac> Asked<'_, M> {
         read: impl FnOnce(&Path, &Trail) -> Result<T, Cause>,
     ) -> Result<T, Obstacle> {
         let home = &account.home;
-        read_one(self.0, super::rights_of(account.uid, account.gid, self.0), |trail| {
+        read_one(self.0, self.0.rights_of(account.uid, account.gid), |trail| {
             read(home, trail).map_err(|cause| Obstacle { path: Some(home.clone()), cause })
         })
     }

@@ -3,6 +3,7 @@
 //! A test that needs root is in a module `root`, one that needs strace in a module `strace`; both are ignored unless they
 //! are asked for, as `.ci/run` does. What only one system can show is compiled for that system alone.
 
+mod architecture;
 mod command_line;
 mod damage;
 mod ea_wrapper;

@@ -1,0 +1,243 @@
+//! The arrows between the files of `src`: each room uses only those that it may, and no arrows go round.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+/// The rooms that each room may use beside itself. `lib.rs` only declares them.
+const ARROWS: [(&str, &[&str]); 9] = [
+    ("main", &["output", "report", "assess", "collect", "evidence", "cli", "parse"]),
+    ("lib", &[]),
+    ("output", &["report"]),
+    ("report", &["assess", "evidence", "parse", "cli"]),
+    ("assess", &["evidence", "parse", "cli"]),
+    ("collect", &["evidence", "parse", "cli"]),
+    ("evidence", &["parse"]),
+    ("cli", &[]),
+    ("parse", &[]),
+];
+
+/// The text of each module that is a file, such as `parse::keychain`.
+type Sources = BTreeMap<String, String>;
+
+/// The modules that each module uses.
+type Uses = BTreeMap<String, BTreeSet<String>>;
+
+fn read_sources(folder: &Path, module: &str, sources: &mut Sources) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let inner = if module.is_empty() { name.to_owned() } else { format!("{module}::{name}") };
+        if path.is_dir() {
+            read_sources(&path, &inner, sources);
+        } else if name != "tests" {
+            sources.insert(inner, fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+/// The lines of code, without those of tests, as rustfmt lays them out.
+fn code(source: &str) -> String {
+    let mut code = String::new();
+    let mut lines = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+    while let Some(line) = lines.next() {
+        let Some(indentation) = line.strip_suffix("#[cfg(test)]") else {
+            code.push_str(line);
+            code.push('\n');
+            continue;
+        };
+        // One line, or all lines up to the brace that is not indented further.
+        let end = format!("{indentation}}}");
+        let is_attribute = |line: &&str| line.trim_start().starts_with("#[");
+        if lines.by_ref().find(|line| !is_attribute(line)).is_some_and(|line| !line.ends_with(';')) {
+            lines.by_ref().find(|line| *line == end);
+        }
+    }
+    code
+}
+
+/// The names in code, `::`, and all other signs one by one.
+fn words(code: &str) -> Vec<&str> {
+    let is_name = |character: char| character.is_alphanumeric() || character == '_';
+    let mut words = Vec::new();
+    let mut rest = code;
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            _ if is_name(first) => rest.find(|character| !is_name(character)).unwrap_or(rest.len()),
+            ':' if rest.starts_with("::") => 2,
+            _ => first.len_utf8(),
+        };
+        words.push(&rest[..length]);
+        rest = &rest[length..];
+    }
+    words.retain(|word| !word.trim().is_empty());
+    words
+}
+
+/// Takes a path or a tree of paths from the beginning of `words`: `a::{b, c::d}` is `a::b` and `a::c::d`.
+fn paths<'a>(words: &mut &[&'a str], before: &[&'a str], found: &mut Vec<Vec<&'a str>>) {
+    let mut path = before.to_vec();
+    loop {
+        match **words {
+            ["{", ..] => {
+                while let ["{" | ",", rest @ ..] = *words {
+                    *words = rest;
+                    if words.first() != Some(&"}") {
+                        paths(words, &path, found);
+                    }
+                    // Up to the next path: what is left of `as name`.
+                    let end = words.iter().position(|word| [",", "}"].contains(word)).unwrap_or(words.len());
+                    *words = &words[end..];
+                }
+                *words = words.get(1..).unwrap_or_default();
+                return;
+            }
+            [name, "::", ..] => {
+                path.push(name);
+                *words = &words[2..];
+            }
+            [name, ..] => {
+                path.push(name);
+                *words = &words[1..];
+                break;
+            }
+            [] => break,
+        }
+    }
+    found.push(path);
+}
+
+/// The module that a path from this module leads into, if it is another one.
+fn target(module: &str, path: &[&str], sources: &Sources) -> Option<String> {
+    let mut place: Vec<&str> =
+        if ["main", "lib"].contains(&module) { Vec::new() } else { module.split("::").collect() };
+    let mut rest = path;
+    match path {
+        ["crate" | "wpj_state", ..] => {
+            place.clear();
+            rest = &path[1..];
+        }
+        ["self", ..] => rest = &path[1..],
+        _ => {}
+    }
+    while let ["super", after @ ..] = rest {
+        place.pop();
+        rest = after;
+    }
+    place.extend(rest);
+    let modules = (1..=place.len()).rev().map(|length| place[..length].join("::"));
+    modules.into_iter().find(|it| sources.contains_key(it)).filter(|it| it != module)
+}
+
+fn uses(sources: &Sources) -> Uses {
+    let of_module = |(module, source): (&String, &String)| {
+        let code = code(source);
+        let words = words(&code);
+        let is_root = ["main", "lib"].contains(&module.as_str());
+        let is_child =
+            |name: &str| sources.contains_key(&if is_root { name.to_owned() } else { format!("{module}::{name}") });
+        let mut used = BTreeSet::new();
+        for start in 0..words.len() {
+            let [first, "::", ..] = words[start..] else { continue };
+            let begins = start == 0 || !["::", "."].contains(&words[start - 1]);
+            let is_ours = ["crate", "wpj_state", "self", "super"].contains(&first) || is_child(first);
+            if begins && is_ours {
+                let mut found = Vec::new();
+                paths(&mut &words[start..], &[], &mut found);
+                used.extend(found.iter().filter_map(|path| target(module, path, sources)));
+            }
+        }
+        (module.clone(), used)
+    };
+    sources.iter().map(of_module).collect()
+}
+
+fn room(module: &str) -> &str {
+    module.split("::").next().unwrap()
+}
+
+fn wrong_arrows(uses: &Uses) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (from, used) in uses {
+        let (_, allowed) = ARROWS.iter().find(|(name, _)| *name == room(from)).unwrap_or(&("", &[]));
+        let is_wrong = |to: &&String| room(to) != room(from) && !allowed.contains(&room(to));
+        wrong.extend(used.iter().filter(is_wrong).map(|to| format!("{from} -> {to}")));
+    }
+    wrong
+}
+
+/// The arrows that are part of a circle.
+fn circles(uses: &Uses) -> Vec<String> {
+    let leads_to = |from: &str, to: &str| {
+        let mut seen = BTreeSet::new();
+        let mut next = vec![from];
+        while let Some(module) = next.pop() {
+            if seen.insert(module) {
+                next.extend(uses[module].iter().map(String::as_str));
+            }
+        }
+        seen.contains(to)
+    };
+    let arrows = uses.iter().flat_map(|(from, used)| used.iter().map(move |to| (from, to)));
+    arrows.filter(|(from, to)| leads_to(to, from)).map(|(from, to)| format!("{from} -> {to}")).collect()
+}
+
+#[test]
+fn each_room_uses_only_those_that_it_may_and_no_arrows_go_round() {
+    let mut sources = Sources::new();
+    read_sources(Path::new("src"), "", &mut sources);
+    let rooms: BTreeSet<&str> = sources.keys().map(|module| room(module)).collect();
+    assert_eq!(rooms, ARROWS.iter().map(|(name, _)| *name).collect());
+    let uses = uses(&sources);
+    assert_eq!((wrong_arrows(&uses), circles(&uses)), (vec![], vec![]));
+}
+
+fn uses_of(sources: &[(&str, &str)]) -> Uses {
+    uses(&sources.iter().map(|(module, source)| (String::from(*module), String::from(*source))).collect())
+}
+
+#[test]
+fn every_way_to_name_a_module_is_an_arrow() {
+    let uses = uses_of(&[
+        ("main", "use wpj_state::{\n    cli::{self as line, option::{Kind, Value as V}},\n    report,\n};\nmod unix;"),
+        ("unix", "use std::{fs, report::X};"),
+        ("cli", "pub mod option;\n\npub fn f() { option::parse(); super::unix::f(); other::option::g() }"),
+        ("cli::option", "use super::Line;\n// use crate::report;\nfn f(x: super::super::unix::X) {}"),
+        (
+            "report",
+            "#[cfg(test)]\nmod tests;\n\nfn f() {\n    crate::cli::f()\n}\n\n#[cfg(test)]\n#[allow(x)]\nmod more {\n    use crate::unix;\n}\n",
+        ),
+    ]);
+    let arrows: Vec<String> =
+        uses.iter().flat_map(|(from, used)| used.iter().map(move |to| format!("{from} -> {to}"))).collect();
+    let expected = [
+        "cli -> cli::option",
+        "cli -> unix",
+        "cli::option -> cli",
+        "cli::option -> unix",
+        "main -> cli",
+        "main -> cli::option",
+        "main -> report",
+        "report -> cli",
+    ];
+    assert_eq!(arrows, expected);
+}
+
+#[test]
+fn a_wrong_arrow_and_a_circle_are_found() {
+    let uses = uses_of(&[
+        ("assess", "use crate::collect::command;"),
+        ("collect", "use crate::parse;"),
+        ("collect::command", "use crate::evidence;"),
+        ("evidence", "use crate::parse::{keychain, plist};"),
+        ("parse", ""),
+        ("parse::keychain", "use super::plist;"),
+        ("parse::plist", "use crate::parse::text;"),
+        ("parse::text", "fn f() {\n    super::keychain::f()\n}"),
+    ]);
+    assert_eq!(wrong_arrows(&uses), ["assess -> collect::command"]);
+    let circle = ["parse::keychain -> parse::plist", "parse::plist -> parse::text", "parse::text -> parse::keychain"];
+    assert_eq!(circles(&uses), circle);
+}
