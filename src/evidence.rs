@@ -1,5 +1,6 @@
 //! What was found on the Mac: plain data, gathered by [`inspect`](crate::collect::inspect) and judged by [`state`](crate::assess).
 
+mod optional_path;
 mod path;
 
 use std::path::PathBuf;
@@ -35,7 +36,7 @@ pub struct Evidence {
     /// Whether commands about single sign-on could be run: as root, in the user's session.
     pub can_ask_sso: bool,
     /// What sets up single sign-on, if neither source could be asked because the user has no session.
-    #[serde(with = "path::optional")]
+    #[serde(with = "optional_path")]
     pub unasked_sso: Option<PathBuf>,
     /// How the Mac is set up for JamfAAD; asked only in detail.
     pub set_up: SetUp,
@@ -73,7 +74,7 @@ impl Evidence {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Witness<T> {
     /// The file or program, if there is one.
-    #[serde(with = "path::optional")]
+    #[serde(with = "optional_path")]
     pub path: Option<PathBuf>,
     /// What it says.
     pub probe: Probe<T>,
@@ -207,7 +208,7 @@ pub enum FileKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Obstacle {
     /// The file or folder, if it is one.
-    #[serde(with = "path::optional")]
+    #[serde(with = "optional_path")]
     pub path: Option<PathBuf>,
     /// The cause.
     pub cause: Cause,
@@ -238,7 +239,7 @@ pub struct User {
     /// The UID, if known.
     pub uid: Option<u32>,
     /// The home directory; `None` if there is nobody.
-    #[serde(with = "path::optional")]
+    #[serde(with = "optional_path")]
     pub home: Option<PathBuf>,
     /// Why this user; `None` if the choice could not be made.
     pub source: Option<Source>,
