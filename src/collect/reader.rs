@@ -187,10 +187,15 @@ fn close_all_but(kept: Option<RawFd>) {
 
 /// Becomes the user, for good, and limits what this process may take, as far as the system lets it.
 fn give_up_rights(rights: Rights) -> Result<(), Cause> {
-    for (resource, limit) in
-        [(Resource::RLIMIT_CORE, 0), (Resource::RLIMIT_DATA, MEMORY), (Resource::RLIMIT_CPU, PROCESSOR_TIME)]
-    {
-        let _ = setrlimit(resource, limit, limit);
+    // Past the first limit of processor time comes a signal that names it, past the second one SIGKILL.
+    let limits = [
+        (Resource::RLIMIT_CORE, 0, 0),
+        (Resource::RLIMIT_DATA, MEMORY, MEMORY),
+        (Resource::RLIMIT_CPU, PROCESSOR_TIME, PROCESSOR_TIME + 1),
+    ];
+    for (resource, soft, hard) in limits {
+        // One that the system refuses is not a failure: the parsers' own limits come first.
+        let _ = setrlimit(resource, soft, hard);
     }
     let Rights::User { uid, gid } = rights else { return Ok(()) };
     let failed = |words: String| Cause::RightsNotTaken { uid, words };
