@@ -84,7 +84,8 @@ fn main() {
     });
     let mac = if cfg!(target_os = "macos") { "" } else { " (ignored: only a Mac has a compiler for it)" };
     let compiled = Trial::test(format!("the dialog's source compiles{mac}"), || {
-        let compiled = tempfile::tempdir()?.path().join("dialog.scpt");
+        let folder = tempfile::tempdir()?;
+        let compiled = folder.path().join("dialog.scpt");
         let output = Command::new("/usr/bin/osacompile").arg("-o").arg(compiled).args(["-e", &dialog()?]).output()?;
         equal(&text(&output.stderr), "")?;
         equal(&output.status.success(), &true)
@@ -111,7 +112,7 @@ fn main() {
     });
     let mut arguments = Arguments::from_args();
     // They mostly wait.
-    arguments.test_threads.get_or_insert(4);
+    arguments.test_threads.get_or_insert(8);
     libtest_mimic::run(&arguments, trials.chain([same, clauses, compiled]).collect()).exit();
 }
 
@@ -232,7 +233,7 @@ const BOTH: [Row; 41] = [
         "scutil hangs",
         false,
         |it| it.hangs("scutil"),
-        "failed: scutil did not tell within 1 s who is at the console\n",
+        "failed: scutil did not tell within 5 s who is at the console\n",
         1,
         Asked::Console,
     ),
@@ -308,7 +309,7 @@ const BOTH: [Row; 41] = [
         "the tool hangs",
         false,
         |it| it.hangs("wpj-state"),
-        "failed: ROOT/usr/local/wpj-state/wpj-state: no answer within 1 s\n",
+        "failed: ROOT/usr/local/wpj-state/wpj-state: no answer within 5 s\n",
         1,
         Asked::State,
     ),
@@ -711,11 +712,11 @@ const PROMPTS: [(&str, Test); 31] = [
             let place = Place::prompt(NOT_REGISTERED)?;
             place.hangs("osascript")?;
             place.body("sudo", sudo)?;
-            let parameters = ["/", "", "", "12", "", "", "", "", "", "1"];
+            let parameters = ["/", "", "", "12", "", "", "", "", "", "5"];
             place.run(shell, &parameters)?.gives(
-                "failed: the dialog for user 501 did not end by itself, and was ended after 2 s\n",
+                "failed: the dialog for user 501 did not end by itself, and was ended after 10 s\n",
                 1,
-                &asked("501", &["1", TITLE, TEXT, "Open Self Service", "Later (3)"]),
+                &asked("501", &["5", TITLE, TEXT, "Open Self Service", "Later (3)"]),
             )?;
             place.nothing_runs()?;
         }
@@ -724,7 +725,7 @@ const PROMPTS: [(&str, Test); 31] = [
     ("a policy that is cancelled takes its dialog with it", |shell| {
         let place = Place::prompt(NOT_REGISTERED)?;
         place.hangs("osascript")?;
-        place.setting("patience='1'", "patience='30'")?;
+        place.setting("patience='5'", "patience='30'")?;
         let script = place.command(shell, PROMPT.parameters).spawn()?;
         while fs::read_to_string(place.path("running")).unwrap_or_default().lines().count() < 2 {
             thread::sleep(Duration::from_millis(10));
@@ -756,7 +757,7 @@ const PROMPTS: [(&str, Test); 31] = [
         let place = Place::prompt(NOT_REGISTERED)?;
         place.hangs("open")?;
         place.run(shell, PROMPT.parameters)?.gives(
-            "failed: user 501 (Not Registered) agreed, but Self Service did not open within 1 s\n",
+            "failed: user 501 (Not Registered) agreed, but Self Service did not open within 5 s\n",
             1,
             &[asked("501", &DEFAULT), vec![scutil(), opened("501", "12")]].concat(),
         )?;
@@ -894,8 +895,8 @@ const GATHERS: [(&str, Test); 13] = [
             let place = Place::gather()?;
             place.hangs("Jamf Conditional Access")?;
             place.body("sudo", sudo)?;
-            place.run(shell, &["/", "", "", "1"])?.gives(
-                "failed: gatherAADInfo as user 501 did not end by itself, and was ended after 1 s\n",
+            place.run(shell, &["/", "", "", "5"])?.gives(
+                "failed: gatherAADInfo as user 501 did not end by itself, and was ended after 5 s\n",
                 1,
                 &gathered("501", CONDITIONAL_ACCESS, false),
             )?;
@@ -925,9 +926,9 @@ const GATHERS: [(&str, Test); 13] = [
     ("the inventory hangs", |shell| {
         let place = Place::gather()?;
         place.hangs("jamf")?;
-        place.setting("inventory='1800'", "inventory='1'")?;
+        place.setting("inventory='1800'", "inventory='5'")?;
         place.run(shell, GATHER.parameters)?.gives(
-            "failed: gatherAADInfo ran as user 501, but jamf recon did not end by itself, and was ended after 1 s\n",
+            "failed: gatherAADInfo ran as user 501, but jamf recon did not end by itself, and was ended after 5 s\n",
             1,
             &gathered("501", CONDITIONAL_ACCESS, true),
         )?;
@@ -1115,9 +1116,10 @@ impl Place {
         self.body("osascript", &format!("echo '{words}'"))
     }
 
-    /// Has a program hang, together with one that it has started; both note their numbers.
+    /// Has a program hang, together with one that it has started; both note their numbers. Its time limit is shortened,
+    /// but not by so much that a busy machine could not start the programs before it.
     fn hangs(&self, program: &str) -> Result<(), Failed> {
-        self.setting("patience='30'", "patience='1'")?;
+        self.setting("patience='30'", "patience='5'")?;
         self.body(program, "sleep 1000 & echo $! >>'ROOT/running'; echo $$ >>'ROOT/running'; wait")
     }
 
