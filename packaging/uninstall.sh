@@ -3,9 +3,9 @@
 set -u
 PATH='/usr/bin:/bin:/usr/sbin:/sbin'
 
-# Whether folder $1 and every folder above it is root's alone: no link, root's, and not writable by group or others, who
-# could otherwise have root remove something else. If not, $others is the first that is not. Access control lists
-# are not seen.
+# Whether folder $1 and every folder above it is root's alone: owned by root, not writable by others, and not a link. A
+# user who could change one of them could have root remove something else. If not, $others is the first of them. Access
+# control lists are not seen.
 is_roots() {
     [ -z "$1" ] || is_roots "${1%/*}" || return 1
     others=${1:-/}
