@@ -2,7 +2,7 @@
 # Jamf extension attribute of wpj-state: prints one <result>, whatever happens, and exits 0.
 # The result is blank if the value is not known; the reason is then on standard error.
 
-# Settings: what to tell (wpj-state --list-attributes), and where the tool lies
+# Settings: which attribute (see the tool's --list-attributes), and the path of the tool
 attribute='state'
 tool='/usr/local/wpj-state/wpj-state'
 
@@ -51,7 +51,7 @@ case $attribute in
         lines='[!-%'\''-;=?-~][ -%'\''-;=?-~]*:( Registered| WPJ Key present, (JamfAAD PLIST missing|AAD ID not acquired)| Not Registered)?'
         most=100000
         ;;
-    *) blank "$attribute: there is no such attribute; see wpj-state --list-attributes" ;;
+    *) blank "$attribute: there is no such attribute; see $tool --list-attributes" ;;
 esac
 case $tool in
     /*) ;;

@@ -191,7 +191,7 @@ const OTHERS: [(&str, Needs, Test); 25] = [
         place.set("attribute='state'\n", "attribute='status'\n")?;
         let output = place.run(shell)?;
         equal(&text(&output.stdout), BLANK)?;
-        let words = "status: there is no such attribute; see wpj-state --list-attributes";
+        let words = format!("status: there is no such attribute; see {} --list-attributes", place.tool.display());
         equal(&text(&output.stderr), &format!("wpj-state extension attribute: {words}\n"))?;
         equal(&output.status.code(), &Some(0))
     }),
