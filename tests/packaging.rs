@@ -295,6 +295,22 @@ fn the_manual_page_explains_every_option() {
     }
 }
 
+#[test]
+fn the_changelog_and_the_manual_page_are_of_this_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    let changelog = fs::read_to_string("CHANGELOG.md").unwrap();
+    let mut releases = changelog.lines().filter_map(|line| line.strip_prefix("## [")?.split_once("] - "));
+    let (number, date) = releases.next().unwrap();
+    assert_eq!(number, version);
+    let [year, month, day] = date.split('-').collect::<Vec<_>>()[..] else { panic!("{date}") };
+    let months = "January February March April May June July August September October November December";
+    let month = months.split(' ').nth(month.parse::<usize>().unwrap() - 1).unwrap();
+    let manual = fs::read_to_string("packaging/wpj-state.1").unwrap();
+    let head =
+        format!(".Dd {month} {}, {year}\n.Dt WPJ-STATE 1\n.Os wpj-state {version}\n", day.trim_start_matches('0'));
+    assert_eq!(manual.lines().take(3).map(|line| format!("{line}\n")).collect::<String>(), head);
+}
+
 /// `WPJ_STATE_UPDATE_FIXTURES=1` keeps them as they are now.
 #[test]
 fn the_shell_completions_are_those_of_the_command_line() {
