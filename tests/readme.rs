@@ -63,6 +63,21 @@ fn every_option_is_listed() {
     }
 }
 
+#[test]
+fn every_link_to_a_file_of_the_project_leads_to_one() {
+    let mut links = 0;
+    for (folder, name) in [("", "README.md"), ("", "SECURITY.md"), ("", "CHANGELOG.md"), ("docs/", "verification.md")] {
+        let text = fs::read_to_string(format!("{folder}{name}")).unwrap();
+        for link in text.split("](").skip(1).map(|rest| rest.split([')', '#']).next().unwrap()) {
+            if !link.is_empty() && !link.contains("://") {
+                assert!(fs::exists(format!("{folder}{link}")).unwrap(), "{folder}{name}: {link}");
+                links += 1;
+            }
+        }
+    }
+    assert!(links > 5, "{links}");
+}
+
 /// sudo keeps the user's PATH, on which a program of the user's own may have this name.
 #[test]
 fn nothing_has_a_person_run_the_tool_as_root_but_by_its_path() {
