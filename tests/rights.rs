@@ -35,7 +35,7 @@ const GROUP: u32 = 61_235;
 
 type Test = fn() -> Result<(), Failed>;
 
-const TESTS: [(&str, Test); 21] = [
+const TESTS: [(&str, Test); 20] = [
     ("a home is read with its owner's rights", a_home_is_read),
     ("a link to a file that only root can read is refused", a_link_is_refused),
     ("a link to a folder that only root can enter leads nowhere", a_linked_folder_is_closed),
@@ -53,7 +53,6 @@ const TESTS: [(&str, Test); 21] = [
     ("renamed keychains are listed with the user's rights", renamed_keychains_are_listed_with_the_user_s_rights),
     ("each of several homes is read with its own user's rights", each_home_is_read_with_its_user_s_rights),
     ("copies of the system's files in a home are read with its user's rights", copies_in_a_home_are_the_user_s),
-    ("the installation makes no folder in somebody else's", the_installation_makes_no_folder_in_somebody_else_s),
     ("the owners of homes are found", owners_of_homes_are_found),
     ("the login window's last user is found", the_last_user_is_found),
     ("when a keychain changed is found with its user's rights", changes_are_found_with_the_user_s_rights),
@@ -186,33 +185,6 @@ fn copies_in_a_home_are_the_user_s() -> Result<(), Failed> {
     };
     equal(&set_up(&copy)?, &serde_json::json!([null, null]))?;
     equal(&set_up(&secret)?, &serde_json::json!([true, true]))
-}
-
-fn the_installation_makes_no_folder_in_somebody_else_s() -> Result<(), Failed> {
-    let volume = tempfile::tempdir()?;
-    let path = |path: &str| volume.path().join(path);
-    for folder in ["usr/local/bin", "usr/local/share/zsh/site-functions", "usr/local/wpj-state"] {
-        fs::create_dir_all(path(folder))?;
-    }
-    // As Homebrew has it.
-    for folder in ["usr/local/bin", "usr/local/share", "usr/local/share/zsh", "usr/local/share/zsh/site-functions"] {
-        chown(path(folder), Some(USER), Some(GROUP))?;
-    }
-    let root = format!("{}/", volume.path().display());
-    let output = Command::new("packaging/postinstall").args(["a.pkg", "/usr/local/wpj-state", &root, "/"]).output()?;
-    let share = path("usr/local/share");
-    let left_out: String =
-        ["man/man1/wpj-state.1", "bash-completion/completions/wpj-state", "fish/vendor_completions.d/wpj-state.fish"]
-            .map(|link| {
-                let share = share.display();
-                format!("{share}/{link}: not made, because {share} is somebody else's\n")
-            })
-            .concat();
-    equal(&String::from_utf8(output.stdout)?, &left_out)?;
-    equal(&output.status.code(), &Some(0))?;
-    let made = ["usr/local/bin/wpj-state", "usr/local/share/zsh/site-functions/_wpj-state"];
-    equal(&made.map(|link| path(link).is_symlink()), &[true, true])?;
-    equal(&fs::read_dir(share)?.count(), &1)
 }
 
 fn a_link_is_refused() -> Result<(), Failed> {
