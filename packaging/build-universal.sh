@@ -1,15 +1,17 @@
 #!/bin/sh
 # Builds the tool for both kinds of Mac and joins them: build-universal.sh BINARY
+#
+# Needs cargo-auditable, which writes the list of crates into the binary.
 set -eu
 
 binary=$1
-MACOSX_DEPLOYMENT_TARGET='11.0'
+MACOSX_DEPLOYMENT_TARGET='13.0'
 export MACOSX_DEPLOYMENT_TARGET
 
 set --
 for target in aarch64-apple-darwin x86_64-apple-darwin; do
     rustup target add "$target"
-    cargo build --release --locked --target "$target"
+    cargo auditable build --release --locked --target "$target"
     set -- "$@" "target/$target/release/wpj-state"
 done
 mkdir -p "$(dirname "$binary")"

@@ -1,14 +1,23 @@
 #!/bin/sh
-# Removes wpj-state from this Mac; run it as root. Whatever else stands in place of its links stays.
+# Removes wpj-state from this Mac; run it as root. Files that are not its own links are left alone.
 set -u
 PATH='/usr/bin:/bin:/usr/sbin:/sbin'
 
-# Another volume's root, for tests.
-volume=${1:-}
+# Whether folder $1 and every folder above it is root's alone: owned by root, not writable by others, and not a link. A
+# user who could change one of them could have root remove something else. If not, $others is the first of them. Access
+# control lists are not seen.
+is_roots() {
+    [ -z "$1" ] || is_roots "${1%/*}" || return 1
+    others=${1:-/}
+    if [ ! -e "$others" ] && [ ! -L "$others" ]; then return 0; fi
+    [ -n "$(find "$others" -prune -type d -user 0 ! -perm -020 ! -perm -002)" ]
+}
 
 unlink_if_ours() {
-    case $(readlink "$volume$1") in
-        /usr/local/wpj-state/*) rm -f "$volume$1" ;;
+    # Where it is somebody else's folder, no link was made.
+    is_roots "${1%/*}" || return 0
+    case $(readlink "$1") in
+        /usr/local/wpj-state/*) rm -f "$1" ;;
     esac
 }
 
@@ -17,12 +26,19 @@ unlink_if_ours /usr/local/share/man/man1/wpj-state.1
 unlink_if_ours /usr/local/share/zsh/site-functions/_wpj-state
 unlink_if_ours /usr/local/share/bash-completion/completions/wpj-state
 unlink_if_ours /usr/local/share/fish/vendor_completions.d/wpj-state.fish
+
+status=0
 # The latter is what prompt-registration.sh counts.
-rm -rf "$volume/usr/local/wpj-state" "$volume/Library/Application Support/wpj-state"
-if [ -e "$volume/usr/local/wpj-state" ]; then
-    echo "$volume/usr/local/wpj-state: could not be removed; run this as root" >&2
-    exit 1
-fi
-if [ -z "$volume" ] && pkgutil --pkg-info wpj-state >/dev/null 2>&1; then
+for folder in /usr/local/wpj-state '/Library/Application Support/wpj-state'; do
+    if ! is_roots "${folder%/*}"; then
+        echo "$folder: not removed, because $others is not root's alone; look at it, and remove it yourself" >&2
+        status=1
+    elif ! rm -rf "$folder"; then
+        echo "$folder: could not be removed; run this as root" >&2
+        status=1
+    fi
+done
+if [ "$status" = 0 ] && pkgutil --pkg-info wpj-state >/dev/null 2>&1; then
     pkgutil --forget wpj-state
 fi
+exit "$status"

@@ -160,10 +160,10 @@ const ABOUT_USERS: [&str; 13] = [
     disable_version_flag = true,
     after_help = "\
 Examples:
-  sudo wpj-state                        <result>STATE</result>, for Jamf Pro
-  sudo wpj-state --explain              what is wrong, and what to do
-  sudo wpj-state --all-users --explain  every user of this Mac
-  sudo wpj-state --attribute device-id  a value for another attribute
+  sudo /usr/local/wpj-state/wpj-state                        the state, for Jamf
+  sudo /usr/local/wpj-state/wpj-state --explain              what to do
+  sudo /usr/local/wpj-state/wpj-state --all-users --explain  every user
+  sudo /usr/local/wpj-state/wpj-state --attribute device-id  another attribute
 
 Exit status: 0 all was told, 1 something cannot be (standard error says why),
 2 wrong usage.",

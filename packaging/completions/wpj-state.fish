@@ -16,7 +16,7 @@ complete -c wpj-state -l app-sso-state -d 'A saved output of `app-sso platform -
 complete -c wpj-state -l psso-status -d 'A saved output of Jamf\'s getPSSOStatus' -r -F
 complete -c wpj-state -l system-root -d 'Copies of the system\'s files on the set-up' -r -F
 complete -c wpj-state -l second-opinion -d 'Ask macOS\' reader: never, if-damaged, always' -r -f -a "never\t'Not at all'
-if-damaged\t'Only if this crate\'s reader cannot make sense of the file'
+if-damaged\t'Only if this tool\'s reader finds the file damaged'
 always\t'In any case, to compare the two'"
 complete -c wpj-state -l deadline -d 'Give up after so long' -r
 complete -c wpj-state -l all-users -d 'All local users, or all homes given'

@@ -140,4 +140,17 @@ mod tests {
         let seconds = |left| time_for_commands(Duration::from_secs(left)).as_secs();
         assert_eq!([3600, 7, 6, 3, 2, 1].map(seconds), [5, 5, 4, 1, 0, 0]);
     }
+
+    #[test]
+    #[cfg_attr(not(target_os = "macos"), ignore = "only a Mac has a console record")]
+    fn the_console_and_the_accounts_answer() {
+        let mac = ThisMac::new(Deadline::in_time(Duration::from_secs(60)), &|| panic!("there is no answer"));
+        mac.console().unwrap();
+        let uid = geteuid().as_raw();
+        let account = mac.by_uid(uid).unwrap().unwrap();
+        assert_eq!(mac.by_name(&account.name).unwrap().unwrap(), account);
+        assert!(account.home.is_dir());
+        assert_eq!(mac.by_uid(4_000_000_000).unwrap(), None);
+        mac.watchdog.disarm();
+    }
 }

@@ -18,8 +18,8 @@ const MOST: usize = 1024 * 1024;
 /// Long enough for whatever is expected to end by itself.
 const LONG: Duration = Duration::from_secs(120);
 
-/// Short enough to wait for.
-const SHORT: Duration = Duration::from_millis(500);
+/// Short enough to wait for, and long enough for a busy machine to start the program and have it print something.
+const SHORT: Duration = Duration::from_secs(5);
 
 /// A folder where scripts note the numbers of their processes.
 struct Notes(TempDir);

@@ -17,6 +17,7 @@ use crate::{
 };
 
 const BLANK: &str = "<result></result>\n";
+const UNSAFE: &str = "must be owned by root, not writable by group or others, and not a link";
 const MALFORMED: &str = "failed, or printed what it must not; its output ends: ";
 
 /// Name, what the stand-in does, what the wrapper prints, the last line on standard error without the tool's path.
@@ -172,7 +173,7 @@ mod root {
     }
 }
 
-const OTHERS: [(&str, Needs, Test); 21] = [
+const OTHERS: [(&str, Needs, Test); 25] = [
     ("each attribute of the tool's own is passed on", Needs::Nothing, |shell| {
         for attribute in Attribute::ALL {
             for home in ["registered", "platform-sso-not-configured", "certificate-expired", "keychain-empty"] {
@@ -194,7 +195,7 @@ const OTHERS: [(&str, Needs, Test); 21] = [
         place.set("attribute='state'\n", "attribute='status'\n")?;
         let output = place.run(shell)?;
         equal(&text(&output.stdout), BLANK)?;
-        let words = "status: there is no such attribute; see wpj-state --list-attributes";
+        let words = format!("status: there is no such attribute; see {} --list-attributes", place.tool.display());
         equal(&text(&output.stderr), &format!("wpj-state extension attribute: {words}\n"))?;
         equal(&output.status.code(), &Some(0))
     }),
@@ -306,24 +307,24 @@ const OTHERS: [(&str, Needs, Test); 21] = [
     ("root refuses a tool of somebody else's", Needs::Root, |shell| {
         let place = Place::new()?;
         chown(&place.tool, Some(65534), None)?;
-        place.refuses(shell, "root has to own this file, and nobody else may write it")
+        place.refuses(shell, UNSAFE)
     }),
     ("root refuses a tool that its group can write", Needs::Root, |shell| {
         let place = Place::new()?;
         place.mode(&place.tool, 0o775)?;
-        place.refuses(shell, "root has to own this file, and nobody else may write it")
+        place.refuses(shell, UNSAFE)
     }),
     ("root refuses a tool that others can write", Needs::Root, |shell| {
         let place = Place::new()?;
         place.mode(&place.tool, 0o757)?;
-        place.refuses(shell, "root has to own this file, and nobody else may write it")
+        place.refuses(shell, UNSAFE)
     }),
     ("root refuses a link in place of the tool", Needs::Root, |shell| {
         let place = Place::new()?;
         let elsewhere = place.tool.with_extension("elsewhere");
         fs::rename(&place.tool, &elsewhere)?;
         symlink(&elsewhere, &place.tool)?;
-        place.refuses(shell, "root has to own this file, and nobody else may write it")
+        place.refuses(shell, UNSAFE)
     }),
     ("root refuses a folder of somebody else's", Needs::Root, |shell| {
         let place = Place::new()?;
@@ -339,6 +340,30 @@ const OTHERS: [(&str, Needs, Test); 21] = [
         let place = Place::new()?;
         place.mode(place.folder()?, 0o1757)?;
         place.refuses_folder(shell)
+    }),
+    ("root refuses a folder far above that is somebody else's", Needs::Root, |shell| {
+        let place = Place::new()?;
+        chown(place.above()?, Some(65534), None)?;
+        place.refuses_path(shell, place.above()?, UNSAFE)
+    }),
+    ("root refuses a folder far above that its group can write", Needs::Root, |shell| {
+        let place = Place::new()?;
+        place.mode(place.above()?, 0o770)?;
+        place.refuses_path(shell, place.above()?, UNSAFE)
+    }),
+    ("root refuses a link on the way", Needs::Root, |shell| {
+        let place = Place::new()?;
+        let elsewhere = place.above()?.join("elsewhere");
+        fs::rename(place.folder()?, &elsewhere)?;
+        symlink(&elsewhere, place.folder()?)?;
+        place.refuses_folder(shell)
+    }),
+    ("root names the highest of several", Needs::Root, |shell| {
+        let place = Place::new()?;
+        place.mode(&place.tool, 0o777)?;
+        place.mode(place.folder()?, 0o777)?;
+        chown(place.above()?, Some(65534), None)?;
+        place.refuses_path(shell, place.above()?, UNSAFE)
     }),
 ];
 
@@ -383,7 +408,11 @@ impl Place {
     }
 
     fn with(body: &str) -> Result<Self, Failed> {
-        let all = tempfile::tempdir()?;
+        let all = match nix::unistd::Uid::effective().is_root() {
+            // Where every folder above it is root's alone.
+            true => tempfile::tempdir_in(home_of_root()?)?,
+            false => tempfile::tempdir()?,
+        };
         let folder = all.path().join("a folder");
         fs::create_dir(&folder)?;
         let place = Self { tool: folder.join("the tool"), wrapper: all.path().join("wrapper"), _all: all };
@@ -410,6 +439,11 @@ impl Place {
         Ok(self.tool.parent().ok_or("the tool lies in a folder")?)
     }
 
+    /// The folder of the tool's folder.
+    fn above(&self) -> Result<&Path, Failed> {
+        Ok(self.folder()?.parent().ok_or("the tool's folder lies in a folder")?)
+    }
+
     fn mode(&self, path: &Path, mode: u32) -> Outcome {
         Ok(fs::set_permissions(path, fs::Permissions::from_mode(mode))?)
     }
@@ -429,7 +463,7 @@ impl Place {
     }
 
     fn refuses_folder(&self, shell: Shell) -> Outcome {
-        self.refuses_path(shell, self.folder()?, "root has to own this folder, and nobody else may write it")
+        self.refuses_path(shell, self.folder()?, UNSAFE)
     }
 
     fn refuses_path(&self, shell: Shell, path: &Path, reason: &str) -> Outcome {
@@ -438,6 +472,11 @@ impl Place {
         equal(&text(&output.stderr), &format!("wpj-state extension attribute: {}: {reason}\n", path.display()))?;
         equal(&output.status.code(), &Some(0))
     }
+}
+
+/// Without links on the way, of which a Mac has one.
+fn home_of_root() -> Result<PathBuf, Failed> {
+    Ok(nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(0))?.ok_or("root is a user")?.dir.canonicalize()?)
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -247,7 +247,8 @@ fn the_picture_in_the_readme_is_a_report() {
     let cases = cases();
     let case = cases.iter().find(|case| case.name == "not-acquired").unwrap();
     let report = explained(case, Style { colour: true, unicode: true });
-    let picture = anstyle_svg::Term::new().render_svg(&format!("$ sudo wpj-state --explain\n{report}"));
+    let picture =
+        anstyle_svg::Term::new().render_svg(&format!("$ sudo /usr/local/wpj-state/wpj-state --explain\n{report}"));
     let path = ".github/explain.svg";
     if env::var_os("WPJ_STATE_UPDATE_FIXTURES").is_some() {
         fs::write(path, &picture).unwrap();

@@ -1,32 +1,25 @@
 //! What only a Mac can show: keychains that macOS itself makes here and now, and its own tools' view of them.
 //!
-//! Every keychain is thrown away; the login keychain of whoever runs this is not touched.
-#![cfg(target_os = "macos")]
+//! Every keychain is thrown away; the login keychain of whoever runs this is not touched. Elsewhere these tests are
+//! ignored.
 
 use std::{
     collections::BTreeSet,
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Output},
     sync::{Mutex, MutexGuard, PoisonError},
+    thread::sleep,
+    time::Duration,
 };
 
 use assert_cmd::cargo::cargo_bin;
-use security_framework::os::macos::keychain::SecKeychain;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
-use wpj_state::{
-    collect::{
-        platform,
-        progress::Progress,
-        startup_disk,
-        system::ThisSystem,
-        user::{Accounts, FIRST_PERSON},
-    },
-    parse::{
-        keychain::{Keychain, RelationId},
-        records::Records,
-    },
+use wpj_state::parse::{
+    console::FIRST_PERSON,
+    keychain::{Keychain, RelationId},
+    records::Records,
 };
 
 const PASSWORD: &str = "only for this test";
@@ -51,7 +44,7 @@ fn openssl(arguments: &[&str]) {
     run("/usr/bin/openssl", arguments);
 }
 
-/// User interaction is allowed or not for a whole process, and private folders all lie in one place.
+/// Private folders are all in one place.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {
@@ -106,7 +99,7 @@ impl Made {
         security(&["lock-keychain", &self.keychain()]);
     }
 
-    /// What the tool says, with macOS' own reader as a second opinion.
+    /// What the tool says, with macOS's own reader as a second opinion.
     fn ask(&self) -> Value {
         let output = Command::new(cargo_bin("wpj-state"))
             .arg("--home")
@@ -146,7 +139,7 @@ fn all_readers_agree(made: &Made) {
     let bytes = fs::read(&path).unwrap();
     let ours = Records::read(bytes.as_slice()).unwrap();
     assert_eq!((ours.certificates.len(), ours.key_labels.len()), (2, 1));
-    assert_eq!(platform::read_keychain(&copy_of(made)).unwrap(), ours);
+    assert_eq!(read_copy(made), json!({ "certificates": 2, "private_keys": 1 }));
     let hashes = ours.certificates.iter().map(|der| sha1_smol::Sha1::from(der).digest().to_string()).collect();
     assert_eq!(fingerprints(&security(&["find-certificate", "-a", "-Z", &path])), hashes);
     let identities = fingerprints(&security(&["find-identity", &path]));
@@ -161,24 +154,32 @@ fn all_readers_agree(made: &Made) {
     assert_eq!(codes(&json), ["certificate-without-private-key", "second-opinion-agrees"]);
 }
 
-/// A copy of the keychain, which this process may open through macOS.
-fn copy_of(made: &Made) -> PathBuf {
-    let copy = made.folder.path().join("copy.keychain-db");
+/// What macOS's own reader and this tool's both find in a copy of the keychain, by the tool's hidden verb.
+fn read_copy(made: &Made) -> Value {
+    let copy: PathBuf = made.folder.path().join("copy.keychain-db");
     fs::copy(made.keychain(), &copy).unwrap();
-    copy
+    let output = Command::new(cargo_bin("wpj-state")).arg("--read-copy").arg(copy).output().unwrap();
+    let reading: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let comparison = &reading["Ok"]["comparison"];
+    let nothing = json!({ "certificates": 0, "private_keys": 0 });
+    assert_eq!([&comparison["only_ours"], &comparison["only_theirs"]], [&nothing; 2], "{reading}");
+    comparison["ours"].clone()
 }
 
 #[test]
+#[cfg_attr(not(target_os = "macos"), ignore = "only a Mac can show it")]
 fn all_readers_agree_on_an_rsa_identity() {
     all_readers_agree(&Made::with_identity(&["genrsa"]));
 }
 
 #[test]
+#[cfg_attr(not(target_os = "macos"), ignore = "only a Mac can show it")]
 fn all_readers_agree_on_an_elliptic_curve_identity() {
     all_readers_agree(&Made::with_identity(&["ecparam", "-name", "prime256v1", "-genkey", "-noout"]));
 }
 
 #[test]
+#[cfg_attr(not(target_os = "macos"), ignore = "only a Mac can show it")]
 fn a_keychain_that_has_never_held_a_certificate_holds_none() {
     let made = Made::empty();
     let bytes = fs::read(made.keychain()).unwrap();
@@ -193,6 +194,7 @@ fn a_keychain_that_has_never_held_a_certificate_holds_none() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "macos"), ignore = "only a Mac can show it")]
 fn a_locked_keychain_answers_the_same_and_is_neither_changed_nor_unlocked() {
     let made = Made::with_identity(&["genrsa"]);
     let unlocked = made.ask();
@@ -203,19 +205,11 @@ fn a_locked_keychain_answers_the_same_and_is_neither_changed_nor_unlocked() {
     assert_eq!(fs::read(made.keychain()).unwrap(), bytes);
     assert_eq!(fs::metadata(made.keychain()).unwrap().modified().unwrap(), changed);
     // A prompt would wait for somebody to answer it.
-    let copy = copy_of(&made);
-    assert_eq!(platform::read_keychain(&copy).unwrap().certificates.len(), 2);
+    assert_eq!(read_copy(&made), json!({ "certificates": 2, "private_keys": 1 }));
 }
 
 #[test]
-fn nothing_can_prompt_while_macos_is_asked() {
-    let _alone = alone();
-    let is_allowed = || SecKeychain::user_interaction_allowed().unwrap();
-    assert!(!platform::without_dialogs(is_allowed).unwrap());
-    assert!(is_allowed());
-}
-
-#[test]
+#[cfg_attr(not(target_os = "macos"), ignore = "only a Mac can show it")]
 fn a_damaged_keychain_leaves_nothing_behind() {
     let made = Made::with_identity(&["genrsa"]);
     let mut bytes = fs::read(made.keychain()).unwrap();
@@ -235,53 +229,38 @@ fn a_damaged_keychain_leaves_nothing_behind() {
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert!(["<result></result>\n", "<result>Registered</result>\n"].contains(&stdout.as_str()), "{stdout}");
     assert_eq!(fs::read(&damaged).unwrap(), bytes);
-    let left = fs::read_dir(platform::TEMPORARY).unwrap().filter_map(Result::ok);
+    let left = fs::read_dir("/private/tmp").unwrap().filter_map(Result::ok);
     let left: Vec<_> = left.filter(|entry| entry.file_name().to_string_lossy().starts_with("wpj-state.")).collect();
     assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]
-fn a_disk_image_is_not_on_the_startup_disk_and_its_files_are_looked_at_all_the_same() {
+#[cfg_attr(not(target_os = "macos"), ignore = "only a Mac can show it")]
+fn a_home_on_a_disk_image_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().canonicalize().unwrap();
     let [image, mount] = ["image.dmg", "mounted"].map(|name| place.join(name).to_str().unwrap().to_owned());
     fs::create_dir(&mount).unwrap();
-    run("/usr/bin/hdiutil", &["create", "-quiet", "-size", "8m", "-fs", "HFS+", "-volname", "wpj-state", &image]);
+    let create = || {
+        let options = ["create", "-quiet", "-ov", "-size", "8m", "-fs", "HFS+", "-volname", "wpj-state", &image];
+        Command::new("/usr/bin/hdiutil").args(options).status().unwrap().success()
+    };
+    // It says now and then that a resource is busy, on machines that are.
+    assert!((0..5).any(|_| create() || {
+        sleep(Duration::from_secs(2));
+        false
+    }));
     run("/usr/bin/hdiutil", &["attach", "-quiet", "-nobrowse", "-mountpoint", &mount, &image]);
     let home = format!("{mount}/home");
     let copied = Command::new("/bin/cp").args(["-R", "fixtures/registered/home", &home]).output().unwrap();
-    let is_on_startup_disk = startup_disk::has(Path::new(&home));
     let output = Command::new(cargo_bin("wpj-state")).args(["--home", &home]).output().unwrap();
     run("/usr/bin/hdiutil", &["detach", "-quiet", "-force", &mount]);
     assert!(copied.status.success(), "{copied:?}");
-    assert!(!is_on_startup_disk);
     assert_eq!(String::from_utf8_lossy(&output.stdout), "<result>Registered</result>\n");
 }
 
 #[test]
-fn what_the_kernel_has_mounted_is_told_unless_somebody_else_than_root_did() {
-    if let Some(mounts) = platform::mounts() {
-        for folder in ["/", "/dev", "/System/Volumes/Data"] {
-            assert!(mounts.iter().any(|mount| mount == Path::new(folder)), "{folder}: {mounts:?}");
-        }
-    }
-    assert!(!startup_disk::has(Path::new("/dev/null")));
-}
-
-#[test]
-fn the_console_and_the_accounts_can_be_asked() {
-    let progress = Progress::silent(Path::new("/nowhere"));
-    let system = ThisSystem::new("/", &progress);
-    system.console().unwrap();
-    system.last_user().unwrap();
-    let uid = nix::unistd::geteuid().as_raw();
-    let account = system.by_uid(uid).unwrap().unwrap();
-    assert_eq!(system.by_name(&account.name).unwrap().unwrap(), account);
-    assert!(Path::new(&account.home).is_dir());
-    assert_eq!(system.by_uid(4_000_000_000).unwrap(), None);
-}
-
-#[test]
+#[cfg_attr(not(target_os = "macos"), ignore = "only a Mac can show it")]
 fn without_options_there_is_one_result_line_whoever_is_at_the_console() {
     let output = Command::new(cargo_bin("wpj-state")).output().unwrap();
     let stdout = String::from_utf8(output.stdout).unwrap();
@@ -293,6 +272,7 @@ fn without_options_there_is_one_result_line_whoever_is_at_the_console() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "macos"), ignore = "only a Mac can show it")]
 fn whoever_runs_this_is_among_all_users() {
     let output = Command::new(cargo_bin("wpj-state")).args(["--all-users", "--json"]).output().unwrap();
     let all: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
@@ -304,6 +284,7 @@ fn whoever_runs_this_is_among_all_users() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "macos"), ignore = "only a Mac can show it")]
 fn the_set_up_of_this_mac_is_looked_at() {
     let output = Command::new(cargo_bin("wpj-state")).arg("--json").output().unwrap();
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();

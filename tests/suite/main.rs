@@ -23,3 +23,8 @@ mod shells;
 mod supply_chain;
 mod upload;
 mod users;
+
+mod root {
+    #[cfg(target_os = "linux")]
+    mod installation;
+}

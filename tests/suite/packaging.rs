@@ -1,13 +1,14 @@
-//! The scripts that build, install and remove the package, with stand-ins for Apple's tools that note how they are called.
+//! The scripts that build the package, with stand-ins for Apple's tools that note how they are called.
 
 use std::{
     env, fs,
-    os::unix::fs::{PermissionsExt, symlink},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
 
 use clap_complete::Shell;
+use quick_xml::events::Event;
 use tempfile::TempDir;
 use wpj_state::cli::{self, attribute::Attribute};
 
@@ -51,11 +52,17 @@ impl Place {
         let notes = fs::read_to_string(self.path("notes")).unwrap_or_default();
         let here = format!("{}/", self.folder.path().display());
         let lines = notes.lines().map(|line| {
-            let words = line.split(' ').map(|word| match word.rsplit_once('/') {
-                Some((_, last @ ("payload" | "scripts"))) => last.to_owned(),
-                _ => word.replace(&here, ""),
-            });
-            words.collect::<Vec<_>>().join(" ")
+            let mut words: Vec<String> = line
+                .split(' ')
+                .map(|word| match word.rsplit_once('/') {
+                    Some((_, last @ ("payload" | "scripts" | "component.pkg" | "distribution.xml"))) => last.to_owned(),
+                    _ => word.replace(&here, ""),
+                })
+                .collect();
+            if let Some(option) = words.iter().position(|word| word == "--package-path") {
+                words[option + 1] = "STAGED".to_owned();
+            }
+            words.join(" ")
         });
         lines.collect()
     }
@@ -70,13 +77,16 @@ fn assert_output(output: &Output, stdout: &str, stderr: &str, status: i32) {
     assert_eq!(output.status.code(), Some(status));
 }
 
-/// Has the package built; the stand-in for `pkgbuild` lists what would be in it.
+/// Has the package built; the stand-in for `pkgbuild` lists what would be in it, and the one for `productbuild` shows what
+/// it would be made of.
 fn build(place: &Place, identity: Option<&str>) -> Output {
     place.stand_in("tool", BINARY);
     place.stand_in(
         "pkgbuild",
-        "cd \"$2\" && ls -l | awk 'NR > 1 { print substr($1, 1, 10), $NF }' && ls -l \"$4\" | awk 'NR > 1 { print substr($1, 1, 10), $NF }'",
+        "for last; do :; done; echo component >\"$last\"
+        cd \"$2\" && ls -l | awk 'NR > 1 { print substr($1, 1, 10), $NF }' && ls -l \"$4\" | awk 'NR > 1 { print substr($1, 1, 10), $NF }'",
     );
+    place.stand_in("productbuild", "cmp \"$2\" packaging/distribution.xml && cat \"$4/component.pkg\"");
     let mut command = place.command("build-pkg.sh");
     command.env_remove("INSTALLER_IDENTITY").envs(identity.map(|identity| ("INSTALLER_IDENTITY", identity)));
     command.arg(place.path("tool")).arg(place.path("out")).output().unwrap()
@@ -90,7 +100,11 @@ const CONTENT: &str = "\
 -rw-r--r-- wpj-state.bash
 -rw-r--r-- wpj-state.fish
 -rwxr-xr-x postinstall
+component
 ";
+
+const PKGBUILD: &str = "pkgbuild --root payload --scripts scripts --identifier wpj-state --version 1.2.3 \
+     --install-location /usr/local/wpj-state --ownership recommended component.pkg";
 
 #[test]
 fn a_package_without_a_certificate_is_named_unsigned() {
@@ -102,8 +116,8 @@ fn a_package_without_a_certificate_is_named_unsigned() {
         "lipo tool -verify_arch arm64",
         "lipo tool -verify_arch x86_64",
         "tool --version",
-        "pkgbuild --root payload --scripts scripts --identifier wpj-state --version 1.2.3 \
-         --install-location /usr/local/wpj-state --ownership recommended out/wpj-state-unsigned.pkg",
+        PKGBUILD,
+        "productbuild --distribution distribution.xml --package-path STAGED out/wpj-state-unsigned.pkg",
     ];
     assert_eq!(place.notes(), expected);
 }
@@ -113,9 +127,11 @@ fn a_package_is_signed_if_there_is_a_certificate() {
     let place = Place::new();
     let output = build(&place, Some("Contoso"));
     assert_output(&output, &format!("{CONTENT}{}\n", place.path("out/wpj-state.pkg").display()), "", 0);
-    let expected = "pkgbuild --root payload --scripts scripts --identifier wpj-state --version 1.2.3 \
-         --install-location /usr/local/wpj-state --ownership recommended --sign Contoso --timestamp out/wpj-state.pkg";
-    assert_eq!(place.notes().last().unwrap(), expected);
+    let expected = [
+        PKGBUILD,
+        "productbuild --distribution distribution.xml --package-path STAGED --sign Contoso --timestamp out/wpj-state.pkg",
+    ];
+    assert_eq!(place.notes()[3..], expected);
 }
 
 #[test]
@@ -126,6 +142,64 @@ fn a_binary_that_lacks_a_slice_is_not_packaged() {
     let stderr = format!("{}: it lacks the slice for x86_64\n", place.path("tool").display());
     assert_output(&output, "", &stderr, 1);
     assert_eq!(place.notes(), ["lipo tool -verify_arch arm64", "lipo tool -verify_arch x86_64"]);
+}
+
+/// The text of an element or attribute that occurs once, after `before` and up to `after`.
+fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+    assert_eq!(text.matches(before).count(), 1, "{before}");
+    text.split_once(before).unwrap().1.split_once(after).unwrap().0
+}
+
+#[test]
+fn the_package_is_for_both_kinds_of_mac_and_for_the_macos_that_the_tool_is_built_for() {
+    let distribution = fs::read_to_string("packaging/distribution.xml").unwrap();
+    let mut reader = quick_xml::Reader::from_str(&distribution);
+    let mut elements = Vec::new();
+    loop {
+        match reader.read_event().unwrap() {
+            Event::Start(element) | Event::Empty(element) => elements.push(element.trim_end().to_owned()),
+            Event::Eof => break,
+            _ => (),
+        }
+    }
+    let expected = [
+        "installer-gui-script minSpecVersion=\"2\"",
+        "title",
+        "options customize=\"never\" require-scripts=\"false\" hostArchitectures=\"arm64,x86_64\"",
+        "volume-check",
+        "allowed-os-versions",
+        "os-version min=\"13.0\"",
+        "choices-outline",
+        "line choice=\"wpj-state\"",
+        "choice id=\"wpj-state\"",
+        "pkg-ref id=\"wpj-state\"",
+        "pkg-ref id=\"wpj-state\"",
+    ];
+    assert_eq!(elements, expected);
+    assert_eq!(between(&distribution, "<pkg-ref id=\"wpj-state\">", "<"), "component.pkg");
+    let build = fs::read_to_string("packaging/build-universal.sh").unwrap();
+    assert_eq!(between(&build, "MACOSX_DEPLOYMENT_TARGET='", "'"), "13.0");
+    let readme = fs::read_to_string("README.md").unwrap();
+    assert_eq!(between(&readme, "\n- macOS ", " or later"), "13");
+}
+
+#[test]
+fn the_universal_binary_is_built_for_each_kind_of_mac_with_the_list_of_its_crates() {
+    let place = Place::new();
+    for program in ["rustup", "cargo"] {
+        place.stand_in(program, "echo \"for macOS $MACOSX_DEPLOYMENT_TARGET\"");
+    }
+    let output = place.command("build-universal.sh").arg(place.path("out/tool")).output().unwrap();
+    assert_output(&output, &"for macOS 13.0\n".repeat(4), "", 0);
+    let build = |target| {
+        [format!("rustup target add {target}"), format!("cargo auditable build --release --locked --target {target}")]
+    };
+    let lipo = "lipo -create -output out/tool target/aarch64-apple-darwin/release/wpj-state \
+                target/x86_64-apple-darwin/release/wpj-state";
+    let targets = ["aarch64-apple-darwin", "x86_64-apple-darwin"];
+    let expected: Vec<String> = targets.into_iter().flat_map(build).chain([lipo.to_owned()]).collect();
+    assert_eq!(place.notes(), expected);
+    assert!(place.path("out").is_dir());
 }
 
 fn notarise(place: &Place, answer: &str) -> Output {
@@ -166,94 +240,6 @@ fn a_submission_that_fails_is_no_success() {
     let place = Place::new();
     assert_output(&notarise(&place, "exit 69"), "", "", 69);
     assert_eq!(place.notes(), [SUBMIT]);
-}
-
-/// A volume's root, and the links that the package makes there.
-struct Volume {
-    root: TempDir,
-}
-
-const LINKS: [(&str, &str); 5] = [
-    ("usr/local/bin/wpj-state", "/usr/local/wpj-state/wpj-state"),
-    ("usr/local/share/man/man1/wpj-state.1", "/usr/local/wpj-state/wpj-state.1"),
-    ("usr/local/share/zsh/site-functions/_wpj-state", "/usr/local/wpj-state/_wpj-state"),
-    ("usr/local/share/bash-completion/completions/wpj-state", "/usr/local/wpj-state/wpj-state.bash"),
-    ("usr/local/share/fish/vendor_completions.d/wpj-state.fish", "/usr/local/wpj-state/wpj-state.fish"),
-];
-
-impl Volume {
-    fn new() -> Self {
-        let volume = Self { root: tempfile::tempdir().unwrap() };
-        fs::create_dir_all(volume.path("usr/local/wpj-state")).unwrap();
-        fs::write(volume.path("usr/local/wpj-state/wpj-state"), "").unwrap();
-        volume
-    }
-
-    fn path(&self, path: &str) -> PathBuf {
-        self.root.path().join(path)
-    }
-
-    fn install(&self) -> Output {
-        let volume = format!("{}/", self.root.path().display());
-        Command::new("packaging/postinstall").args(["a.pkg", "/usr/local/wpj-state", &volume, "/"]).output().unwrap()
-    }
-
-    fn uninstall(&self) -> Output {
-        Command::new("packaging/uninstall.sh").arg(self.root.path()).output().unwrap()
-    }
-
-    fn assert_links(&self) {
-        for (link, target) in LINKS {
-            assert_eq!(fs::read_link(self.path(link)).unwrap(), Path::new(target));
-        }
-    }
-}
-
-#[test]
-fn the_installation_makes_links_and_the_removal_takes_them_away() {
-    let volume = Volume::new();
-    // A second installation, as with a new version, finds them there.
-    for _ in 0..2 {
-        assert_output(&volume.install(), "", "", 0);
-        volume.assert_links();
-    }
-    fs::create_dir_all(volume.path("Library/Application Support/wpj-state")).unwrap();
-    fs::write(volume.path("Library/Application Support/wpj-state/deferrals-501"), "1\n").unwrap();
-    assert_output(&volume.uninstall(), "", "", 0);
-    assert!(!volume.path("usr/local/wpj-state").exists());
-    assert!(!volume.path("Library/Application Support/wpj-state").exists());
-    for (link, _) in LINKS {
-        assert!(!volume.path(link).is_symlink());
-        assert!(volume.path(link).parent().unwrap().is_dir());
-    }
-    assert_output(&volume.uninstall(), "", "", 0);
-}
-
-#[test]
-fn the_installation_replaces_a_link_that_leads_to_a_folder() {
-    let volume = Volume::new();
-    fs::create_dir_all(volume.path("usr/local/bin")).unwrap();
-    fs::create_dir_all(volume.path("usr/local/wpj-state/old")).unwrap();
-    symlink("/usr/local/wpj-state/old", volume.path(LINKS[0].0)).unwrap();
-    assert_output(&volume.install(), "", "", 0);
-    volume.assert_links();
-}
-
-#[test]
-fn neither_installation_nor_removal_touches_a_file_of_somebody_else_s() {
-    let volume = Volume::new();
-    let place = volume.path(LINKS[0].0);
-    fs::create_dir_all(place.parent().unwrap()).unwrap();
-    fs::write(&place, "somebody else's").unwrap();
-    let stdout = format!("{}: left as it is, because it is somebody else's\n", place.display());
-    assert_output(&volume.install(), &stdout, "", 0);
-    assert_output(&volume.uninstall(), "", "", 0);
-    assert_eq!(fs::read_to_string(&place).unwrap(), "somebody else's");
-    fs::remove_file(&place).unwrap();
-    symlink("/opt/wpj-state", &place).unwrap();
-    assert_output(&volume.install(), &stdout, "", 0);
-    assert_output(&volume.uninstall(), "", "", 0);
-    assert_eq!(fs::read_link(&place).unwrap(), Path::new("/opt/wpj-state"));
 }
 
 #[test]
@@ -307,6 +293,22 @@ fn the_manual_page_explains_every_option() {
         let line = format!(".It Cm {}", attribute.name());
         assert!(manual.lines().any(|it| it == line), "{line}");
     }
+}
+
+#[test]
+fn the_changelog_and_the_manual_page_are_of_this_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    let changelog = fs::read_to_string("CHANGELOG.md").unwrap();
+    let mut releases = changelog.lines().filter_map(|line| line.strip_prefix("## [")?.split_once("] - "));
+    let (number, date) = releases.next().unwrap();
+    assert_eq!(number, version);
+    let [year, month, day] = date.split('-').collect::<Vec<_>>()[..] else { panic!("{date}") };
+    let months = "January February March April May June July August September October November December";
+    let month = months.split(' ').nth(month.parse::<usize>().unwrap() - 1).unwrap();
+    let manual = fs::read_to_string("packaging/wpj-state.1").unwrap();
+    let head =
+        format!(".Dd {month} {}, {year}\n.Dt WPJ-STATE 1\n.Os wpj-state {version}\n", day.trim_start_matches('0'));
+    assert_eq!(manual.lines().take(3).map(|line| format!("{line}\n")).collect::<String>(), head);
 }
 
 /// `WPJ_STATE_UPDATE_FIXTURES=1` keeps them as they are now.

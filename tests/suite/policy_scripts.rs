@@ -90,7 +90,8 @@ fn gather_aad_info_is_run_for_who_has_a_key_alone() -> Outcome {
 #[test]
 #[cfg_attr(not(target_os = "macos"), ignore = "only a Mac has a compiler for it")]
 fn the_dialog_s_source_compiles() -> Outcome {
-    let compiled = tempfile::tempdir()?.path().join("dialog.scpt");
+    let folder = tempfile::tempdir()?;
+    let compiled = folder.path().join("dialog.scpt");
     let output = Command::new("/usr/bin/osacompile").arg("-o").arg(compiled).args(["-e", &dialog()?]).output()?;
     equal(&text(&output.stderr), "")?;
     equal(&output.status.success(), &true)
@@ -137,14 +138,16 @@ enum Asked {
 type Row = (&'static str, bool, fn(&Place) -> Outcome, &'static str, i32, Asked);
 
 const NOBODY: &str = "nothing done: nobody is logged in\n";
+const UNSAFE_ROOT: &str = "failed: ROOT: must be owned by root, not writable by group or others, and not a link\n";
+const UNSAFE_LOCAL: &str =
+    "failed: ROOT/usr/local: must be owned by root, not writable by group or others, and not a link\n";
 const UNSAFE_FOLDER: &str =
-    "failed: ROOT/usr/local/wpj-state: root has to own this folder, and nobody else may write it\n";
-const UNSAFE_TOOL: &str =
-    "failed: ROOT/usr/local/wpj-state/wpj-state: root has to own this file, and nobody else may write it\n";
+    "failed: ROOT/usr/local/wpj-state: must be owned by root, not writable by group or others, and not a link\n";
+const UNSAFE_TOOL: &str = "failed: ROOT/usr/local/wpj-state/wpj-state: must be owned by root, not writable by group or others, and not a link\n";
 
 /// What ends both scripts early: name, whether it needs root, what is arranged, what is printed, exit status, who was
 /// asked before.
-const BOTH: [Row; 41] = [
+const BOTH: [Row; 47] = [
     ("nothing is in the console's record", false, |it| it.console("  No such key\n"), NOBODY, 0, Asked::Console),
     (
         "nothing is in the console's record, which is a failure",
@@ -236,7 +239,7 @@ const BOTH: [Row; 41] = [
         "scutil hangs",
         false,
         |it| it.hangs("scutil"),
-        "failed: scutil did not tell within 1 s who is at the console\n",
+        "failed: scutil did not tell within 5 s who is at the console\n",
         1,
         Asked::Console,
     ),
@@ -273,17 +276,7 @@ const BOTH: [Row; 41] = [
     ),
     ("the tool can be written by others", false, |it| it.mode(TOOL, 0o757), UNSAFE_TOOL, 1, Asked::Console),
     ("the tool can be written by its group", false, |it| it.mode(TOOL, 0o775), UNSAFE_TOOL, 1, Asked::Console),
-    (
-        "the tool is a link",
-        false,
-        |it| {
-            fs::rename(it.path(TOOL), it.path("elsewhere"))?;
-            Ok(symlink(it.path("elsewhere"), it.path(TOOL))?)
-        },
-        UNSAFE_TOOL,
-        1,
-        Asked::Console,
-    ),
+    ("the tool is a link", false, |it| it.becomes_a_link(TOOL), UNSAFE_TOOL, 1, Asked::Console),
     (
         "the tool is somebody else's",
         true,
@@ -309,10 +302,51 @@ const BOTH: [Row; 41] = [
         Asked::Console,
     ),
     (
+        "the tool's folder is a link",
+        false,
+        |it| it.becomes_a_link("usr/local/wpj-state"),
+        UNSAFE_FOLDER,
+        1,
+        Asked::Console,
+    ),
+    (
+        "a folder far above the tool can be written by its group",
+        false,
+        |it| it.mode("usr/local", 0o775),
+        UNSAFE_LOCAL,
+        1,
+        Asked::Console,
+    ),
+    (
+        "a folder far above the tool is somebody else's",
+        true,
+        |it| Ok(chown(it.path("usr/local"), Some(65534), None)?),
+        UNSAFE_LOCAL,
+        1,
+        Asked::Console,
+    ),
+    (
+        "a folder far above the tool is a link",
+        false,
+        |it| it.becomes_a_link("usr/local"),
+        UNSAFE_LOCAL,
+        1,
+        Asked::Console,
+    ),
+    ("the topmost folder can be written by others", false, |it| it.mode("", 0o757), UNSAFE_ROOT, 1, Asked::Console),
+    (
+        "the path of the tool is relative",
+        false,
+        |it| it.setting(&format!("tool='{}/{TOOL}'", it.root()), "tool='..'"),
+        "failed: ..: not a file\n",
+        1,
+        Asked::Console,
+    ),
+    (
         "the tool hangs",
         false,
         |it| it.hangs("wpj-state"),
-        "failed: ROOT/usr/local/wpj-state/wpj-state: no answer within 1 s\n",
+        "failed: ROOT/usr/local/wpj-state/wpj-state: no answer within 5 s\n",
         1,
         Asked::State,
     ),
@@ -653,7 +687,7 @@ const PROMPTS: [(&str, Test); 31] = [
             }
             place.run(shell, PROMPT.parameters)?.gives(
                 "failed: ROOT/Library/Application Support/wpj-state: \
-                 root has to own this folder, and nobody else may write it\n",
+                 must be owned by root, not writable by group or others, and not a link\n",
                 1,
                 &[scutil(), tool("501")],
             )?;
@@ -715,11 +749,11 @@ const PROMPTS: [(&str, Test); 31] = [
             let place = Place::prompt(NOT_REGISTERED)?;
             place.hangs("osascript")?;
             place.body("sudo", sudo)?;
-            let parameters = ["/", "", "", "12", "", "", "", "", "", "1"];
+            let parameters = ["/", "", "", "12", "", "", "", "", "", "5"];
             place.run(shell, &parameters)?.gives(
-                "failed: the dialog for user 501 did not end by itself, and was ended after 2 s\n",
+                "failed: the dialog for user 501 did not end by itself, and was ended after 10 s\n",
                 1,
-                &asked("501", &["1", TITLE, TEXT, "Open Self Service", "Later (3)"]),
+                &asked("501", &["5", TITLE, TEXT, "Open Self Service", "Later (3)"]),
             )?;
             place.nothing_runs()?;
         }
@@ -728,7 +762,7 @@ const PROMPTS: [(&str, Test); 31] = [
     ("a policy that is cancelled takes its dialog with it", |shell| {
         let place = Place::prompt(NOT_REGISTERED)?;
         place.hangs("osascript")?;
-        place.setting("patience='1'", "patience='30'")?;
+        place.setting("patience='5'", "patience='30'")?;
         let script = place.command(shell, PROMPT.parameters).spawn()?;
         while fs::read_to_string(place.path("running")).unwrap_or_default().lines().count() < 2 {
             thread::sleep(Duration::from_millis(10));
@@ -760,7 +794,7 @@ const PROMPTS: [(&str, Test); 31] = [
         let place = Place::prompt(NOT_REGISTERED)?;
         place.hangs("open")?;
         place.run(shell, PROMPT.parameters)?.gives(
-            "failed: user 501 (Not Registered) agreed, but Self Service did not open within 1 s\n",
+            "failed: user 501 (Not Registered) agreed, but Self Service did not open within 5 s\n",
             1,
             &[asked("501", &DEFAULT), vec![scutil(), opened("501", "12")]].concat(),
         )?;
@@ -819,7 +853,7 @@ const PROMPTS: [(&str, Test); 31] = [
 const GATHERED: &str =
     "gatherAADInfo ran as user 501, and Jamf Pro has a new inventory; the state is now \"Registered\"\n";
 
-const GATHERS: [(&str, Test); 13] = [
+const GATHERS: [(&str, Test); 15] = [
     ("whose AAD ID was not acquired gets it, and the inventory is new", |shell| {
         let place = Place::gather()?;
         place.run(shell, GATHER.parameters)?.gives(GATHERED, 0, &complete("501", CONDITIONAL_ACCESS))
@@ -898,12 +932,47 @@ const GATHERS: [(&str, Test); 13] = [
             let place = Place::gather()?;
             place.hangs("Jamf Conditional Access")?;
             place.body("sudo", sudo)?;
-            place.run(shell, &["/", "", "", "1"])?.gives(
-                "failed: gatherAADInfo as user 501 did not end by itself, and was ended after 1 s\n",
+            place.run(shell, &["/", "", "", "5"])?.gives(
+                "failed: gatherAADInfo as user 501 did not end by itself, and was ended after 5 s\n",
                 1,
                 &gathered("501", CONDITIONAL_ACCESS, false),
             )?;
             place.nothing_runs()?;
+        }
+        Ok(())
+    }),
+    ("Jamf's tool, or a folder above it, can be written by others or is a link", |shell| {
+        let apps = "Library/Application Support/JAMF";
+        for (arrange, path) in [
+            (Place::open_to_others as fn(&Place, &str) -> _, apps),
+            (Place::becomes_a_link, apps),
+            (Place::becomes_a_link, CONDITIONAL_ACCESS),
+        ] {
+            let place = Place::gather()?;
+            arrange(&place, path)?;
+            let stdout = format!(
+                "failed: ROOT/{path}: must be owned by root, not writable by group or others, and not a link\n"
+            );
+            place.run(shell, GATHER.parameters)?.gives(&stdout, 1, &[scutil(), tool("501")])?;
+        }
+        Ok(())
+    }),
+    ("jamf, or a folder above it, can be written by others or is a link", |shell| {
+        for (arrange, path) in [
+            (Place::open_to_others as fn(&Place, &str) -> _, "usr/local/jamf/bin"),
+            (Place::becomes_a_link, "usr/local/jamf"),
+            (Place::becomes_a_link, JAMF),
+        ] {
+            let place = Place::gather()?;
+            arrange(&place, path)?;
+            place.run(shell, GATHER.parameters)?.gives(
+                &format!(
+                    "failed: gatherAADInfo ran as user 501, but there is no new inventory: ROOT/{path}: \
+                     must be owned by root, not writable by group or others, and not a link\n"
+                ),
+                1,
+                &gathered("501", CONDITIONAL_ACCESS, false),
+            )?;
         }
         Ok(())
     }),
@@ -929,9 +998,9 @@ const GATHERS: [(&str, Test); 13] = [
     ("the inventory hangs", |shell| {
         let place = Place::gather()?;
         place.hangs("jamf")?;
-        place.setting("inventory='1800'", "inventory='1'")?;
+        place.setting("inventory='1800'", "inventory='5'")?;
         place.run(shell, GATHER.parameters)?.gives(
-            "failed: gatherAADInfo ran as user 501, but jamf recon did not end by itself, and was ended after 1 s\n",
+            "failed: gatherAADInfo ran as user 501, but jamf recon did not end by itself, and was ended after 5 s\n",
             1,
             &gathered("501", CONDITIONAL_ACCESS, true),
         )?;
@@ -1035,7 +1104,7 @@ impl Place {
         let place = Self { all: tempfile::Builder::new().prefix("a root").tempdir()?, script };
         let root = place.root();
         for folder in ["tmp", "bodies", "Library/Application Support"] {
-            fs::create_dir_all(place.path(folder))?;
+            place.make(&place.path(folder))?;
         }
         let stand_in = "#!/bin/sh\n\
             name=${0##*/}\n\
@@ -1054,7 +1123,6 @@ impl Place {
         for program in PROGRAMS {
             place.stand_in(program)?;
         }
-        place.mode("usr/local/wpj-state", 0o755)?;
         place.body("scutil", "cat 'ROOT/console'")?;
         place.body("launchctl", "shift 2; exec \"$@\"")?;
         place.body("sudo", "shift 3; exec \"$@\"")?;
@@ -1100,9 +1168,29 @@ impl Place {
         Ok(fs::set_permissions(self.path(path), fs::Permissions::from_mode(mode))?)
     }
 
+    fn open_to_others(&self, path: &str) -> Outcome {
+        self.mode(path, 0o757)
+    }
+
+    /// Moves something elsewhere, and leaves a link to it.
+    fn becomes_a_link(&self, path: &str) -> Outcome {
+        fs::rename(self.path(path), self.path("elsewhere"))?;
+        Ok(symlink(self.path("elsewhere"), self.path(path))?)
+    }
+
+    /// Makes a folder, and those above it, with the same rights whatever the umask is.
+    fn make(&self, folder: &Path) -> Outcome {
+        let missing: Vec<_> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
+        for folder in missing.into_iter().rev() {
+            fs::create_dir(folder)?;
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
+        }
+        Ok(())
+    }
+
     fn stand_in(&self, program: &str) -> Outcome {
         let program = self.path(program);
-        fs::create_dir_all(program.parent().ok_or("it lies in a folder")?)?;
+        self.make(program.parent().ok_or("it lies in a folder")?)?;
         Ok(fs::hard_link(self.path("stand-in"), program)?)
     }
 
@@ -1119,9 +1207,10 @@ impl Place {
         self.body("osascript", &format!("echo '{words}'"))
     }
 
-    /// Has a program hang, together with one that it has started; both note their numbers.
+    /// Has a program hang, together with one that it has started; both note their numbers. Its time limit is shortened,
+    /// but not by so much that a busy machine could not start the programs before it.
     fn hangs(&self, program: &str) -> Outcome {
-        self.setting("patience='30'", "patience='1'")?;
+        self.setting("patience='30'", "patience='5'")?;
         self.body(program, "sleep 1000 & echo $! >>'ROOT/running'; echo $$ >>'ROOT/running'; wait")
     }
 

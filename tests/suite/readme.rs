@@ -63,6 +63,39 @@ fn every_option_is_listed() {
 }
 
 #[test]
+fn every_link_to_a_file_of_the_project_leads_to_one() {
+    let mut links = 0;
+    for (folder, name) in [("", "README.md"), ("", "SECURITY.md"), ("", "CHANGELOG.md"), ("docs/", "verification.md")] {
+        let text = fs::read_to_string(format!("{folder}{name}")).unwrap();
+        for link in text.split("](").skip(1).map(|rest| rest.split([')', '#']).next().unwrap()) {
+            if !link.is_empty() && !link.contains("://") {
+                assert!(fs::exists(format!("{folder}{link}")).unwrap(), "{folder}{name}: {link}");
+                links += 1;
+            }
+        }
+    }
+    assert!(links > 5, "{links}");
+}
+
+/// sudo keeps the user's PATH, on which a program of the user's own may have this name.
+#[test]
+fn nothing_has_a_person_run_the_tool_as_root_but_by_its_path() {
+    let listed = std::process::Command::new("git").args(["ls-files", "-z"]).output().unwrap();
+    assert!(listed.status.success(), "{listed:?}");
+    let mut with_path = 0;
+    for name in String::from_utf8(listed.stdout).unwrap().split_terminator('\0') {
+        let content = fs::read(name).unwrap_or_default();
+        for command in String::from_utf8_lossy(&content).split("sudo ").skip(1) {
+            let mut words = command.split([' ', '\n', '`', '"', '\'']).filter(|word| !word.contains('='));
+            let program = words.next().unwrap_or_default();
+            assert_ne!(program, "wpj-state", "{name}: sudo {}", command.lines().next().unwrap_or_default());
+            with_path += usize::from(program == "/usr/local/wpj-state/wpj-state");
+        }
+    }
+    assert!(with_path > 30, "{with_path}");
+}
+
+#[test]
 fn the_steps_promise_as_many_uploads_as_there_are_files() {
     let count = |folder: &str, extension: &str| {
         let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());

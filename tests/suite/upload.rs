@@ -287,7 +287,7 @@ impl Place {
         let script = fs::read_to_string("jamf/upload.sh").unwrap();
         let limit = "call_limit='60'\n";
         assert_eq!(script.matches(limit).count(), 1);
-        place.write("a kit/upload.sh", &script.replace(limit, "call_limit='1'\n"));
+        place.write("a kit/upload.sh", &script.replace(limit, "call_limit='5'\n"));
         for file in files {
             fs::copy(Path::new("jamf").join(file), place.path("a kit").join(file)).unwrap();
         }

@@ -76,7 +76,7 @@ pub fn read_keychain(copy: &Path) -> Result<Records, String> {
 ///
 /// # Errors
 /// If dialogs cannot be forbidden.
-pub fn without_dialogs<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+fn without_dialogs<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     // Bound to a name: `_` would drop the guard at once.
     let _no_dialogs = SecKeychain::disable_user_interaction().map_err(|error| error.to_string())?;
     Ok(work())
@@ -152,4 +152,16 @@ pub fn has_ended(child: Pid) -> bool {
 
 fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_can_prompt_while_macos_reads_a_keychain() {
+        let is_allowed = || SecKeychain::user_interaction_allowed().unwrap();
+        assert!(!without_dialogs(is_allowed).unwrap());
+        assert!(is_allowed());
+    }
 }

@@ -301,13 +301,13 @@ fn remedy(code: Code) -> Option<Step> {
     }
 }
 
-/// This tool again, about the same user.
+/// This tool again, about the same user; by its path, because sudo searches the user's PATH.
 fn again(request: &Request) -> String {
     let who = match &request.subject {
         Subject::One(Who::User(name)) => format!(" --user {}", quoted(name)),
         Subject::One(_) | Subject::AllUsers | Subject::Homes(_) => String::new(),
     };
-    format!("sudo wpj-state --explain{who}")
+    format!("sudo /usr/local/wpj-state/wpj-state --explain{who}")
 }
 
 /// A word for a shell.

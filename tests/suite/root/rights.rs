@@ -153,35 +153,6 @@ fn copies_of_the_system_s_files_in_a_home_are_read_with_its_user_s_rights() -> O
 
 #[test]
 #[ignore = "needs root"]
-fn the_installation_makes_no_folder_in_somebody_else_s() -> Outcome {
-    let volume = tempfile::tempdir()?;
-    let path = |path: &str| volume.path().join(path);
-    for folder in ["usr/local/bin", "usr/local/share/zsh/site-functions", "usr/local/wpj-state"] {
-        fs::create_dir_all(path(folder))?;
-    }
-    // As Homebrew has it.
-    for folder in ["usr/local/bin", "usr/local/share", "usr/local/share/zsh", "usr/local/share/zsh/site-functions"] {
-        chown(path(folder), Some(USER), Some(GROUP))?;
-    }
-    let root = format!("{}/", volume.path().display());
-    let output = Command::new("packaging/postinstall").args(["a.pkg", "/usr/local/wpj-state", &root, "/"]).output()?;
-    let share = path("usr/local/share");
-    let left_out: String =
-        ["man/man1/wpj-state.1", "bash-completion/completions/wpj-state", "fish/vendor_completions.d/wpj-state.fish"]
-            .map(|link| {
-                let share = share.display();
-                format!("{share}/{link}: not made, because {share} is somebody else's\n")
-            })
-            .concat();
-    equal(&String::from_utf8(output.stdout)?, &left_out)?;
-    equal(&output.status.code(), &Some(0))?;
-    let made = ["usr/local/bin/wpj-state", "usr/local/share/zsh/site-functions/_wpj-state"];
-    equal(&made.map(|link| path(link).is_symlink()), &[true, true])?;
-    equal(&fs::read_dir(share)?.count(), &1)
-}
-
-#[test]
-#[ignore = "needs root"]
 fn a_link_to_a_file_that_only_root_can_read_is_refused() -> Outcome {
     let place = Place::new()?;
     symlink(place.secret()?, place.home(KEYCHAIN))?;
