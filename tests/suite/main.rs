@@ -34,7 +34,6 @@ mod root {
     mod rights;
 }
 
-#[cfg(target_os = "linux")]
 mod strace {
     mod cost;
 }
