@@ -4,7 +4,6 @@
 use std::{
     cell::Cell,
     fs, io,
-    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Command, Output},
     time::Duration,
@@ -292,7 +291,6 @@ fn a_clock_in_1970_or_in_2100_changes_no_state() -> Outcome {
     Ok(())
 }
 
-#[cfg(target_os = "linux")]
 mod strace {
     use super::*;
 
@@ -355,6 +353,8 @@ mod strace {
 
 #[cfg(target_os = "linux")]
 mod root {
+    use std::os::unix::process::ExitStatusExt;
+
     use super::*;
 
     #[test]
