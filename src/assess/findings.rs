@@ -233,9 +233,10 @@ fn jamf_aad(plist: &Witness<JamfAad>) -> Option<Finding> {
         HaveAnAzureId::Missing => {
             Some(Code::HaveAnAzureIdMissing.says("The JamfAAD plist has no have_an_Azure_id.".to_owned()))
         }
-        HaveAnAzureId::Unexpected(value) => {
-            Some(Code::HaveAnAzureIdUnexpected.says(format!("have_an_Azure_id in the JamfAAD plist is {value}.")))
-        }
+        HaveAnAzureId::Unexpected(value) => Some(
+            Code::HaveAnAzureIdUnexpected
+                .says(format!("have_an_Azure_id in the JamfAAD plist is neither true nor false, but {value}.")),
+        ),
     }
 }
 
