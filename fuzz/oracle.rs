@@ -6,7 +6,8 @@ use keychain::{KeychainFile, RecordType};
 use wpj_state::parse::{
     certificate::{self, Issuer},
     keychain::{Error, Keychain, ReadAt},
-    records::Records,
+    login_keychain::OtherReading,
+    records::{Comparison, Counts, Records, compare},
 };
 
 const PRIVATE_KEYS: u32 = 0x10;
@@ -77,17 +78,20 @@ impl Theirs {
 
     /// Whether these are the certificates and labels that our reader finds.
     pub fn agrees(&self, ours: &Records) -> bool {
-        let certificates: BTreeSet<_> = self.certificates.iter().map(|(der, _)| der.clone()).collect();
-        certificates == ours.certificates && self.labels == ours.key_labels
+        let certificates = self.certificates.iter().map(|(der, _)| der.clone());
+        let theirs = OtherReading::new(self.labels.iter().cloned().map(Some), certificates).records;
+        let Comparison { only_ours, only_theirs, .. } = compare(ours, &theirs);
+        [only_ours, only_theirs] == [Counts::default(); 2]
     }
 
     /// Whether there is a Workplace Join key, by the rules; `None` if only the stored issuer tells whose a certificate is.
     pub fn has_key(&self) -> Option<bool> {
+        let is_label = |hash: &&Vec<u8>| (1..=64).contains(&hash.len());
         let has_key =
-            |hash: &Option<Vec<u8>>| hash.as_ref().is_some_and(|hash| !hash.is_empty() && self.labels.contains(hash));
+            |hash: &Option<Vec<u8>>| hash.as_ref().filter(is_label).is_some_and(|hash| self.labels.contains(hash));
         let identities = self.certificates.iter().filter(|(_, hash)| has_key(hash));
         let issuers: Vec<_> = identities.map(|(der, _)| certificate::issuer(der, None)).collect();
-        if issuers.iter().any(|issuer| matches!(issuer, Issuer::WorkplaceJoin(_))) {
+        if issuers.iter().any(|issuer| *issuer == Issuer::WorkplaceJoin) {
             return Some(true);
         }
         (!issuers.contains(&Issuer::Unknown)).then_some(false)

@@ -2,8 +2,10 @@
 
 pub mod certificate;
 pub mod console;
+mod cut;
 pub mod jamf_aad;
 pub mod keychain;
+mod label;
 pub mod login_keychain;
 pub mod platform_sso;
 pub mod property_list;

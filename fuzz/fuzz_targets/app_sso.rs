@@ -11,7 +11,7 @@ fuzz_target!(|bytes: &[u8]| {
     // A key needs all of it: a registration, of Microsoft's, with a certificate of its.
     if found.key.is_there() {
         assert_eq!(found.registration_completed, Some(true));
-        assert!(found.extension.as_deref().is_some_and(wpj_state::parse::platform_sso::is_microsoft_s));
+        assert!(found.extension.as_deref().is_some_and(wpj_state::parse::platform_sso::is_of_microsoft));
         assert!(found.user_state.is_some());
     }
     for id in found.certificate.iter().flat_map(|it| [&it.device_id, &it.tenant_id]).flatten() {

@@ -7,22 +7,27 @@ use wpj_state::parse::certificate::{self, Issuer};
 
 fuzz_target!(|bytes: &[u8]| {
     let issuer = certificate::issuer(bytes, None);
-    let hash = certificate::public_key_hash(bytes);
-    match &issuer {
-        Issuer::WorkplaceJoin(Some(description)) => {
-            assert!(hash.is_some());
-            assert_eq!(description.fields.sha1.len(), 40);
-            for id in [&description.device_id, &description.tenant_id].into_iter().flatten() {
-                assert!(certificate::is_guid(id) && *id == id.to_ascii_lowercase(), "{id}");
-            }
-            assert!(certificate::mentions_workplace_join(bytes));
+    match issuer {
+        Issuer::WorkplaceJoin => assert!(certificate::mentions_workplace_join(bytes)),
+        Issuer::Another { readable } => assert!(readable),
+        // What the X.509 crate can parse can be read up to its issuer.
+        Issuer::Unknown => assert!(!certificate::is_parsable(bytes)),
+    }
+    let description = certificate::describe(bytes);
+    assert_eq!(description.is_some(), certificate::is_parsable(bytes));
+    if let Some(description) = description {
+        assert!(certificate::public_key_hash(bytes).is_some());
+        assert_eq!(certificate::not_before(bytes), Some(description.not_before));
+        assert_eq!(description.fields.sha1.len(), 40);
+        for id in [&description.device_id, &description.tenant_id].into_iter().flatten() {
+            assert!(certificate::is_guid(id) && *id == id.to_ascii_lowercase(), "{id}");
         }
-        Issuer::WorkplaceJoin(None) => assert!(hash.is_none() && certificate::mentions_workplace_join(bytes)),
-        Issuer::Another { parsable } => assert_eq!(*parsable, hash.is_some()),
-        Issuer::Unknown => assert!(hash.is_none()),
+        for text in [&description.fields.subject, &description.fields.issuer, &description.fields.serial] {
+            assert!(text.chars().count() <= 255, "{text}");
+        }
     }
-    // What can be parsed is believed, whatever the keychain has stored beside it.
-    if hash.is_some() {
-        assert_eq!(certificate::issuer(bytes, Some(bytes)), issuer);
-    }
+    // What the certificate says is believed, whatever the keychain has stored beside it. And that is never believed to be
+    // a Workplace Join certificate's.
+    let with_stored = certificate::issuer(bytes, Some(bytes));
+    assert!(with_stored == issuer || (issuer, with_stored) == (Issuer::Unknown, Issuer::Another { readable: false }));
 });

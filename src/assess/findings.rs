@@ -141,8 +141,7 @@ fn device_ids(evidence: &Evidence) -> Option<Finding> {
 }
 
 fn workplace_join(found: &LoginKeychain, now: Timestamp) -> impl Iterator<Item = Finding> {
-    let identities = found.workplace_join.iter().filter(|found| found.has_private_key).count();
-    let lonely = found.workplace_join.len() - identities;
+    let LoginKeychain { workplace_join_identities: identities, workplace_join_without_key: lonely, .. } = *found;
     let several = (identities > 1).then(|| {
         Code::SeveralWorkplaceJoinIdentities.says(format!(
             "There are {identities} Workplace Join identities; the one whose validity starts last is described."
@@ -172,18 +171,23 @@ fn validity(certificate: &Description, now: Timestamp) -> Option<Finding> {
 }
 
 fn keychain_details(found: &LoginKeychain, details: &Details) -> impl Iterator<Item = Finding> {
-    let Details { unparsable_certificates, keys_without_certificate, issuer_name_elsewhere, other_records, .. } =
-        details;
+    let Details {
+        unparsable_certificates,
+        first_unparsable_certificate,
+        keys_without_certificate,
+        issuer_name_elsewhere,
+        other_records,
+        ..
+    } = details;
     let without_certificate = (*keys_without_certificate > 0).then(|| {
         let subject =
             counted(*keys_without_certificate, "Workplace Join key lacks its", "Workplace Join keys lack their");
         Code::PrivateKeyWithoutCertificate.says(format!("{subject} certificate."))
     });
-    let unparsable = unparsable_certificates.first().map(|first| {
-        let subject = counted(unparsable_certificates.len(), "certificate", "certificates");
-        Code::CertificateUnparsable.says(format!(
-            "{subject} cannot be parsed (the first in the record at offset {first}); only the issuer was looked at."
-        ))
+    let unparsable = first_unparsable_certificate.map(|first| {
+        let subject = counted(*unparsable_certificates, "certificate", "certificates");
+        Code::CertificateUnparsable
+            .says(format!("{subject} cannot be parsed (the first in the record at offset {first})."))
     });
     let unreadable = other_records.err().map(|error| {
         Code::OtherRecordsUnreadable.says(format!("Records that the state does not depend on cannot be read: {error}."))
@@ -233,9 +237,10 @@ fn jamf_aad(plist: &Witness<JamfAad>) -> Option<Finding> {
         HaveAnAzureId::Missing => {
             Some(Code::HaveAnAzureIdMissing.says("The JamfAAD plist has no have_an_Azure_id.".to_owned()))
         }
-        HaveAnAzureId::Unexpected(value) => {
-            Some(Code::HaveAnAzureIdUnexpected.says(format!("have_an_Azure_id in the JamfAAD plist is {value}.")))
-        }
+        HaveAnAzureId::Unexpected(value) => Some(
+            Code::HaveAnAzureIdUnexpected
+                .says(format!("have_an_Azure_id in the JamfAAD plist is neither true nor false, but {value}.")),
+        ),
     }
 }
 

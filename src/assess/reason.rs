@@ -96,7 +96,7 @@ impl fmt::Display for Cause {
             Self::Keychain(error) => error.fmt(f),
             Self::UnknownIssuer(offset) => write!(
                 f,
-                "a certificate that has a private key cannot be read, nor can its stored issuer (at offset {offset})"
+                "a certificate that has a private key cannot be read up to its issuer (at offset {offset})"
             ),
             Self::NotRead => f.write_str("this file was not read"),
         }

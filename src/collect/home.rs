@@ -38,6 +38,8 @@ const MAX_PLIST_SIZE: u64 = 1024 * 1024;
 
 /// Bounds the work that a hostile home can make.
 const MAX_RENAMED_KEYCHAINS: usize = 16;
+/// Of all of them together.
+const MAX_RENAMED_SIZE: u64 = 64 * 1024 * 1024;
 const MAX_FOLDER_ENTRIES: usize = 10_000;
 
 /// How long a keychain is empty while macOS creates it.
@@ -204,9 +206,19 @@ impl Reading<'_> {
     }
 
     fn keychain(&self, path: &Path, depth: Depth) -> Probe<LoginKeychain> {
+        self.keychain_within(&mut { MAX_KEYCHAIN_SIZE }, path, depth)
+    }
+
+    /// Reads a keychain of no more bytes than are left, and takes its size from these.
+    fn keychain_within(&self, left: &mut u64, path: &Path, depth: Depth) -> Probe<LoginKeychain> {
         self.trail.at(path);
-        let read =
-            || file::stable(path, MAX_KEYCHAIN_SIZE, |file| login_keychain::read(file, depth).map_err(Cause::Keychain));
+        let read = || {
+            file::stable(path, *left, |file| {
+                let size = file.metadata().map_err(|error| file::cause_of(&error))?.len();
+                *left = left.saturating_sub(size);
+                login_keychain::read(file, depth).map_err(Cause::Keychain)
+            })
+        };
         self.probe(once_more_if_empty(read, || thread::sleep(CREATION)))
     }
 
@@ -238,10 +250,12 @@ impl Reading<'_> {
         // The highest number is the latest.
         numbered.sort_unstable_by(|one, other| other.cmp(one));
         numbered.truncate(MAX_RENAMED_KEYCHAINS);
-        numbered
-            .into_iter()
-            .map(|(_, path)| Witness { probe: self.keychain(&path, Depth::State), path: Some(path) })
-            .collect()
+        let mut left = MAX_RENAMED_SIZE;
+        let read = |(_, path): (u32, PathBuf)| Witness {
+            probe: self.keychain_within(&mut left, &path, Depth::State),
+            path: Some(path),
+        };
+        numbered.into_iter().map(read).collect()
     }
 }
 

@@ -35,7 +35,7 @@ use crate::{
     cli::READ_COPY,
     evidence::Cause,
     parse::{
-        login_keychain::{self, LoginKeychain},
+        login_keychain::LoginKeychain,
         records::{Comparison, Records, compare},
     },
 };
@@ -65,7 +65,7 @@ pub struct SecondReading {
 pub fn read_copy(copy: &Path) -> anyhow::Result<String> {
     let reading = platform::read_keychain(copy).map(|theirs| {
         let ours = File::open(copy).ok().and_then(|copy| Records::read(&copy).ok());
-        SecondReading { comparison: ours.map(|ours| compare(&ours, &theirs)), judged: login_keychain::judge(&theirs) }
+        SecondReading { comparison: ours.map(|ours| compare(&ours, &theirs.records)), judged: theirs.judged }
     });
     Ok(serde_json::to_string(&reading)?)
 }

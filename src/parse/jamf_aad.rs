@@ -1,10 +1,10 @@
 //! The plist in which JamfAAD notes how far it got: `com.jamf.management.jamfAAD.plist`, XML or binary.
 //!
-//! Two keys matter: `have_an_Azure_id` tells whether Jamf's last `gatherAADInfo` obtained the user's Azure AD ID;
+//! Two keys matter: `have_an_Azure_id` shows whether Jamf's last `gatherAADInfo` obtained the user's Azure AD ID;
 //! `last_aad_token_timestamp` is when, in seconds since 1970, 0 if never. Both are seen in several types.
 //!
-//! The file belongs to a user and is read as root. Only the values of these keys are kept; all others are passed over
-//! within fixed limits, because a small file can stand for very many or very deep values.
+//! The file belongs to a user, so only the values of these keys are kept, and no reason quotes the file. All other
+//! values are passed over within fixed limits, because a small file can stand for very many or very deep values.
 
 use std::{fmt, time::Duration};
 
@@ -12,19 +12,18 @@ use serde::{
     Serialize,
     de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor},
 };
+use thiserror::Error;
 
 use crate::parse::timestamp::Timestamp;
 
 const HAVE_AN_AZURE_ID: &str = "have_an_Azure_id";
 const LAST_TOKEN: &str = "last_aad_token_timestamp";
 
-/// What limits a plist: no preference file comes near.
+/// What limits a plist: no preference file comes near. The text is in bytes; in the binary format, many values can be
+/// the same long one.
 const MAX_DEPTH: usize = 64;
 const MAX_VALUES: usize = 100_000;
-const MAX_TEXT: usize = 64 * 1024 * 1024;
-
-/// Characters of the reason why a plist cannot be parsed.
-const MAX_REASON: usize = 100;
+const MAX_TEXT: usize = 4 * 1024 * 1024;
 
 /// What the plist says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
@@ -33,11 +32,63 @@ pub enum JamfAad {
     Parsed {
         /// Whether the Azure AD ID was obtained.
         have_an_azure_id: HaveAnAzureId,
-        /// When JamfAAD last obtained a token; `None` if never, or if that cannot be told.
+        /// When JamfAAD last obtained a token; `None` if never, or if that cannot be determined.
         last_token: Option<Timestamp>,
     },
-    /// It is none, or one beyond all limits; why.
-    Unparsable(String),
+    /// It is not a plist, or one beyond all limits; why.
+    Unparsable(Problem),
+}
+
+/// Why a plist cannot be parsed. It quotes nothing of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error, Serialize, serde::Deserialize)]
+pub enum Problem {
+    /// There are no bytes.
+    #[error("the file is empty")]
+    Empty,
+    /// It is neither XML nor binary, or damaged.
+    #[error("it is not a property list, or damaged")]
+    NotAPlist,
+    /// The plist crate takes text in CDATA sections for empty.
+    #[error("it has a CDATA section")]
+    CdataSection,
+    /// The plist crate takes an XML file that is cut short behind its last value for whole.
+    #[error("it is cut short: </plist> is missing")]
+    CutShort,
+    /// The outermost value has another type.
+    #[error("it has {0} where a dictionary belongs")]
+    NotADictionary(Kind),
+    /// A key that matters occurs twice.
+    #[error("one of the keys {HAVE_AN_AZURE_ID} and {LAST_TOKEN} occurs twice")]
+    KeyTwice,
+    /// It is nested too deep.
+    #[error("it is nested deeper than any preference file")]
+    TooDeep,
+    /// There are too many values, or too much text.
+    #[error("it has more values or text than any preference file")]
+    TooMuch,
+}
+
+/// The type of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error, Serialize, serde::Deserialize)]
+pub enum Kind {
+    /// A boolean.
+    #[error("a boolean")]
+    Boolean,
+    /// An integer or a real.
+    #[error("a number")]
+    Number,
+    /// A string or a date: the plist crate gives both as text.
+    #[error("a text")]
+    Text,
+    /// Bytes.
+    #[error("data")]
+    Data,
+    /// An array.
+    #[error("an array")]
+    Array,
+    /// A dictionary.
+    #[error("a dictionary")]
+    Dictionary,
 }
 
 /// The value of `have_an_Azure_id`.
@@ -49,8 +100,8 @@ pub enum HaveAnAzureId {
     False,
     /// There is no such key.
     Missing,
-    /// Something else; its type and, if it is short, its value.
-    Unexpected(String),
+    /// Something else; its type.
+    Unexpected(Kind),
 }
 
 impl HaveAnAzureId {
@@ -69,41 +120,40 @@ impl HaveAnAzureId {
 #[must_use]
 pub fn parse(bytes: &[u8]) -> JamfAad {
     if bytes.is_empty() {
-        return JamfAad::Unparsable("the file is empty".to_owned());
+        return JamfAad::Unparsable(Problem::Empty);
     }
-    if let Some(reason) = misread_by_crate(bytes) {
-        return JamfAad::Unparsable(reason.to_owned());
+    if let Some(problem) = misread_by_crate(bytes) {
+        return JamfAad::Unparsable(problem);
     }
-    match plist::from_bytes::<Wanted>(bytes) {
-        Ok(wanted) => JamfAad::Parsed {
+    match plist::from_bytes(bytes).unwrap_or_else(|error| Outcome(Err(problem(&error)))) {
+        Outcome(Ok(wanted)) => JamfAad::Parsed {
             have_an_azure_id: wanted.have_an_azure_id.map_or(HaveAnAzureId::Missing, HaveAnAzureId::from),
             last_token: wanted.last_token.and_then(Scalar::into_timestamp),
         },
-        Err(error) => JamfAad::Unparsable(reason(&error)),
+        Outcome(Err(problem)) => JamfAad::Unparsable(problem),
     }
 }
 
-/// What the plist crate would read, but not as macOS does: it takes text in CDATA sections for empty, and an XML file that
-/// is cut short behind its last value for whole.
-fn misread_by_crate(bytes: &[u8]) -> Option<&'static str> {
+/// What this module finds wrong reaches it as words in the plist crate's error. That crate's own words are not kept,
+/// because they may quote the file.
+fn problem(error: &plist::Error) -> Problem {
+    let words = error.to_string();
+    let known = [Problem::KeyTwice, Problem::TooDeep, Problem::TooMuch];
+    known.into_iter().find(|problem| words.contains(&problem.to_string())).unwrap_or(Problem::NotAPlist)
+}
+
+/// What the plist crate would read, but not as macOS does.
+fn misread_by_crate(bytes: &[u8]) -> Option<Problem> {
     let contains = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
     if bytes.starts_with(b"bplist") {
         None
     } else if contains(b"<![CDATA[") {
-        Some("it has a CDATA section")
+        Some(Problem::CdataSection)
     } else if contains(b"<plist") && !contains(b"</plist>") {
-        Some("it is cut short: </plist> is missing")
+        Some(Problem::CutShort)
     } else {
         None
     }
-}
-
-/// The plist crate's words, without the shell that it puts around those of this module, and no longer than a line: they
-/// may quote the file.
-fn reason(error: &plist::Error) -> String {
-    let words = error.to_string();
-    let inner = words.strip_prefix("Serde(\"").and_then(|words| words.strip_suffix("\")"));
-    inner.unwrap_or(&words).chars().take(MAX_REASON).collect()
 }
 
 /// The values of the keys that matter.
@@ -113,37 +163,18 @@ struct Wanted {
     last_token: Option<Scalar>,
 }
 
-impl<'de> Deserialize<'de> for Wanted {
+/// What came of reading the outermost value.
+struct Outcome(Result<Wanted, Problem>);
+
+impl<'de> Deserialize<'de> for Outcome {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Top)
-    }
-}
-
-struct Top;
-
-impl<'de> Visitor<'de> for Top {
-    type Value = Wanted;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a dictionary")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Wanted, A::Error> {
         let mut wanted = Wanted::default();
         let mut allowance = Allowance { values: MAX_VALUES, text: MAX_TEXT };
-        while let Some(key) = map.next_key::<String>()? {
-            allowance.take(key.len())?;
-            let value = map.next_value_seed(Value { allowance: &mut allowance, depth: MAX_DEPTH })?;
-            let place = match key.as_str() {
-                HAVE_AN_AZURE_ID => &mut wanted.have_an_azure_id,
-                LAST_TOKEN => &mut wanted.last_token,
-                _ => continue,
-            };
-            if place.replace(value).is_some() {
-                return Err(de::Error::custom(format_args!("the key {key} stands there twice")));
-            }
-        }
-        Ok(wanted)
+        let top = Value { wanted: Some(&mut wanted), allowance: &mut allowance, depth: MAX_DEPTH + 1 };
+        Ok(Self(match top.deserialize(deserializer)?.kind() {
+            Kind::Dictionary => Ok(wanted),
+            other => Err(Problem::NotADictionary(other)),
+        }))
     }
 }
 
@@ -156,7 +187,7 @@ struct Allowance {
 impl Allowance {
     fn take<E: de::Error>(&mut self, text: usize) -> Result<(), E> {
         let (Some(values), Some(text)) = (self.values.checked_sub(1), self.text.checked_sub(text)) else {
-            return Err(E::custom("more values or text than any preference file has"));
+            return Err(E::custom(Problem::TooMuch));
         };
         *self = Self { values, text };
         Ok(())
@@ -169,21 +200,23 @@ enum Scalar {
     Integer(i128),
     Real(f64),
     String(String),
-    Other(&'static str),
+    Other(Kind),
 }
 
 /// Longer strings are no value of either key.
 const MAX_KEPT: usize = 64;
 
 struct Value<'a> {
+    /// Where to put the values that matter, if this is the outermost value.
+    wanted: Option<&'a mut Wanted>,
     allowance: &'a mut Allowance,
     depth: usize,
 }
 
 impl Value<'_> {
     fn inner<E: de::Error>(&mut self) -> Result<Value<'_>, E> {
-        let depth = self.depth.checked_sub(1).ok_or_else(|| E::custom("nested deeper than any preference file"))?;
-        Ok(Value { allowance: self.allowance, depth })
+        let depth = self.depth.checked_sub(1).ok_or_else(|| E::custom(Problem::TooDeep))?;
+        Ok(Value { wanted: None, allowance: self.allowance, depth })
     }
 }
 
@@ -224,26 +257,34 @@ impl<'de> Visitor<'de> for Value<'_> {
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<Scalar, E> {
         self.allowance.take(value.len())?;
-        Ok(if value.len() <= MAX_KEPT { Scalar::String(value.to_owned()) } else { Scalar::Other("a long string") })
+        Ok(if value.len() <= MAX_KEPT { Scalar::String(value.to_owned()) } else { Scalar::Other(Kind::Text) })
     }
 
     fn visit_bytes<E: de::Error>(self, value: &[u8]) -> Result<Scalar, E> {
         self.allowance.take(value.len())?;
-        Ok(Scalar::Other("data"))
+        Ok(Scalar::Other(Kind::Data))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut sequence: A) -> Result<Scalar, A::Error> {
         self.allowance.take(0)?;
         while sequence.next_element_seed(self.inner()?)?.is_some() {}
-        Ok(Scalar::Other("an array"))
+        Ok(Scalar::Other(Kind::Array))
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Scalar, A::Error> {
         self.allowance.take(0)?;
-        while map.next_key_seed(self.inner()?)?.is_some() {
-            map.next_value_seed(self.inner()?)?;
+        while let Some(key) = map.next_key_seed(self.inner()?)? {
+            let value = map.next_value_seed(self.inner()?)?;
+            let place = match (&mut self.wanted, key) {
+                (Some(wanted), Scalar::String(key)) if key == HAVE_AN_AZURE_ID => &mut wanted.have_an_azure_id,
+                (Some(wanted), Scalar::String(key)) if key == LAST_TOKEN => &mut wanted.last_token,
+                _ => continue,
+            };
+            if place.replace(value).is_some() {
+                return Err(de::Error::custom(Problem::KeyTwice));
+            }
         }
-        Ok(Scalar::Other("a dictionary"))
+        Ok(Scalar::Other(Kind::Dictionary))
     }
 }
 
@@ -255,16 +296,21 @@ impl From<Scalar> for HaveAnAzureId {
             Scalar::Boolean(false) | Scalar::Integer(0) | Scalar::Real(0.0) => Self::False,
             Scalar::String(text) if is_any_of(&text, ["1", "true", "yes"]) => Self::True,
             Scalar::String(text) if is_any_of(&text, ["0", "false", "no"]) => Self::False,
-            Scalar::Integer(number) => Self::Unexpected(format!("the number {number}")),
-            Scalar::Real(number) => Self::Unexpected(format!("the number {number}")),
-            // The plist crate gives a date as its text, too.
-            Scalar::String(text) => Self::Unexpected(format!("the text {text:?}")),
-            Scalar::Other(kind) => Self::Unexpected(kind.to_owned()),
+            other => Self::Unexpected(other.kind()),
         }
     }
 }
 
 impl Scalar {
+    const fn kind(&self) -> Kind {
+        match self {
+            Self::Boolean(_) => Kind::Boolean,
+            Self::Integer(_) | Self::Real(_) => Kind::Number,
+            Self::String(_) => Kind::Text,
+            Self::Other(kind) => *kind,
+        }
+    }
+
     /// The time, if this is a number of seconds since 1970, and not 0, which stands for never.
     fn into_timestamp(self) -> Option<Timestamp> {
         let seconds = match self {

@@ -23,7 +23,7 @@
 //! **Table**, offsets relative to it: 0 size, with its indexes · 4 relation id · 8 number of records · 12 offset of the
 //! records (28 + 4·M) · 16 offset of the indexes (where the records end) · 20 head of the free list · 24 number M of
 //! record numbers, at least 1 · 28 for each record number the offset of its record, or 0 or an odd link if it is free.
-//! Records stand back to back; their order need not follow their numbers.
+//! Records are back to back; their order need not follow their numbers.
 //!
 //! **Record**, offsets relative to it: 0 size · 4 record number · 8 create version · 12 record version · 16 size D of
 //! the data · 20 semantic information (0) · 24 an offset for each attribute of the relation · the data, padded to an
@@ -43,13 +43,14 @@
 //! # Not known, or not used here
 //!
 //! The authentication section's purpose; the indexes (macOS refuses a file whose indexes it cannot read, this reader
-//! skips them); what links the free record numbers (any 0 or odd entry counts as free); the version id.
+//! skips them); what links the free record numbers (any 0 or odd entry counts as free).
 //!
 //! # Damage
 //!
 //! This reader insists on more than macOS does: tables back to back, records that fill their table, record numbers that
 //! lead to just these records, values where the schema puts them, padding of zeros, a table for each declared relation
-//! and the reverse. All genuine keychains that were looked at are so. A file that is not gives an [`Error`], never fewer records.
+//! and the reverse. All genuine keychains that were checked are so. A file that is not gives an [`Error`], never fewer
+//! records. So does a file that has more tables, record numbers, keys or certificates than any keychain.
 
 #![forbid(unsafe_code)]
 
@@ -79,14 +80,15 @@ const VERSION: u32 = 0x0001_0000;
 const AUTH_SECTION: u64 = 16;
 const HEADER: u64 = 20;
 
-/// What stands before the offsets in the table directory: the section's size and the number of tables, in bytes.
+/// What is before the offsets in the table directory: the section's size and the number of tables, in bytes.
 const DIRECTORY: u64 = 2 * ATOM;
 
 /// Keychains have 11 to 16 tables; keeps a hostile directory from costing time.
-const MAX_TABLES: u32 = 256;
+const MAX_TABLES: u32 = 64;
 
-/// Each private key has one; keeps a hostile file, in which a key may have a thousand short ones, from costing memory.
-const MAX_LABELS: usize = 100_000;
+/// How many private keys or certificates there may be. One with several labels or public key hashes counts as often:
+/// each normally has one, but in a hostile file a thousand short ones.
+const MAX_KEYS_OR_CERTIFICATES: usize = 100_000;
 
 /// A keychain whose directory and schema have been read.
 #[derive(Debug)]
@@ -100,7 +102,7 @@ impl<R: ReadAt> Keychain<R> {
     /// Reads the header, the table directory and the schema.
     ///
     /// # Errors
-    /// If this is no keychain, or a damaged one.
+    /// If this is not a keychain, or a damaged one.
     pub fn open(source: R) -> Result<Self, Error> {
         let length = source.length().map_err(|error| ErrorKind::from_read(&error).at(0))?;
         let mut window = Window::exact(&source, Extent::file(length));
@@ -110,32 +112,18 @@ impl<R: ReadAt> Keychain<R> {
         Ok(Self { source, tables, schema })
     }
 
-    /// How much there is of private keys and certificates, in bytes.
-    #[must_use]
-    pub fn size_of_keys_and_certificates(&self) -> u64 {
-        let tables =
-            [RelationId::PRIVATE_KEY, RelationId::CERTIFICATE].into_iter().filter_map(|id| self.tables.get(&id));
-        tables.map(|table| table.extent().length()).sum()
-    }
-
-    /// How much there is of all, in bytes.
-    #[must_use]
-    pub fn size(&self) -> u64 {
-        self.tables.values().map(|table| table.extent().length()).sum()
-    }
-
     /// Shows each private key to `visit`.
     ///
     /// # Errors
     /// If the table is damaged or reading fails; what `visit` has seen until then does not count.
     pub fn private_keys(&self, mut visit: impl FnMut(PrivateKey<'_>)) -> Result<(), Error> {
         let columns = [AttributeId::KEY_LABEL, AttributeId::KEY_PRINT_NAME, AttributeId::KEY_APPLICATION_TAG];
-        let mut labels = 0;
+        let mut count = 0;
         self.try_visit(RelationId::PRIVATE_KEY, columns.map(|id| (id, Format::Bytes)), |record, columns| {
             let key = PrivateKey { record, columns };
-            labels += key.labels().count();
-            if labels > MAX_LABELS {
-                return Err(ErrorKind::TooManyLabels.at(record.start()));
+            count += key.labels().count().max(1);
+            if count > MAX_KEYS_OR_CERTIFICATES {
+                return Err(ErrorKind::TooManyKeys.at(record.start()));
             }
             visit(key);
             Ok(())
@@ -148,8 +136,15 @@ impl<R: ReadAt> Keychain<R> {
     /// If the table is damaged or reading fails; what `visit` has seen until then does not count.
     pub fn certificates(&self, mut visit: impl FnMut(Certificate<'_>)) -> Result<(), Error> {
         let columns = [AttributeId::PUBLIC_KEY_HASH, AttributeId::ISSUER];
-        self.visit(RelationId::CERTIFICATE, columns.map(|id| (id, Format::Bytes)), |record, columns| {
-            visit(Certificate { record, columns });
+        let mut count = 0;
+        self.try_visit(RelationId::CERTIFICATE, columns.map(|id| (id, Format::Bytes)), |record, columns| {
+            let certificate = Certificate { record, columns };
+            count += certificate.public_key_hashes().count().max(1);
+            if count > MAX_KEYS_OR_CERTIFICATES {
+                return Err(ErrorKind::TooManyCertificates.at(record.start()));
+            }
+            visit(certificate);
+            Ok(())
         })
     }
 
@@ -163,12 +158,13 @@ impl<R: ReadAt> Keychain<R> {
             (AttributeId::SERVICE, Format::Bytes),
             (AttributeId::MODIFIED, Format::Time),
         ];
-        self.visit(RelationId::GENERIC_PASSWORD, columns, |record, columns| {
+        self.try_visit(RelationId::GENERIC_PASSWORD, columns, |record, columns| {
             visit(GenericPassword { record, columns });
+            Ok(())
         })
     }
 
-    /// Shows the clear attribute values of each record that is no certificate, all of a record's in one piece.
+    /// Shows the clear attribute values of each record that is not a certificate, all of a record's in one piece.
     ///
     /// # Errors
     /// If a table is damaged or reading fails; what `visit` has seen until then does not count.
@@ -181,20 +177,7 @@ impl<R: ReadAt> Keychain<R> {
         Ok(())
     }
 
-    /// Shows each record of a relation to `visit`, with the positions of the wanted attributes.
-    fn visit<const N: usize>(
-        &self,
-        id: RelationId,
-        wanted: [(AttributeId, Format); N],
-        mut visit: impl FnMut(&Record<'_>, [usize; N]),
-    ) -> Result<(), Error> {
-        self.try_visit(id, wanted, |record, columns| {
-            visit(record, columns);
-            Ok(())
-        })
-    }
-
-    /// As [`Self::visit`], but `visit` may find a record wrong.
+    /// Shows each record of a relation, with the positions of the wanted attributes, to `visit`, which may refuse it.
     fn try_visit<const N: usize>(
         &self,
         id: RelationId,
@@ -359,7 +342,7 @@ fn read_directory<R: ReadAt>(file: &mut Window<'_, R>, section: Extent) -> Resul
     }
 }
 
-/// The tables have to stand back to back from the directory to the end of the section, in whatever order.
+/// The tables have to be back to back from the directory to the end of the section, in any order.
 fn check_places(tables: impl Iterator<Item = Extent>, section: Extent, directory: Extent) -> Result<(), Error> {
     let mut tables: Vec<Extent> = tables.collect();
     tables.sort_unstable_by_key(|table| table.start());

@@ -1,49 +1,24 @@
 //! Registrations whose key is in the Secure Enclave: nothing of them is in the login keychain.
 //!
-//! Two commands tell about them, [`app_sso`] of macOS and [`sso_status`] of Jamf's tool. What they print is for people,
-//! and changes from release to release: whatever cannot be understood is [`Unclear`], never "not registered".
+//! Two commands show them, macOS's `app-sso` and Jamf's tool. What they print is for people and changes from release to
+//! release: what cannot be understood is [`Unclear`], never "not registered".
 
+mod answer;
 pub mod app_sso;
 pub mod sso_status;
 
-use std::borrow::Cow;
-
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
-
 use crate::parse::property_list;
 
-/// Why a command's output tells nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
-pub enum Unclear {
-    /// The command did not answer in time, or says that nobody answered it.
-    #[error("there was no answer in time")]
-    TimedOut,
-    /// The command could not be run; the operating system's words.
-    #[error("it could not be run: {0}")]
-    Failed(String),
-    /// The output is not what is known of it; what is strange. It quotes nothing of the output.
-    #[error("the output cannot be understood: {0}")]
-    Unintelligible(Cow<'static, str>),
-}
-
-/// Microsoft's extension; other identity providers have theirs.
-const MICROSOFT: &str = "com.microsoft.CompanyPortalMac.ssoextension";
+pub use answer::{Absence, Key, Unclear, is_of_microsoft};
 
 /// Whether managed preferences of the domain `com.apple.extensiblesso` set up Platform SSO, or Microsoft's extension.
-/// Such as cannot be read may.
+/// Those that cannot be read may.
 #[must_use]
 pub fn is_configured_by(preferences: &[u8]) -> bool {
     property_list::dictionary(preferences).map_or(true, |preferences| {
         let extension = preferences.get("ExtensionIdentifier").and_then(plist::Value::as_string);
-        preferences.contains_key("PlatformSSO") || extension.is_some_and(is_microsoft_s)
+        preferences.contains_key("PlatformSSO") || extension.is_some_and(is_of_microsoft)
     })
-}
-
-/// Whether this is the identifier of Microsoft's extension.
-#[must_use]
-pub fn is_microsoft_s(extension: &str) -> bool {
-    extension.eq_ignore_ascii_case(MICROSOFT)
 }
 
 /// Whether a program with this name has printed how it is called, because it lacks the verb that it was called with.
@@ -58,53 +33,17 @@ pub fn is_usage(text: &str, program: &str) -> bool {
     !by_others && (text.lines().any(is_its_usage) || verbs.iter().all(|verb| text.contains(verb)))
 }
 
-/// Whether a source shows the key of the user in question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Key {
-    /// It is there.
-    Present,
-    /// It is there, and new keys have to be made.
-    NeedsNewKeys,
-    /// It is not there; why.
-    Absent(Absence),
-}
-
-impl Key {
-    /// Whether it is there.
-    #[must_use]
-    pub const fn is_there(self) -> bool {
-        matches!(self, Self::Present | Self::NeedsNewKeys)
-    }
-}
-
-/// Why there is no key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Absence {
-    /// Platform SSO is not configured.
-    NotConfigured,
-    /// Platform SSO belongs to another identity provider.
-    AnotherProvider,
-    /// The device is not registered, or by somebody else than Microsoft.
-    DeviceNotRegistered,
-    /// The device is registered, but not this user.
-    UserNotRegistered,
-    /// The user has to register again.
-    NeedsRegistration,
-    /// The registration needs repair.
-    NeedsRepair,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn platform_sso_or_microsoft_s_extension_set_up_single_sign_on() {
+    fn platform_sso_or_the_extension_of_microsoft_set_up_single_sign_on() {
         let is_configured = |entries: &str| {
             is_configured_by(format!("<plist version=\"1.0\"><dict>{entries}</dict></plist>").as_bytes())
         };
         let extension = |name: &str| format!("<key>ExtensionIdentifier</key><string>{name}</string>");
-        assert!(is_configured(&extension(MICROSOFT)));
+        assert!(is_configured(&extension("com.microsoft.CompanyPortalMac.ssoextension")));
         assert!(is_configured(&(extension("com.contoso.sso") + "<key>PlatformSSO</key><dict/>")));
         assert!(!is_configured(&extension("com.apple.AppSSOKerberos.KerberosExtension")));
         assert!(!is_configured(""));
@@ -113,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn how_a_program_is_called_is_told_from_other_text() {
+    fn how_a_program_is_called_is_distinguished_from_other_text() {
         assert!(is_usage("error\nUsage: app-sso <verb>", "app-sso"));
         assert!(is_usage("verbs: clean, gatherAADInfo, registerWithIntune", "Jamf Conditional Access"));
         for text in [

@@ -1,25 +1,25 @@
-//! Reads the system's own property lists, within fixed limits: a small file can stand for very deep values, and a reader
-//! that follows them needs room for each level.
+//! Reads the system's own property lists, within fixed limits: a small file can stand for very deep values, and a
+//! reader that follows them needs room for each level.
 
 use std::fmt;
 
 use plist::{Dictionary, Value};
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// No preference file is nested deeper, or has more values.
+/// No preference file is nested deeper, or has more values. Each value is kept.
 const MAX_DEPTH: usize = 64;
-const MAX_VALUES: usize = 100_000;
+const MAX_VALUES: usize = 20_000;
 
 /// Nor has any that much text and data, in bytes: in the binary format, many values can be the same long text.
-const MAX_TEXT: usize = 4 * 1024 * 1024;
+const MAX_TEXT: usize = 1024 * 1024;
 
 /// Reads a property list, XML or binary, whose outermost value is a dictionary. Dates are given as text.
 ///
 /// # Errors
-/// If it is none, or one beyond the limits; which.
+/// If it is not a property list, or one beyond the limits, or if its outermost value is not a dictionary.
 pub fn dictionary(bytes: &[u8]) -> Result<Dictionary, &'static str> {
-    let Outermost(value) = plist::from_bytes(bytes).map_err(|_| "it is no property list")?;
-    value.into_dictionary().ok_or("it is no dictionary")
+    let Outermost(value) = plist::from_bytes(bytes).map_err(|_| "it is not a property list")?;
+    value.into_dictionary().ok_or("it is not a dictionary")
 }
 
 struct Outermost(Value);
@@ -143,10 +143,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_dictionary_is_told_from_what_is_no_property_list() {
-        assert_eq!(dictionary(b""), Err("it is no property list"));
-        assert_eq!(dictionary(b"no property list"), Err("it is no property list"));
-        assert_eq!(dictionary(&xml("<array/>")), Err("it is no dictionary"));
+    fn a_value_that_is_not_a_dictionary_has_another_reason_than_what_is_not_a_property_list() {
+        assert_eq!(dictionary(b""), Err("it is not a property list"));
+        assert_eq!(dictionary(b"no property list"), Err("it is not a property list"));
+        assert_eq!(dictionary(&xml("<array/>")), Err("it is not a dictionary"));
     }
 
     #[test]
@@ -155,8 +155,8 @@ mod tests {
             xml(&format!("<dict><key>a</key>{}</dict>", "<array>".repeat(depth) + &"</array>".repeat(depth)))
         };
         assert!(dictionary(&nested(MAX_DEPTH - 1)).is_ok());
-        assert_eq!(dictionary(&nested(MAX_DEPTH)), Err("it is no property list"));
-        assert_eq!(dictionary(&nested(100_000)), Err("it is no property list"));
+        assert_eq!(dictionary(&nested(MAX_DEPTH)), Err("it is not a property list"));
+        assert_eq!(dictionary(&nested(100_000)), Err("it is not a property list"));
     }
 
     /// In the binary format: an array in a dictionary, and each of its values the same text.
@@ -182,13 +182,13 @@ mod tests {
     fn a_small_property_list_that_stands_for_very_much_text_is_refused() {
         let few = dictionary(&with_one_text(60_000, 10)).unwrap();
         assert_eq!(few["a"].as_array().unwrap().len(), 10);
-        assert_eq!(dictionary(&with_one_text(60_000, 60_000)), Err("it is no property list"));
+        assert_eq!(dictionary(&with_one_text(60_000, 60_000)), Err("it is not a property list"));
     }
 
     #[test]
     fn a_property_list_with_very_many_values_is_refused() {
         let many = |count: usize| xml(&format!("<dict><key>a</key><array>{}</array></dict>", "<true/>".repeat(count)));
         assert!(dictionary(&many(MAX_VALUES - 10)).is_ok());
-        assert_eq!(dictionary(&many(MAX_VALUES)), Err("it is no property list"));
+        assert_eq!(dictionary(&many(MAX_VALUES)), Err("it is not a property list"));
     }
 }

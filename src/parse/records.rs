@@ -1,34 +1,27 @@
-//! What a keychain reader finds, as far as two readers can be compared.
+//! What two readers find in a keychain, as far as it can be compared.
 
 use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::parse::keychain::{Error, Keychain, ReadAt};
+use crate::parse::{
+    certificate,
+    keychain::{Error, Keychain, ReadAt},
+    label::{self, Digest},
+};
 
-/// What a reader finds in a keychain, as far as the two can be compared.
+/// How many bytes of certificates are parsed. Beyond it, where no keychain comes, none is called a difference.
+const MAX_PARSED: usize = 4 * 1024 * 1024;
+
+/// What a reader finds in a keychain: the digests, because the certificates themselves may not fit in memory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Records {
-    /// The certificates in DER.
-    pub certificates: BTreeSet<Vec<u8>>,
-    /// The labels of the private keys.
-    pub key_labels: BTreeSet<Vec<u8>>,
-}
-
-impl Records {
-    /// What this crate's own reader finds.
-    ///
-    /// # Errors
-    /// If it cannot read the keychain.
-    pub fn read<R: ReadAt>(source: R) -> Result<Self, Error> {
-        let keychain = Keychain::open(source)?;
-        let mut records = Self::default();
-        keychain.certificates(|certificate| {
-            records.certificates.insert(certificate.der().to_vec());
-        })?;
-        keychain.private_keys(|key| records.key_labels.extend(key.labels().map(<[u8]>::to_vec)))?;
-        Ok(records)
-    }
+    certificates: BTreeSet<Digest>,
+    /// Those that cannot be parsed, or were not, so that another reader may pass over them.
+    unparsable: BTreeSet<Digest>,
+    key_labels: BTreeSet<Digest>,
+    /// Keys whose label the reader does not give.
+    unlabelled_keys: usize,
 }
 
 /// Numbers of records.
@@ -51,18 +44,138 @@ impl fmt::Display for Counts {
 pub struct Comparison {
     /// What this tool's reader found.
     pub ours: Counts,
-    /// What only this tool's reader found.
+    /// What only this tool's reader found, and the other one should have.
     pub only_ours: Counts,
     /// What only the other reader found.
     pub only_theirs: Counts,
 }
 
+impl Records {
+    /// What this tool's own reader finds.
+    ///
+    /// # Errors
+    /// If it cannot read the keychain.
+    pub fn read<R: ReadAt>(source: R) -> Result<Self, Error> {
+        let keychain = Keychain::open(source)?;
+        let mut records = Self::default();
+        let mut parsed = 0;
+        keychain.certificates(|certificate| {
+            let der = certificate.der();
+            let digest = records.add_certificate(der);
+            parsed += der.len();
+            if parsed > MAX_PARSED || !certificate::is_parsable(der) {
+                records.unparsable.insert(digest);
+            }
+        })?;
+        keychain.private_keys(|key| key.labels().for_each(|label| records.add_key(Some(label))))?;
+        Ok(records)
+    }
+
+    /// Adds a certificate in DER, and gives its digest.
+    pub(super) fn add_certificate(&mut self, der: &[u8]) -> Digest {
+        let digest = sha1_smol::Sha1::from(der).digest().bytes();
+        self.certificates.insert(digest);
+        digest
+    }
+
+    /// Adds a private key by its label; `None` if the reader gives none.
+    pub(super) fn add_key(&mut self, label: Option<&[u8]>) {
+        match label {
+            Some(label) => self.key_labels.extend(label::digest(label)),
+            None => self.unlabelled_keys += 1,
+        }
+    }
+
+    /// Whether there is a private key with this label.
+    pub(super) fn has_key(&self, label: &[u8]) -> bool {
+        label::digest(label).is_some_and(|label| self.key_labels.contains(&label))
+    }
+
+    /// What the other reader lacks. Certificates that cannot be parsed are not missed, nor as many labels as the other
+    /// reader has keys without a label.
+    fn missed_by(&self, other: &Self) -> Counts {
+        let certificates = self.certificates.difference(&other.certificates);
+        let labels = self.key_labels.difference(&other.key_labels).count();
+        Counts {
+            certificates: certificates.filter(|certificate| !self.unparsable.contains(*certificate)).count(),
+            private_keys: labels.saturating_sub(other.unlabelled_keys),
+        }
+    }
+}
+
 /// Compares what this tool's reader found with what another did.
 #[must_use]
 pub fn compare(ours: &Records, theirs: &Records) -> Comparison {
-    let only = |one: &Records, other: &Records| Counts {
-        certificates: one.certificates.difference(&other.certificates).count(),
-        private_keys: one.key_labels.difference(&other.key_labels).count(),
-    };
-    Comparison { ours: only(ours, &Records::default()), only_ours: only(ours, theirs), only_theirs: only(theirs, ours) }
+    Comparison {
+        ours: Counts { certificates: ours.certificates.len(), private_keys: ours.key_labels.len() },
+        only_ours: ours.missed_by(theirs),
+        only_theirs: theirs.missed_by(ours),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fixture_generator::{Certificate, Keychain};
+
+    use super::*;
+
+    fn records(certificates: &[&[u8]], labels: &[Option<&[u8]>]) -> Records {
+        let mut records = Records::default();
+        for der in certificates {
+            records.add_certificate(der);
+        }
+        labels.iter().for_each(|label| records.add_key(*label));
+        records
+    }
+
+    const fn counts(certificates: usize, private_keys: usize) -> Counts {
+        Counts { certificates, private_keys }
+    }
+
+    /// What only ours finds, and what only theirs does.
+    fn difference(ours: &Records, theirs: &Records) -> [Counts; 2] {
+        let Comparison { only_ours, only_theirs, .. } = compare(ours, theirs);
+        [only_ours, only_theirs]
+    }
+
+    #[test]
+    fn readers_agree_if_they_find_the_same() {
+        let (joined, own) = (Certificate::workplace_join().der(), Certificate::contoso().der());
+        let ours = records(&[&joined], &[Some(b"1"), Some(b"2")]);
+        assert_eq!(difference(&ours, &ours), [counts(0, 0); 2]);
+        assert_eq!(difference(&ours, &records(&[&own], &[Some(b"3")])), [counts(1, 2), counts(1, 1)]);
+        assert_eq!(compare(&ours, &records(&[], &[])).ours, counts(1, 2));
+    }
+
+    #[test]
+    fn a_certificate_that_another_reader_passes_over_because_it_cannot_be_parsed_is_no_difference() {
+        let joined = Certificate::workplace_join();
+        let (der, cut) = (joined.der(), b"not a certificate");
+        let keychain = Keychain::new().certificate(&joined).certificate_record(&joined, cut.to_vec());
+        let ours = Records::read(keychain.to_bytes().as_slice()).unwrap();
+        assert_eq!(difference(&ours, &records(&[&der], &[])), [counts(0, 0); 2]);
+        assert_eq!(difference(&ours, &records(&[&der, cut], &[])), [counts(0, 0); 2]);
+        assert_eq!(difference(&ours, &records(&[cut], &[])), [counts(1, 0), counts(0, 0)]);
+        assert_eq!(difference(&ours, &records(&[&der, b"other"], &[])), [counts(0, 0), counts(1, 0)]);
+    }
+
+    #[test]
+    fn a_label_that_is_not_there_is_a_difference_beyond_the_keys_without_a_label() {
+        let ours = records(&[], &[Some(b"1"), Some(b"2"), Some(b"3")]);
+        let theirs = |labels: &[Option<&[u8]>]| difference(&ours, &records(&[], labels));
+        assert_eq!(theirs(&[Some(b"1"), None, None]), [counts(0, 0); 2]);
+        assert_eq!(theirs(&[Some(b"1"), None]), [counts(0, 1), counts(0, 0)]);
+        assert_eq!(theirs(&[Some(b"4"), None, None, None]), [counts(0, 0), counts(0, 1)]);
+    }
+
+    #[test]
+    fn the_records_of_this_reader_are_all_certificates_and_labels() {
+        let (joined, own) = (Certificate::workplace_join(), Certificate::contoso());
+        let labels = [joined.public_key_hash(), vec![7; 65], own.public_key_hash()];
+        let keychain = Keychain::new().certificate(&joined).certificate(&own);
+        let found = Records::read(keychain.private_key(["", ""], &labels).to_bytes().as_slice()).unwrap();
+        let labels = [joined.public_key_hash(), own.public_key_hash()];
+        let labels = labels.each_ref().map(|label| Some(label.as_slice()));
+        assert_eq!(found, records(&[&joined.der(), &own.der()], &labels));
+    }
 }

@@ -22,7 +22,7 @@ pub const JAMF_TOOLS: [(JamfTool, &str); 2] = [
 /// What the identifiers of Jamf's apps begin with.
 const JAMF_APPS: &str = "com.jamf.management.";
 
-/// How deep `AppPrefixAllowList` may stand in the managed preferences.
+/// How deep `AppPrefixAllowList` may be in the managed preferences.
 const MAX_DEPTH: usize = 4;
 
 /// Which of Jamf's tools.
@@ -44,7 +44,7 @@ impl JamfTool {
         }
     }
 
-    /// Where it lies, below the system's root.
+    /// Where it is, below the system's root.
     #[must_use]
     pub fn path(self) -> &'static str {
         JAMF_TOOLS.iter().find(|(tool, _)| *tool == self).map_or("", |(_, path)| path)
@@ -105,14 +105,14 @@ pub enum AllowList {
     LacksJamf,
     /// There is no list.
     NotSet,
-    /// The list is no string.
+    /// The list is not a string.
     WrongType,
 }
 
 /// Reads JamfAAD's managed preferences: each of `files`, the one that goes first at the front.
 ///
 /// # Errors
-/// If one is no property list with a dictionary.
+/// If one is not a property list with a dictionary.
 pub fn preferences(files: &[Vec<u8>]) -> Result<Preferences, &'static str> {
     let files = files.iter().map(|bytes| dictionary(bytes)).collect::<Result<Vec<_>, _>>()?;
     let value = |key: &str| files.iter().find_map(|file| file.get(key));
@@ -127,7 +127,7 @@ pub fn preferences(files: &[Vec<u8>]) -> Result<Preferences, &'static str> {
 /// Reads what the preferences of Jamf's agent say about conditional access.
 ///
 /// # Errors
-/// If this is no property list with a dictionary.
+/// If this is not a property list with a dictionary.
 pub fn conditional_access(bytes: &[u8]) -> Result<Setting<bool>, &'static str> {
     Ok(setting(dictionary(bytes)?.get("microsoftCAEnabled"), boolean))
 }
@@ -136,11 +136,11 @@ pub fn conditional_access(bytes: &[u8]) -> Result<Setting<bool>, &'static str> {
 /// `com.apple.extensiblesso`, sets it up.
 ///
 /// # Errors
-/// If one is no property list with a dictionary.
+/// If one is not a property list with a dictionary.
 pub fn allow_list(files: &[Vec<u8>]) -> Result<Option<AllowList>, &'static str> {
     for bytes in files {
         let file = Value::Dictionary(dictionary(bytes)?);
-        if let Some(extension) = microsoft_s(&file, MAX_DEPTH) {
+        if let Some(extension) = of_microsoft(&file, MAX_DEPTH) {
             return Ok(Some(find(extension, "AppPrefixAllowList", MAX_DEPTH).map_or(AllowList::NotSet, AllowList::of)));
         }
     }
@@ -162,19 +162,19 @@ impl AllowList {
     }
 }
 
-/// The dictionary that sets up Microsoft's extension, however deep it stands, down to a limit: there may be several
+/// The dictionary that sets up Microsoft's extension, however deep it is, down to a limit: there may be several
 /// extensions.
-fn microsoft_s(value: &Value, depth: usize) -> Option<&Value> {
+fn of_microsoft(value: &Value, depth: usize) -> Option<&Value> {
     let depth = depth.checked_sub(1)?;
     match value {
         Value::Dictionary(entries) => {
             let extension = entries.get("ExtensionIdentifier").and_then(Value::as_string);
-            if extension.is_some_and(platform_sso::is_microsoft_s) {
+            if extension.is_some_and(platform_sso::is_of_microsoft) {
                 return Some(value);
             }
-            entries.values().find_map(|value| microsoft_s(value, depth))
+            entries.values().find_map(|value| of_microsoft(value, depth))
         }
-        Value::Array(values) => values.iter().find_map(|value| microsoft_s(value, depth)),
+        Value::Array(values) => values.iter().find_map(|value| of_microsoft(value, depth)),
         _ => None,
     }
 }
@@ -199,7 +199,7 @@ fn boolean(value: &Value) -> Option<bool> {
     }
 }
 
-/// The value of a key, however deep it stands, down to a limit.
+/// The value of a key, however deep it is, down to a limit.
 fn find<'a>(value: &'a Value, key: &str, depth: usize) -> Option<&'a Value> {
     let depth = depth.checked_sub(1)?;
     match value {
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_user_s_preferences_go_before_the_ones_for_all() {
+    fn preferences_of_the_user_go_before_the_ones_for_all() {
         let user = file("<key>tokenRetryCount</key><integer>3</integer><key>useWKWebView</key><string>maybe</string>");
         let all = file(
             "<key>tokenRetryCount</key><integer>5</integer><key>useWKWebView</key><true/>\
@@ -238,9 +238,9 @@ mod tests {
             token_retry_wait_time: Setting::NotSet,
         };
         assert_eq!(preferences(&[file("")]), Ok(none));
-        assert_eq!(preferences(&[b"x".to_vec()]), Err("it is no property list"));
+        assert_eq!(preferences(&[b"x".to_vec()]), Err("it is not a property list"));
         let array = b"<plist version=\"1.0\"><array/></plist>".to_vec();
-        assert_eq!(preferences(&[file(""), array]), Err("it is no dictionary"));
+        assert_eq!(preferences(&[file(""), array]), Err("it is not a dictionary"));
     }
 
     #[test]
@@ -256,11 +256,11 @@ mod tests {
             assert_eq!(read(value), Setting::WrongType, "{value}");
         }
         assert_eq!(conditional_access(&file("")), Ok(Setting::NotSet));
-        assert_eq!(conditional_access(b""), Err("it is no property list"));
+        assert_eq!(conditional_access(b""), Err("it is not a property list"));
     }
 
     #[test]
-    fn the_allow_list_has_to_have_a_prefix_of_jamf_s_identifiers() {
+    fn the_allow_list_has_to_have_a_prefix_of_an_identifier_of_jamf() {
         const MICROSOFT: &str =
             "<key>ExtensionIdentifier</key><string>com.microsoft.CompanyPortalMac.ssoextension</string>";
         let read = |value: &str| {
@@ -287,6 +287,6 @@ mod tests {
         assert_eq!(allow_list(&[file(another)]), Ok(None));
         assert_eq!(allow_list(&[file(""), file(MICROSOFT)]), Ok(Some(AllowList::NotSet)));
         assert_eq!(allow_list(&[file("")]), Ok(None));
-        assert_eq!(allow_list(&[file(""), b"x".to_vec()]), Err("it is no property list"));
+        assert_eq!(allow_list(&[file(""), b"x".to_vec()]), Err("it is not a property list"));
     }
 }

@@ -11,7 +11,7 @@ use wpj_state::{
     cli::{AskMacos, Output, Request, Subject, Who, attribute::Attribute},
     collect::Failure,
     evidence::Probe,
-    parse::{records::Records, timestamp::Timestamp},
+    parse::timestamp::Timestamp,
     report::Report,
 };
 
@@ -60,7 +60,7 @@ fn a_damaged_keychain_is_judged_by_what_macos_finds() {
 #[test]
 fn where_macos_does_not_help_a_damaged_keychain_stays_without_an_answer() {
     let without_key = records(&both(), &[Certificate::contoso()]);
-    for opinion in [Err("it fails".to_owned()), Ok(Records::default()), Ok(without_key)] {
+    for opinion in [Err("it fails".to_owned()), Ok(records(&[], &[])), Ok(without_key)] {
         let mac = Mac { opinion, ..Mac::new(&damaged()) };
         let (state, findings) = mac.assess(AskMacos::IfDamaged);
         let reason = format!(

@@ -31,7 +31,7 @@ const CPU_SECONDS: u64 = 10;
 type Make = fn() -> Result<Vec<u8>, Failed>;
 
 /// Name, the keychain, what is printed: the result and, if there is none, the reason without the file.
-const KEYCHAINS: [(&str, Make, &str, &str); 10] = [
+const KEYCHAINS: [(&str, Make, &str, &str); 11] = [
     ("four billion claimed records", || patched(8, u32::MAX), "", "record numbers and records do not agree (at offset"),
     (
         "four billion claimed record numbers",
@@ -47,19 +47,30 @@ const KEYCHAINS: [(&str, Make, &str, &str); 10] = [
     ),
     ("tables that overlap", overlapping_tables, "", "two tables for relation 0x80001000 (at offset"),
     ("a million free record numbers", || many(1_000_000, 0), "Not Registered", ""),
-    ("a million certificates", || many(0, 1_000_000), "Not Registered", ""),
-    ("more labels than any keychain has", || Ok(labelled(5_000)), "", "too many labels of private keys (at offset"),
+    ("a hundred thousand certificates", || many(0, 100_000), "Not Registered", ""),
+    (
+        "a million certificates",
+        || many(0, 1_000_000),
+        "",
+        "more certificates, or public key hashes of them, than any keychain has (at offset",
+    ),
+    (
+        "more labels than any keychain has",
+        || Ok(labelled(5_000)),
+        "",
+        "more private keys, or labels of them, than any keychain has (at offset",
+    ),
     (
         "a certificate that is nested very deeply",
         || with_certificate(nested(20_000)),
         "",
-        "a certificate that has a private key cannot be read, nor can its stored issuer (at offset",
+        "a certificate that has a private key cannot be read up to its issuer (at offset",
     ),
     (
         "a certificate of absurd lengths",
         || with_certificate(b"\x30\x84\xff\xff\xff\xff\x30\x84\xff\xff\xff\xfe".to_vec()),
         "",
-        "a certificate that has a private key cannot be read, nor can its stored issuer (at offset",
+        "a certificate that has a private key cannot be read up to its issuer (at offset",
     ),
     (
         "a certificate of 16 MiB",

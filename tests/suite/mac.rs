@@ -2,7 +2,6 @@
 
 use std::{
     cell::RefCell,
-    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     time::Duration,
@@ -18,7 +17,7 @@ use wpj_state::{
     evidence::{Cause, Evidence, Obstacle},
     parse::{
         console::ConsoleRecord,
-        login_keychain,
+        login_keychain::OtherReading,
         records::{Records, compare},
         timestamp::Timestamp,
     },
@@ -34,7 +33,7 @@ pub struct Mac {
     /// Where the system's own files are.
     pub system: TempDir,
     /// What macOS' own reader finds.
-    pub opinion: Result<Records, String>,
+    pub opinion: Result<OtherReading, String>,
     /// What macOS' own reader was given.
     pub asked_about: RefCell<Vec<Vec<u8>>>,
     /// The console's record, as a property list.
@@ -218,8 +217,8 @@ impl collect::Mac for Mac {
         let content = fs::read(keychain).unwrap();
         let ours = Records::read(content.as_slice()).ok();
         self.asked_about.borrow_mut().push(content);
-        let theirs = self.opinion.as_ref().map_err(String::clone)?;
-        Ok(SecondReading { judged: login_keychain::judge(theirs), comparison: ours.map(|ours| compare(&ours, theirs)) })
+        let theirs = self.opinion.clone()?;
+        Ok(SecondReading { judged: theirs.judged, comparison: ours.map(|ours| compare(&ours, &theirs.records)) })
     }
 }
 
@@ -239,11 +238,9 @@ pub fn both() -> [Certificate; 2] {
     [Certificate::workplace_join(), Certificate::contoso()]
 }
 
-pub fn records(certificates: &[Certificate], keys: &[Certificate]) -> Records {
-    Records {
-        certificates: certificates.iter().map(Certificate::der).collect(),
-        key_labels: keys.iter().map(Certificate::public_key_hash).collect::<BTreeSet<_>>(),
-    }
+pub fn records(certificates: &[Certificate], keys: &[Certificate]) -> OtherReading {
+    let labels = keys.iter().map(|key| Some(key.public_key_hash()));
+    OtherReading::new(labels, certificates.iter().map(Certificate::der))
 }
 
 /// A Mac whose user is at the console and has no key in the login keychain.

@@ -19,6 +19,7 @@ mod policy_scripts;
 mod properties;
 mod reading;
 mod readme;
+mod renamed;
 mod shells;
 mod supply_chain;
 mod upload;

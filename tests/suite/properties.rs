@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, ops::Range};
 use fixture_generator::{Certificate, GenericPassword, Issuer, Keychain, Relation};
 use proptest::{collection::vec, prelude::*, sample::select};
 use wpj_state::parse::{
-    login_keychain::{self, Depth, LoginKeychain},
+    login_keychain::{self, Depth, LoginKeychain, OtherReading},
     records::Records,
 };
 
@@ -24,6 +24,7 @@ fn certificates() -> impl Strategy<Value = Certificate> {
         Issuer::WorkplaceJoin,
         Issuer::WorkplaceJoinLowerCase,
         Issuer::WorkplaceJoinBmp,
+        Issuer::WorkplaceJoinOctets,
         Issuer::PeerToPeer,
         Issuer::WorkplaceJoinAsUnit,
         Issuer::Contoso,
@@ -104,7 +105,8 @@ fn keychain(items: &[Item], (reversed, tables_reversed, extras): Layout) -> Keyc
 }
 
 fn is_workplace_join(certificate: &Certificate) -> bool {
-    !matches!(certificate.issuer, Issuer::PeerToPeer | Issuer::WorkplaceJoinAsUnit | Issuer::Contoso)
+    use Issuer::{Contoso, PeerToPeer, WorkplaceJoinAsUnit, WorkplaceJoinOctets};
+    !matches!(certificate.issuer, WorkplaceJoinOctets | PeerToPeer | WorkplaceJoinAsUnit | Contoso)
 }
 
 /// What was put in, as the reader should give it.
@@ -186,10 +188,9 @@ proptest! {
         let newest = Summary::of_items(&items).workplace_join.into_iter().filter(|(_, has_key)| *has_key).max();
         let described = details.workplace_join_identity().map(|it| it.description.as_ref().unwrap().not_before.to_string());
         prop_assert_eq!(described, newest.map(|(not_before, _)| not_before));
-        let records = Records::read(bytes.as_slice()).unwrap();
-        let set = |values: Vec<&[u8]>| values.into_iter().map(<[u8]>::to_vec).collect::<BTreeSet<_>>();
-        prop_assert_eq!(&records.certificates, &set(keychain.certificates()));
-        prop_assert_eq!(&records.key_labels, &set(keychain.key_labels()));
+        let labels = keychain.key_labels().into_iter().map(|label| Some(label.to_vec()));
+        let put_in = OtherReading::new(labels, keychain.certificates().into_iter().map(<[u8]>::to_vec));
+        prop_assert_eq!(Records::read(bytes.as_slice()).unwrap(), put_in.records);
     }
 
     #[test]

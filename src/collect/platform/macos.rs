@@ -21,7 +21,7 @@ use security_framework::{
 };
 use system_configuration::dynamic_store::SCDynamicStoreBuilder;
 
-use crate::parse::records::Records;
+use crate::parse::login_keychain::OtherReading;
 
 /// Whether this system can tell who is at the console, and has a keychain reader of its own.
 pub const IS_MACOS: bool = true;
@@ -68,7 +68,7 @@ pub fn console_record() -> Result<Option<Vec<u8>>, String> {
 ///
 /// # Errors
 /// If it fails. It passes over records and tables that it cannot read without a word.
-pub fn read_keychain(copy: &Path) -> Result<Records, String> {
+pub fn read_keychain(copy: &Path) -> Result<OtherReading, String> {
     without_dialogs(|| search(copy))?
 }
 
@@ -82,7 +82,7 @@ fn without_dialogs<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     Ok(work())
 }
 
-fn search(copy: &Path) -> Result<Records, String> {
+fn search(copy: &Path) -> Result<OtherReading, String> {
     let keychain = SecKeychain::open(copy).map_err(|error| error.to_string())?;
     let all = |options: &mut ItemSearchOptions| {
         found(options.keychains(std::slice::from_ref(&keychain)).limit(Limit::All).search())
@@ -90,10 +90,8 @@ fn search(copy: &Path) -> Result<Records, String> {
     let certificates = all(ItemSearchOptions::new().class(ItemClass::certificate()).load_refs(true))?;
     // Attributes only: asking a key itself for its attributes would export it, which unlocks and prompts.
     let keys = all(ItemSearchOptions::new().key_class(KeyClass::private()).load_attributes(true))?;
-    Ok(Records {
-        certificates: certificates.iter().map(der).collect::<Result<_, _>>()?,
-        key_labels: keys.iter().filter_map(label).collect(),
-    })
+    let certificates = certificates.iter().map(der).collect::<Result<Vec<_>, _>>()?;
+    Ok(OtherReading::new(keys.iter().map(label), certificates))
 }
 
 /// macOS tells an empty search as an error.

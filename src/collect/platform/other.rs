@@ -7,7 +7,7 @@ use nix::{
     unistd::{Gid, Pid, setgroups},
 };
 
-use crate::parse::records::Records;
+use crate::parse::login_keychain::OtherReading;
 
 /// Whether this system can tell who is at the console, and has a keychain reader of its own.
 pub const IS_MACOS: bool = false;
@@ -30,7 +30,7 @@ pub fn console_record() -> Result<Option<Vec<u8>>, String> {
 ///
 /// # Errors
 /// Always.
-pub fn read_keychain(_copy: &Path) -> Result<Records, String> {
+pub fn read_keychain(_copy: &Path) -> Result<OtherReading, String> {
     Err("only a Mac has one".to_owned())
 }
 

@@ -24,6 +24,14 @@ const NAMES: [(&str, &str); 9] = [
     ("0.9.2342.19200300.100.1.1", "UID"),
 ];
 
+/// Bytes in hexadecimal, as a name has values that are not strings.
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16);
+    text.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xF)]).flatten());
+    text
+}
+
 /// The text of a name, its last part first.
 pub(super) fn text(name: &Name) -> String {
     let part = |attributes: Vec<String>| attributes.join("+");
@@ -38,14 +46,14 @@ fn attribute(attribute: &AttributeTypeAndValue) -> String {
     match (name, string(&attribute.value)) {
         (Some(name), Some(value)) => format!("{name}={}", escaped(&value)),
         _ => {
-            let value = super::hexadecimal(&attribute.value.to_der().unwrap_or_default());
+            let value = hexadecimal(&attribute.value.to_der().unwrap_or_default());
             format!("{}=#{value}", name.unwrap_or(&id))
         }
     }
 }
 
 /// The characters of a value, if its type says which these are.
-fn string(value: &Any) -> Option<String> {
+pub(super) fn string(value: &Any) -> Option<String> {
     let bytes = value.value();
     match value.tag() {
         Tag::Utf8String => str::from_utf8(bytes).ok().map(str::to_owned),
@@ -89,7 +97,7 @@ mod tests {
     fn names_are_written_from_their_end() {
         let name = "CN=Adele Vance,OU=Mail,O=Contoso,L=Redmond,ST=WA,C=US,DC=contoso,DC=com";
         assert_eq!(text(&Name::from_str(name).unwrap()), name);
-        // Within one part they stand in the order of the bytes.
+        // Within one part they are in the order of the bytes.
         assert_eq!(text(&Name::from_str("OU=Mail+CN=Adele,DC=com").unwrap()), "OU=Mail+CN=Adele,DC=com");
         assert_eq!(text(&Name::default()), "");
     }

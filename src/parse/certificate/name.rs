@@ -1,41 +1,23 @@
-//! The issuer's name where the X.509 crate refuses the certificate.
-//!
-//! It refuses what does not matter to the question who issued it: types of string that it has no name for
-//! (UniversalString), years before 1970, serial numbers that are longer than they need be. So this finds its way to the
-//! name and through it, and looks at nothing else; anything that is not well-formed on this way gives `None`.
+//! Whether a name is the one of the Workplace Join issuer.
 
-use super::is_workplace_join_issuer;
+use super::der::{OBJECT_IDENTIFIER, SEQUENCE, SET, element, expect};
 
-const SEQUENCE: u8 = 0x30;
-const SET: u8 = 0x31;
-const INTEGER: u8 = 0x02;
-const OBJECT_IDENTIFIER: u8 = 0x06;
-const VERSION: u8 = 0xA0;
-const UNIVERSAL_STRING: u8 = 0x1C;
-const BMP_STRING: u8 = 0x1E;
+/// The common name of the issuer of Workplace Join certificates; upper and lower case do not matter.
+pub const WORKPLACE_JOIN_ISSUER: &str = "MS-Organization-Access";
 
 /// The content of `id-at-commonName`, 2.5.4.3.
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
 
-/// Whether the issuer of a certificate in DER is the Workplace Join issuer.
-pub(super) fn issuer_is_workplace_join(certificate: &[u8]) -> Option<bool> {
-    let (tbs, _) = expect(SEQUENCE, whole(SEQUENCE, certificate)?)?;
-    let after_version = match element(tbs)? {
-        (VERSION, _, rest) => rest,
-        _ => tbs,
-    };
-    let (_, after_serial) = expect(INTEGER, after_version)?;
-    let (_, after_algorithm) = expect(SEQUENCE, after_serial)?;
-    let (issuer, _) = expect(SEQUENCE, after_algorithm)?;
-    rdns_name_workplace_join(issuer)
-}
+const UTF8_STRING: u8 = 0x0C;
+const PRINTABLE_STRING: u8 = 0x13;
+const TELETEX_STRING: u8 = 0x14;
+const IA5_STRING: u8 = 0x16;
+const UNIVERSAL_STRING: u8 = 0x1C;
+const BMP_STRING: u8 = 0x1E;
 
-/// Whether a name in DER has a common name that is the Workplace Join issuer's.
-pub(super) fn is_workplace_join(name: &[u8]) -> Option<bool> {
-    rdns_name_workplace_join(whole(SEQUENCE, name)?)
-}
-
-fn rdns_name_workplace_join(mut rdns: &[u8]) -> Option<bool> {
+/// Whether a name, the content of its SEQUENCE, has a common name that is the Workplace Join issuer's: in any attribute
+/// of any RDN, and in any type of string. `None` if the name is not well-formed.
+pub(super) fn is_workplace_join(mut rdns: &[u8]) -> Option<bool> {
     let mut found = false;
     while !rdns.is_empty() {
         let (mut attributes, rest) = expect(SET, rdns)?;
@@ -45,95 +27,95 @@ fn rdns_name_workplace_join(mut rdns: &[u8]) -> Option<bool> {
             attributes = rest;
             let (kind, value) = expect(OBJECT_IDENTIFIER, attribute)?;
             let (tag, text, _) = element(value)?;
-            let width = match tag {
-                BMP_STRING => 2,
-                UNIVERSAL_STRING => 4,
-                _ => 1,
-            };
-            found |= kind == COMMON_NAME && is_workplace_join_issuer(text, width);
+            found |= kind == COMMON_NAME && width(tag).is_some_and(|width| is_issuer(text, width));
         }
     }
     Some(found)
 }
 
-/// The content of an element with this tag, and what follows it.
-fn expect(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (found, content, rest) = element(bytes)?;
-    (found == tag).then_some((content, rest))
+/// How many bytes a character has, if this is the tag of a string.
+const fn width(tag: u8) -> Option<usize> {
+    match tag {
+        UTF8_STRING | PRINTABLE_STRING | TELETEX_STRING | IA5_STRING => Some(1),
+        BMP_STRING => Some(2),
+        UNIVERSAL_STRING => Some(4),
+        _ => None,
+    }
 }
 
-/// The content of an element with this tag that fills `bytes`.
-pub(super) fn whole(tag: u8, bytes: &[u8]) -> Option<&[u8]> {
-    let (content, rest) = expect(tag, bytes)?;
-    rest.is_empty().then_some(content)
-}
-
-/// Tag and content of the first element, and what follows it.
-fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&tag, rest) = bytes.split_first()?;
-    let (&first, rest) = rest.split_first()?;
-    let (length, rest) = match first {
-        0..0x80 => (usize::from(first), rest),
-        // The indefinite length, and lengths that no certificate in a keychain can have.
-        0x80 | 0x85.. => return None,
-        count => {
-            let (length, rest) = rest.split_at_checked(usize::from(count & 0x7F))?;
-            (length.iter().fold(0, |length, &byte| length << 8 | usize::from(byte)), rest)
-        }
+/// Whether the name of the Workplace Join issuer occurs anywhere in `bytes`, in any width that ASN.1 strings have.
+#[must_use]
+pub fn mentions_workplace_join(bytes: &[u8]) -> bool {
+    let starts_at = |last_byte: usize, width: usize| {
+        let start = (last_byte + 1).checked_sub(width)?;
+        bytes.get(start..start + width * WORKPLACE_JOIN_ISSUER.len())
     };
-    let (content, rest) = rest.split_at_checked(length)?;
-    Some((tag, content, rest))
+    let first_letters = bytes.iter().enumerate().filter(|(_, byte)| byte.eq_ignore_ascii_case(&b'M'));
+    let found =
+        |place| [1, 2, 4].into_iter().any(|width| starts_at(place, width).is_some_and(|it| is_issuer(it, width)));
+    first_letters.map(|(place, _)| place).any(found)
+}
+
+/// Compares big-endian characters of `width` bytes with the issuer's name.
+fn is_issuer(text: &[u8], width: usize) -> bool {
+    let expected = WORKPLACE_JOIN_ISSUER.as_bytes();
+    text.len() == width * expected.len()
+        && text.chunks_exact(width).zip(expected).all(|(character, expected)| {
+            character.split_last().is_some_and(|(last, leading)| {
+                last.eq_ignore_ascii_case(expected) && leading.iter().all(|&byte| byte == 0)
+            })
+        })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A name with one common name of the given type.
-    fn name(tag: u8, text: &[u8]) -> Vec<u8> {
+    /// The RDNs of a name with one common name of the given type.
+    fn rdns(tag: u8, text: &[u8]) -> Vec<u8> {
         let wrap = |tag: u8, content: &[u8]| [&[tag, u8::try_from(content.len()).unwrap()], content].concat();
         let attribute = [wrap(OBJECT_IDENTIFIER, COMMON_NAME), wrap(tag, text)].concat();
-        wrap(SEQUENCE, &wrap(SET, &wrap(SEQUENCE, &attribute)))
+        wrap(SET, &wrap(SEQUENCE, &attribute))
+    }
+
+    /// Text in characters of this many bytes.
+    fn wide(text: &str, width: usize) -> Vec<u8> {
+        text.bytes().flat_map(|byte| [0, 0, 0, byte].into_iter().skip(4 - width)).collect()
     }
 
     #[test]
-    fn a_name_is_read_in_any_type_of_string() {
-        for tag in [0x0C, 0x12, 0x13, 0x14, 0x15, 0x16, 0x19, 0x1A, 0x1B] {
-            assert_eq!(is_workplace_join(&name(tag, b"MS-ORGANIZATION-ACCESS")), Some(true), "{tag}");
-            assert_eq!(is_workplace_join(&name(tag, b"Contoso")), Some(false), "{tag}");
+    fn a_common_name_counts_in_any_type_of_string_and_in_no_other_type() {
+        for (tag, width) in [(0x0C, 1), (0x13, 1), (0x14, 1), (0x16, 1), (0x1C, 4), (0x1E, 2)] {
+            assert_eq!(is_workplace_join(&rdns(tag, &wide("MS-ORGANIZATION-ACCESS", width))), Some(true), "{tag}");
+            assert_eq!(is_workplace_join(&rdns(tag, &wide("Contoso", width))), Some(false), "{tag}");
         }
-        let wide = |width: usize| -> Vec<u8> {
-            let bytes = b"MS-Organization-Access".iter();
-            bytes.flat_map(|&byte| [0, 0, 0, byte].into_iter().skip(4 - width)).collect()
-        };
-        assert_eq!(is_workplace_join(&name(BMP_STRING, &wide(2))), Some(true));
-        assert_eq!(is_workplace_join(&name(UNIVERSAL_STRING, &wide(4))), Some(true));
-    }
-
-    #[test]
-    fn a_name_that_is_cut_anywhere_or_goes_on_is_none() {
-        let name = name(0x13, b"MS-Organization-Access");
-        for length in 0..name.len() {
-            assert_eq!(is_workplace_join(&name[..length]), None, "{length}");
-        }
-        assert_eq!(is_workplace_join(&[&name[..], &[0]].concat()), None);
-    }
-
-    #[test]
-    fn an_element_that_does_not_fill_its_place_is_none() {
-        assert_eq!(whole(4, &[4, 0x82, 0, 2, 7, 8]), Some(&[7, 8][..]));
-        for bytes in [&[][..], &[4], &[5, 1, 7], &[4, 2, 7], &[4, 1, 7, 8], &[4, 0x80, 7], &[4, 0x82, 0, 2, 7]] {
-            assert_eq!(whole(4, bytes), None, "{bytes:?}");
+        for tag in [0x02, 0x03, 0x04, 0x12, 0x15, 0x19, 0x1A, 0x1B, 0x30, 0x80] {
+            assert_eq!(is_workplace_join(&rdns(tag, b"MS-Organization-Access")), Some(false), "{tag}");
         }
     }
 
     #[test]
-    fn lengths_are_read_in_the_short_and_the_long_form() {
-        assert_eq!(element(&[4, 1, 7, 8]), Some((4, &[7][..], &[8][..])));
-        assert_eq!(element(&[4, 0x81, 1, 7]), Some((4, &[7][..], &[][..])));
-        assert_eq!(element(&[4, 0x84, 0, 0, 0, 1, 7]), Some((4, &[7][..], &[][..])));
-        assert_eq!(element(&[4, 0x80, 0, 0]), None);
-        assert_eq!(element(&[4, 0x85, 0, 0, 0, 0, 1, 7]), None);
-        assert_eq!(element(&[4, 0x84, 0xFF, 0xFF, 0xFF, 0xFF, 7]), None);
+    fn a_name_that_is_cut_anywhere_or_goes_on_is_not_well_formed() {
+        let rdns = rdns(0x13, b"MS-Organization-Access");
+        for length in 1..rdns.len() {
+            assert_eq!(is_workplace_join(&rdns[..length]), None, "{length}");
+        }
+        assert_eq!(is_workplace_join(&[&rdns[..], &[0]].concat()), None);
+        assert_eq!(is_workplace_join(b""), Some(false));
+    }
+
+    #[test]
+    fn the_issuer_is_found_in_characters_of_one_two_and_four_bytes() {
+        for width in [1, 2, 4] {
+            assert!(is_issuer(&wide("ms-ORGANIZATION-access", width), width));
+            assert!(!is_issuer(&wide("MS-Organization-P2P-Access", width), width));
+            assert!(!is_issuer(&wide("MS-Organization-Acces", width), width));
+            for (before, after) in [("", ""), ("...", ""), ("mM", "s"), ("\0", "\0")] {
+                let text = |name: &str| [before.as_bytes(), &wide(name, width), after.as_bytes()].concat();
+                assert!(mentions_workplace_join(&text("MS-ORGANIZATION-ACCESS")), "{width} {before:?}");
+                assert!(!mentions_workplace_join(&text("MS-ORGANIZATION-P2P-ACCESS")), "{width} {before:?}");
+            }
+        }
+        assert!(!mentions_workplace_join(b""));
     }
 }

@@ -44,28 +44,28 @@ fn false_may_be_a_boolean_a_number_or_a_word() {
 }
 
 #[test]
-fn every_other_value_is_unexpected_and_named() {
-    for (value, name) in [
-        ("<integer>2</integer>", "the number 2"),
-        ("<integer>-1</integer>", "the number -1"),
-        ("<real>1.5</real>", "the number 1.5"),
-        ("<real>nan</real>", "the number NaN"),
-        ("<string></string>", "the text \"\""),
-        ("<string> true</string>", "the text \" true\""),
-        ("<string>maybe\n</string>", "the text \"maybe\\n\""),
-        ("<data>AQ==</data>", "data"),
-        ("<date>2024-02-29T12:34:56Z</date>", "the text \"2024-02-29T12:34:56Z\""),
-        ("<array><true/></array>", "an array"),
-        ("<dict><key>have_an_Azure_id</key><true/></dict>", "a dictionary"),
-    ] {
-        assert_eq!(have_an_azure_id(value), HaveAnAzureId::Unexpected(name.to_owned()), "{value}");
-    }
+fn every_other_value_is_unexpected_and_only_its_type_is_kept() {
     let long = format!("<string>{}</string>", "x".repeat(65));
-    assert_eq!(have_an_azure_id(&long), HaveAnAzureId::Unexpected("a long string".to_owned()));
+    for (value, kind, name) in [
+        ("<integer>2</integer>", Kind::Number, "a number"),
+        ("<integer>-1</integer>", Kind::Number, "a number"),
+        ("<real>1.5</real>", Kind::Number, "a number"),
+        ("<real>nan</real>", Kind::Number, "a number"),
+        ("<string></string>", Kind::Text, "a text"),
+        ("<string> true</string>", Kind::Text, "a text"),
+        (&long, Kind::Text, "a text"),
+        ("<date>2024-02-29T12:34:56Z</date>", Kind::Text, "a text"),
+        ("<data>AQ==</data>", Kind::Data, "data"),
+        ("<array><true/></array>", Kind::Array, "an array"),
+        ("<dict><key>have_an_Azure_id</key><true/></dict>", Kind::Dictionary, "a dictionary"),
+    ] {
+        assert_eq!(have_an_azure_id(value), HaveAnAzureId::Unexpected(kind), "{value}");
+        assert_eq!(kind.to_string(), name);
+    }
 }
 
 #[test]
-fn a_key_that_is_not_there_is_missing_whatever_else_is() {
+fn a_key_that_is_not_there_is_missing_even_if_it_is_in_an_inner_dictionary() {
     let nested = dictionary("<key>other</key><dict><key>have_an_Azure_id</key><true/></dict>");
     let missing = JamfAad::Parsed { have_an_azure_id: HaveAnAzureId::Missing, last_token: None };
     assert_eq!(nested, missing);
@@ -97,43 +97,65 @@ fn a_last_token_that_is_zero_or_no_time_is_none() {
     }
 }
 
-#[test]
-fn what_is_no_plist_says_why() {
-    let reason = |bytes: &[u8]| match parse(bytes) {
-        JamfAad::Unparsable(reason) => reason,
+fn problem(bytes: &[u8]) -> Problem {
+    match parse(bytes) {
+        JamfAad::Unparsable(problem) => problem,
         parsed @ JamfAad::Parsed { .. } => panic!("{parsed:?}"),
-    };
+    }
+}
+
+#[test]
+fn what_is_not_a_plist_says_why_and_quotes_nothing() {
+    let reason = |bytes: &[u8]| problem(bytes).to_string();
     assert_eq!(reason(b""), "the file is empty");
-    assert_eq!(reason(xml("<array/>").as_bytes()), "invalid type: sequence, expected a dictionary");
-    assert_eq!(reason(xml("<dict>").as_bytes()), "InvalidXmlSyntax (offset 73)");
+    assert_eq!(reason(b"{ \"have_an_Azure_id\": true }"), "it is not a property list, or damaged");
+    assert_eq!(reason(xml("<dict>").as_bytes()), "it is not a property list, or damaged");
+    assert_eq!(reason(&[&b"bplist00"[..], &[0; 40]].concat()), "it is not a property list, or damaged");
     let cdata = xml("<dict><key>have_an_Azure_id</key><string><![CDATA[true]]></string></dict>");
     assert_eq!(reason(cdata.as_bytes()), "it has a CDATA section");
     let whole = xml("<dict><key>have_an_Azure_id</key><true/></dict>");
     let cut = whole.strip_suffix("</plist>").unwrap();
     assert_eq!(reason(cut.as_bytes()), "it is cut short: </plist> is missing");
-    assert_eq!(reason(&[&b"bplist00"[..], &[0; 40]].concat()), "InvalidTrailerObjectOffsetSize (offset 16)");
-    let twice = "<key>have_an_Azure_id</key><true/>".repeat(2);
-    let doubled = xml(&format!("<dict>{twice}</dict>"));
-    assert_eq!(reason(doubled.as_bytes()), "the key have_an_Azure_id stands there twice");
-    let long = format!("<string>{}</string>", "x".repeat(1000));
-    assert_eq!(reason(xml(&long).as_bytes()).len(), MAX_REASON);
+    for (value, name) in [
+        ("<array/>", "an array"),
+        ("<string>nested deeper</string>", "a text"),
+        ("<data>AQ==</data>", "data"),
+        ("<real>1</real>", "a number"),
+        ("<true/>", "a boolean"),
+    ] {
+        assert_eq!(reason(xml(value).as_bytes()), format!("it has {name} where a dictionary belongs"));
+    }
+    for key in ["have_an_Azure_id", "last_aad_token_timestamp"] {
+        let twice = xml(&format!("<dict>{}</dict>", format!("<key>{key}</key><true/>").repeat(2)));
+        let words = "one of the keys have_an_Azure_id and last_aad_token_timestamp occurs twice";
+        assert_eq!(reason(twice.as_bytes()), words);
+    }
+}
+
+#[test]
+fn what_was_found_can_be_sent_to_another_process() {
+    for found in [dictionary("<key>have_an_Azure_id</key><real>2</real>"), dictionary("<true/>"), parse(b"")] {
+        let text = serde_json::to_string(&found).unwrap();
+        assert_eq!(serde_json::from_str::<JamfAad>(&text).unwrap(), found);
+    }
 }
 
 #[test]
 fn a_plist_that_is_nested_too_deep_is_unparsable() {
-    let nested = |depth| format!("<key>a</key>{}{}", "<array>".repeat(depth), "</array>".repeat(depth));
-    assert!(matches!(dictionary(&nested(64)), JamfAad::Parsed { .. }));
-    let too_deep = JamfAad::Unparsable("nested deeper than any preference file".to_owned());
-    assert_eq!(dictionary(&nested(65)), too_deep);
-    assert_eq!(dictionary(&nested(500_000)), too_deep);
+    let nested =
+        |depth| xml(&format!("<dict><key>a</key>{}{}</dict>", "<array>".repeat(depth), "</array>".repeat(depth)));
+    assert!(matches!(parse(nested(64).as_bytes()), JamfAad::Parsed { .. }));
+    assert_eq!(problem(nested(65).as_bytes()), Problem::TooDeep);
+    assert_eq!(problem(nested(60_000).as_bytes()), Problem::TooDeep);
+    assert_eq!(problem(xml(&"<array>".repeat(100_000)).as_bytes()), Problem::TooDeep);
 }
 
 #[test]
 fn a_plist_with_too_many_values_is_unparsable() {
-    let many = |count| format!("<key>a</key><array>{}</array>", "<true/>".repeat(count));
-    assert!(matches!(dictionary(&many(MAX_VALUES - 2)), JamfAad::Parsed { .. }));
-    let too_many = JamfAad::Unparsable("more values or text than any preference file has".to_owned());
-    assert_eq!(dictionary(&many(MAX_VALUES - 1)), too_many);
+    let many = |count| xml(&format!("<dict><key>a</key><array>{}</array></dict>", "<true/>".repeat(count)));
+    // The dictionary, its key and the array are values, too.
+    assert!(matches!(parse(many(MAX_VALUES - 3).as_bytes()), JamfAad::Parsed { .. }));
+    assert_eq!(problem(many(MAX_VALUES - 2).as_bytes()), Problem::TooMuch);
 }
 
 /// Each array of a binary plist can name the next one many times, so that 40 bytes a level double the values.
@@ -155,6 +177,28 @@ fn a_binary_plist_that_multiplies_its_values_is_unparsable() {
     for number in [objects.len() as u64, 0, table] {
         bytes.extend(number.to_be_bytes());
     }
-    let too_many = JamfAad::Unparsable("more values or text than any preference file has".to_owned());
-    assert_eq!(parse(&bytes), too_many);
+    assert_eq!(problem(&bytes), Problem::TooMuch);
+}
+
+/// In the binary format, an array can have the same text for each of its values.
+#[test]
+fn a_binary_plist_that_stands_for_very_much_text_is_unparsable() {
+    let with_one_text = |times: u16| {
+        const LENGTH: u16 = 60_000;
+        let mut bytes = b"bplist00".to_vec();
+        let mut offsets = Vec::new();
+        let array = [&[0xAF, 0x11], &times.to_be_bytes()[..], &[2].repeat(times.into())].concat();
+        let text = [&[0x5F, 0x11], &LENGTH.to_be_bytes()[..], &[b'x'].repeat(LENGTH.into())].concat();
+        for object in [vec![0xD1, 3, 1], array, text, vec![0x51, b'a']] {
+            offsets.extend(u32::try_from(bytes.len()).unwrap().to_be_bytes());
+            bytes.extend(object);
+        }
+        let table = bytes.len() as u64;
+        bytes.extend(offsets);
+        bytes.extend([0, 0, 0, 0, 0, 0, 4, 1]);
+        bytes.extend([4, 0, table].map(u64::to_be_bytes).concat());
+        bytes
+    };
+    assert!(matches!(parse(&with_one_text(69)), JamfAad::Parsed { .. }));
+    assert_eq!(problem(&with_one_text(70)), Problem::TooMuch);
 }

@@ -40,7 +40,7 @@ pub enum ErrorKind {
     /// The schema section, or the table directory in it, does not fit.
     #[error("the table directory does not fit the file")]
     Directory,
-    /// Tables do not stand back to back from the directory to the end of the schema section.
+    /// Tables are not back to back from the directory to the end of the schema section.
     #[error("a table is not where it has to be")]
     TablePlace,
     /// Two tables claim the same relation.
@@ -67,15 +67,18 @@ pub enum ErrorKind {
     /// The record's size is impossible.
     #[error("impossible record size {0}")]
     RecordSize(u32),
-    /// A record's values do not stand where its attribute offsets say, or do not fill it.
+    /// A record's values are not where its attribute offsets say, or do not fill it.
     #[error("a record's values are not where they have to be")]
     ValuePlace,
     /// More values in one attribute than macOS accepts.
     #[error("{0} values in one attribute")]
     TooManyValues(u32),
-    /// The private keys have more labels than those of any keychain.
-    #[error("too many labels of private keys")]
-    TooManyLabels,
+    /// There are more private keys, or labels of them, than this reader accepts.
+    #[error("more private keys, or labels of them, than any keychain has")]
+    TooManyKeys,
+    /// There are more certificates, or public key hashes of them, than this reader accepts.
+    #[error("more certificates, or public key hashes of them, than any keychain has")]
+    TooManyCertificates,
     /// The schema gives an attribute a format that macOS does not have or does not accept.
     #[error("unknown attribute format {0}")]
     UnknownFormat(u32),
@@ -83,7 +86,7 @@ pub enum ErrorKind {
     #[error("relation {0} has more attributes than any keychain's")]
     TooManyAttributes(RelationId),
     /// The schema declares an attribute twice.
-    #[error("attribute {0} is declared twice")]
+    #[error("attribute {:#x} is declared twice", .0.0)]
     DuplicateAttribute(AttributeId),
     /// The schema lacks an attribute that this relation always has, or gives it another format.
     #[error("attribute {0} is not declared as it has to be")]

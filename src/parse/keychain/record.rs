@@ -19,7 +19,7 @@ pub(super) const fn smallest_size(width: usize) -> u64 {
     HEADER + ATOM * width as u64
 }
 
-/// One record. Every value has been checked to lie inside it, where the order of the attributes wants it.
+/// One record. Every value has been checked to be inside it, where the order of the attributes wants it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Record<'a> {
     section: Section<'a>,
@@ -32,7 +32,7 @@ impl<'a> Record<'a> {
     /// Checks the record that fills `section`.
     ///
     /// macOS writes the values back to back, in the order of the attributes, and nothing after them. Insisting on it
-    /// is what tells a damaged schema or record from one that merely lacks the value that is looked for.
+    /// is what distinguishes a damaged schema or record from one that merely lacks the value that is looked for.
     pub(super) fn parse(section: Section<'a>, relation: &'a Relation) -> Result<Self, Error> {
         let misplaced = || ErrorKind::ValuePlace.at(section.start());
         let data_size = section.atom(DATA_SIZE)?;
@@ -90,14 +90,14 @@ impl<'a> Record<'a> {
         self.data
     }
 
-    /// All attribute values as they stand in the file, without the data.
+    /// All attribute values as they are in the file, without the data.
     pub(super) fn values_region(&self) -> &'a [u8] {
         let length = self.section.length().saturating_sub(self.values);
         self.section.bytes(self.values, length).unwrap_or_default()
     }
 
     /// The values of the attribute at `position`: none, one or many; the bytes of length-prefixed ones without the
-    /// length, all others as they stand.
+    /// length, all others as they are.
     pub(super) fn values(&self, position: usize) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let section = self.section;
         let format = self.relation.formats().nth(position);

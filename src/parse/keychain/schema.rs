@@ -21,7 +21,7 @@ pub(super) struct Schema {
 impl Schema {
     /// Takes in one row of [`RelationId::SCHEMA_ATTRIBUTES`]; rows have to come in the order of the file.
     ///
-    /// `has_table` tells whether the keychain has a table for a relation: macOS makes both at the same time, so a
+    /// `has_table` says whether the keychain has a table for a relation: macOS makes both at the same time, so a
     /// declared relation without a table is damage, not "no such records".
     pub(super) fn add_row(&mut self, row: &Record<'_>, has_table: impl Fn(RelationId) -> bool) -> Result<(), Error> {
         const RELATION: usize = 0;

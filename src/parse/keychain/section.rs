@@ -17,7 +17,7 @@ pub trait ReadAt {
     /// Length in bytes.
     ///
     /// # Errors
-    /// If the length cannot be told.
+    /// If the length cannot be determined.
     fn length(&self) -> io::Result<u64>;
 
     /// Fills `buffer` from `offset`.
@@ -62,7 +62,7 @@ impl<T: ReadAt + ?Sized> ReadAt for &T {
     }
 }
 
-/// A stretch of the file, by absolute offsets. Carved out of a larger one, so that it always lies inside the file.
+/// A stretch of the file, by absolute offsets. Carved out of a larger one, so it is always inside the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Extent {
     start: u64,
@@ -87,7 +87,7 @@ impl Extent {
         self.end - self.start
     }
 
-    /// The `length` bytes at `offset` from this extent's start, or `None` if they do not lie inside it.
+    /// The `length` bytes at `offset` from this extent's start, or `None` if they are not inside it.
     pub(super) fn carve(self, offset: u64, length: u64) -> Option<Self> {
         let start = self.start.checked_add(offset)?;
         let end = start.checked_add(length)?;
@@ -95,7 +95,7 @@ impl Extent {
     }
 }
 
-/// An atom, and where in the file it stands.
+/// An atom, and where in the file it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Atom {
     pub(super) value: u32,
@@ -109,7 +109,7 @@ impl Atom {
     }
 }
 
-/// Bytes of the file that are in memory, and where they stand in it. Offsets are relative to the section.
+/// Bytes of the file that are in memory, and where they are in it. Offsets are relative to the section.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Section<'a> {
     bytes: &'a [u8],
@@ -151,7 +151,7 @@ impl<'a> Section<'a> {
         Ok(atoms)
     }
 
-    /// The `length` bytes at `offset`, or `None` if they do not lie inside the section.
+    /// The `length` bytes at `offset`, or `None` if they are not inside the section.
     pub(super) fn bytes(&self, offset: u64, length: u64) -> Option<&'a [u8]> {
         let start = usize::try_from(offset).ok()?;
         let end = start.checked_add(usize::try_from(length).ok()?)?;
@@ -160,7 +160,7 @@ impl<'a> Section<'a> {
 }
 
 /// An extent that is read piece by piece, in memory that only a single large piece can make grow. Nothing outside it is
-/// ever read, so that what other tables hold is not even in this process' memory.
+/// ever read, so what other tables hold is not even in this process's memory.
 #[derive(Debug)]
 pub(super) struct Window<'r, R> {
     source: &'r R,
@@ -181,7 +181,7 @@ impl<'r, R: ReadAt> Window<'r, R> {
         Self { source, extent, chunk: 0, buffer: Vec::new(), buffered: Extent::file(0) }
     }
 
-    /// The `length` bytes at `offset` from the extent's start; [`ErrorKind::Truncated`] if they do not lie inside it.
+    /// The `length` bytes at `offset` from the extent's start; [`ErrorKind::Truncated`] if they are not inside it.
     pub(super) fn section(&mut self, offset: u64, length: u64) -> Result<Section<'_>, Error> {
         let wanted = self.extent.carve(offset, length).ok_or_else(|| ErrorKind::Truncated.at(self.extent.start))?;
         if wanted.start < self.buffered.start || wanted.end > self.buffered.end {
@@ -203,9 +203,8 @@ impl<'r, R: ReadAt> Window<'r, R> {
         let failed = |kind: ErrorKind| kind.at(wanted.start);
         let length = usize::try_from(piece.length()).map_err(|_| failed(ErrorKind::Truncated))?;
         self.buffered = Extent::file(0);
-        self.buffer.clear();
         self.buffer
-            .try_reserve_exact(length)
+            .try_reserve_exact(length.saturating_sub(self.buffer.len()))
             .map_err(io::Error::from)
             .and_then(|()| {
                 self.buffer.resize(length, 0);
@@ -242,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_gives_the_same_bytes_whatever_the_order_of_asking() {
+    fn a_window_gives_the_same_bytes_in_any_order_of_reading() {
         let bytes: Vec<u8> = (0..=255u8).cycle().take(3 * CHUNK as usize).collect();
         let source = bytes.as_slice();
         let mut window = Window::new(&source, file(bytes.len() as u64));

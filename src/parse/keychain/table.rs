@@ -11,8 +11,8 @@ use super::{
 /// Size of a table's header in bytes; the record numbers follow it.
 pub(super) const HEADER: u64 = 28;
 
-/// The largest login keychains seen hold some ten thousand records; a file that claims more numbers than this is hostile.
-const MAX_RECORD_NUMBERS: u32 = 4 * 1024 * 1024;
+/// The largest login keychains seen hold some ten thousand records. All numbers of a table are in memory at once.
+const MAX_RECORD_NUMBERS: u32 = 1024 * 1024;
 
 /// No certificate, key or password is as large; bounds the memory that one record can take.
 const MAX_RECORD_SIZE: u64 = 16 * 1024 * 1024;

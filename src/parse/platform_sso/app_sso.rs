@@ -1,17 +1,20 @@
 //! What `app-sso platform -s` prints: the state of Platform SSO.
 //!
-//! A line with the time; then sections, each a heading and a JSON object or `(null)`: `Device Configuration:`, which is
-//! the same for all users, `Login Configuration:` and `User Configuration:`, which is about the user who asked; then the
-//! SSO tokens. Some releases print old-style property lists (`key = value;`) instead of JSON.
+//! A line with the time; then sections, each a heading and a JSON object or `(null)`: `Device Configuration:`, which
+//! is the same for all users, `Login Configuration:` and `User Configuration:`, which is about the user who ran it; then
+//! the SSO tokens. Some releases print old-style property lists (`key = value;`) instead of JSON.
 
 use std::{borrow::Cow, io::Cursor};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Absence, Key, MICROSOFT, Unclear};
-use crate::parse::certificate::{self, Description, Issuer};
-use serde::{Deserialize, Serialize};
+use super::answer::{Absence, Key, Unclear, is_of_microsoft};
+use crate::parse::{
+    certificate::{self, Description, Issuer},
+    cut::{self, cut},
+};
 
 const DEVICE: &str = "Device Configuration:";
 const USER: &str = "User Configuration:";
@@ -25,7 +28,7 @@ const MAX_DEPTH: usize = 32;
 pub struct PlatformSso {
     /// Whether the device's registration is complete; `None` if Platform SSO is not configured.
     pub registration_completed: Option<bool>,
-    /// The extension of the identity provider.
+    /// The identifier of the identity provider's extension, cut at 255 characters.
     pub extension: Option<String>,
     /// The device's certificate, if Microsoft's device registration issued it.
     pub certificate: Option<Description>,
@@ -55,11 +58,11 @@ pub fn parse(text: &str) -> Result<PlatformSso, Unclear> {
     };
     let Some(device) = &device else { return Ok(found) };
     let extension = device.get("extensionIdentifier").and_then(Value::as_str);
-    found.extension = extension.map(str::to_owned);
+    found.extension = extension.map(|identifier| cut(identifier.to_owned()));
     let completed = boolean(device.get("registrationCompleted"));
     found.registration_completed = completed.clone().ok();
-    // Whatever another provider's registration looks like, it is none of Microsoft's.
-    if !extension.ok_or_else(|| strange("it names no extension"))?.eq_ignore_ascii_case(MICROSOFT) {
+    // However another provider's registration looks, it is not Microsoft's.
+    if !is_of_microsoft(extension.ok_or_else(|| strange("it names no extension"))?) {
         found.key = Key::Absent(Absence::AnotherProvider);
         return Ok(found);
     }
@@ -67,10 +70,11 @@ pub fn parse(text: &str) -> Result<PlatformSso, Unclear> {
         found.key = Key::Absent(Absence::DeviceNotRegistered);
         return Ok(found);
     }
-    let issuer = device.get("deviceSigningCertificate").map(issuer);
-    found.key = match issuer.ok_or_else(|| strange("it is registered, but has no certificate"))?? {
-        Issuer::WorkplaceJoin(description) => {
-            found.certificate = description.map(|description| *description);
+    let der = device.get("deviceSigningCertificate").map(certificate);
+    let der = der.ok_or_else(|| strange("it is registered, but has no certificate"))??;
+    found.key = match certificate::issuer(&der, None) {
+        Issuer::WorkplaceJoin => {
+            found.certificate = certificate::describe(&der);
             match state.transpose()? {
                 None => Key::Absent(Absence::UserNotRegistered),
                 Some(NORMAL) => Key::Present,
@@ -78,7 +82,8 @@ pub fn parse(text: &str) -> Result<PlatformSso, Unclear> {
                 Some(_) => Key::Absent(Absence::NeedsRegistration),
             }
         }
-        Issuer::Another { .. } | Issuer::Unknown => Key::Absent(Absence::DeviceNotRegistered),
+        Issuer::Another { .. } => Key::Absent(Absence::DeviceNotRegistered),
+        Issuer::Unknown => return Err(unreadable_certificate()),
     };
     Ok(found)
 }
@@ -106,7 +111,7 @@ fn user_principal_name(user: &Value) -> Option<String> {
     let tickets = user.get("kerberosStatus")?.as_array()?;
     let names = tickets.iter().filter_map(|ticket| ticket.get("upn")?.as_str());
     let mut names = names.filter_map(|name| Some(name.rsplit_once('@')?.0.replace("\\@", "@")));
-    names.find(|name| name.contains('@'))
+    cut::whole(&names.find(|name| name.contains('@'))?)
 }
 
 fn boolean(value: Option<&Value>) -> Result<bool, Unclear> {
@@ -119,10 +124,9 @@ fn boolean(value: Option<&Value>) -> Result<bool, Unclear> {
     }
 }
 
-/// Who issued the device's certificate, which stands there in the base64 that is safe in URLs.
-fn issuer(value: &Value) -> Result<Issuer, Unclear> {
-    let unreadable = || strange("the device's certificate cannot be read");
-    let text = value.as_str().ok_or_else(unreadable)?.trim().trim_end_matches('=');
+/// The device's certificate, which is written in the base64 that is safe in URLs.
+fn certificate(value: &Value) -> Result<Vec<u8>, Unclear> {
+    let text = value.as_str().ok_or_else(unreadable_certificate)?.trim().trim_end_matches('=');
     let text: String = text
         .chars()
         .map(|it| {
@@ -135,13 +139,14 @@ fn issuer(value: &Value) -> Result<Issuer, Unclear> {
             }
         })
         .collect();
-    match certificate::issuer(&URL_SAFE_NO_PAD.decode(text).map_err(|_| unreadable())?, None) {
-        Issuer::Unknown => Err(unreadable()),
-        issuer => Ok(issuer),
-    }
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| unreadable_certificate())
 }
 
-/// A section's object; `None` if it is `(null)`. Other text may stand before and after it, on lines of its own.
+const fn unreadable_certificate() -> Unclear {
+    strange("the device's certificate cannot be read")
+}
+
+/// A section's object; `None` if it is `(null)`. Other text may be before and after it, on lines of its own.
 fn section(text: &str, heading: &str) -> Result<Option<Value>, Unclear> {
     let mut lines = text.split_inclusive('\n');
     lines.by_ref().find(|line| line.trim() == heading).ok_or_else(|| strange("a section is missing"))?;
@@ -160,7 +165,7 @@ fn section(text: &str, heading: &str) -> Result<Option<Value>, Unclear> {
     let object = balanced(&rest).ok_or_else(|| strange("a section does not end"))?;
     let value = serde_json::from_str(object).ok().or_else(|| old_style(object));
     let value = value.filter(|value: &Value| value.as_object().is_some_and(|object| !object.is_empty()));
-    value.map(Some).ok_or_else(|| strange("a section is no object"))
+    value.map(Some).ok_or_else(|| strange("a section is not an object"))
 }
 
 /// The object at the start of `text`, up to the brace that closes it.
@@ -189,7 +194,7 @@ fn balanced(text: &str) -> Option<&str> {
     None
 }
 
-/// An old-style property list as JSON has it. Its reader passes over much that is none, so that the pairs are counted.
+/// An old-style property list as JSON has it. Its reader passes over much that is not one, so the pairs are counted.
 fn old_style(object: &str) -> Option<Value> {
     fn convert(value: plist::Value) -> Value {
         match value {

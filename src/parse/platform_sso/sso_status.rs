@@ -1,12 +1,13 @@
 //! What `Jamf Conditional Access getPSSOStatus` prints: Jamf's view of Platform SSO and of Microsoft's SSO extension.
 //!
 //! First a line with a number: 0 Platform SSO is not enabled, 1 enabled but not registered, 2 registered, 3 the
-//! registration needs repair. Then `extraDeviceInformation [AnyHashable("…"): …, …]`, in any order, values may be blank.
-//! A device id there tells that the key exists even without Platform SSO. `Warning:Timedout` may come instead.
+//! registration needs repair. Then `extraDeviceInformation [AnyHashable("…"): …, …]`, in any order; values may be
+//! blank. A device id there shows that the key exists even without Platform SSO. `Warning:Timedout` may come instead.
 
-use super::{Absence, Key, Unclear};
-use crate::parse::certificate;
 use serde::{Deserialize, Serialize};
+
+use super::answer::{Absence, Key, Unclear};
+use crate::parse::{certificate, cut};
 
 const PREFIX: &str = "primary_registration_metadata_";
 
@@ -35,7 +36,7 @@ pub fn parse(text: &str) -> Result<SsoStatus, Unclear> {
     let id = |name| value(name).map(|id| id.to_ascii_lowercase());
     let device_id = id("device_id");
     if device_id.as_ref().is_some_and(|id| !certificate::is_guid(id)) {
-        return Err(Unclear::Unintelligible("the device id is none".into()));
+        return Err(Unclear::Unintelligible("the device id is not a GUID".into()));
     }
     let key = match (status, &device_id) {
         (None, _) if timed_out => return Err(Unclear::TimedOut),
@@ -53,7 +54,7 @@ pub fn parse(text: &str) -> Result<SsoStatus, Unclear> {
         (Some(_), _) => return Err(Unclear::Unintelligible("it has an unknown status".into())),
     };
     let tenant_id = id("tenant_id").filter(|id| certificate::is_guid(id));
-    Ok(SsoStatus { tenant_id, user_principal_name: value("upn"), device_id, key })
+    Ok(SsoStatus { tenant_id, user_principal_name: value("upn").as_deref().and_then(cut::whole), device_id, key })
 }
 
 fn has_whole_list(text: &str) -> bool {
@@ -105,12 +106,22 @@ mod tests {
     }
 
     #[test]
+    fn a_user_principal_name_that_is_too_long_is_not_known() {
+        let name = |length: usize| {
+            let text = output("2", DEVICE).replace("adele.vance@contoso.com", &"a".repeat(length));
+            parse(&text).unwrap().user_principal_name
+        };
+        assert_eq!(name(255), Some("a".repeat(255)));
+        assert_eq!(name(256), None);
+    }
+
+    #[test]
     fn ids_are_guids_in_lower_case() {
         let text = output("2", &DEVICE.to_ascii_uppercase());
         assert_eq!(parse(&text).unwrap().device_id.as_deref(), Some(DEVICE));
         let text = text.replace("7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f", "hello there");
         assert_eq!(parse(&text).map(|found| (found.key, found.tenant_id)), Ok((Key::Present, None)));
-        assert_eq!(key(&output("2", "hello")), Err(Unclear::Unintelligible("the device id is none".into())));
+        assert_eq!(key(&output("2", "hello")), Err(Unclear::Unintelligible("the device id is not a GUID".into())));
     }
 
     #[test]
@@ -132,18 +143,18 @@ mod tests {
     }
 
     #[test]
-    fn a_device_id_that_is_none_is_not_understood() {
+    fn a_device_id_that_is_not_a_guid_is_not_understood() {
         for strange in ["the id", "12", "Warning"] {
             assert_eq!(
                 key(&output("0", strange)),
-                Err(Unclear::Unintelligible("the device id is none".into())),
+                Err(Unclear::Unintelligible("the device id is not a GUID".into())),
                 "{strange}"
             );
         }
     }
 
     #[test]
-    fn a_registration_that_needs_repair_is_none() {
+    fn a_registration_that_needs_repair_does_not_count() {
         assert_eq!(key(&output("3", DEVICE)), Ok(Key::Absent(Absence::NeedsRepair)));
     }
 

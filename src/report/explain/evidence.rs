@@ -90,7 +90,7 @@ fn without_key(assessment: &Assessment<'_>, words: impl FnOnce(&LoginKeychain) -
     let missing = if assessment.state.is_ok() { Mark::Wrong } else { Mark::Neutral };
     match &evidence.login_keychain.probe {
         Probe::Found(found) => match &found.unknown_issuer {
-            Some(_) => (Mark::Unclear, "it cannot be told whose a certificate is".to_owned()),
+            Some(_) => (Mark::Unclear, "the issuer of a certificate cannot be determined".to_owned()),
             None => (missing, words(found).to_owned()),
         },
         Probe::Absent => (missing, "none: there is no login keychain".to_owned()),

@@ -23,6 +23,8 @@ pub enum Issuer {
     WorkplaceJoinBmp,
     /// The common name as UniversalString.
     WorkplaceJoinUniversal,
+    /// The common name as OCTET STRING, which is not a string.
+    WorkplaceJoinOctets,
     /// The common name second in an RDN whose first is another common name.
     WorkplaceJoinSecondCommonName,
     /// Microsoft's peer-to-peer issuer, which is no registration.
@@ -35,7 +37,7 @@ pub enum Issuer {
 
 impl Issuer {
     fn rdns(self) -> Vec<Rdn> {
-        use string::{BMP, IA5, PRINTABLE, UNIVERSAL, UTF8};
+        use string::{BMP, IA5, OCTETS, PRINTABLE, UNIVERSAL, UTF8};
         let genuine = |tag, name| {
             vec![vec![
                 (DOMAIN_COMPONENT, IA5, "net"),
@@ -54,6 +56,7 @@ impl Issuer {
             Self::WorkplaceJoinLowerCase => genuine(PRINTABLE, "ms-organization-access"),
             Self::WorkplaceJoinBmp => genuine(BMP, "MS-Organization-Access"),
             Self::WorkplaceJoinUniversal => genuine(UNIVERSAL, "MS-Organization-Access"),
+            Self::WorkplaceJoinOctets => genuine(OCTETS, "MS-Organization-Access"),
             Self::WorkplaceJoinSecondCommonName => {
                 vec![vec![(COMMON_NAME, PRINTABLE, "Contoso"), (COMMON_NAME, PRINTABLE, "MS-Organization-Access")]]
             }

@@ -1,7 +1,9 @@
 //! DER, as much of it as certificates need.
 
-/// Tags of strings that a name can hold.
+/// Tags of what a name can hold: strings, and octets, which are not a string.
 pub mod string {
+    /// Bytes.
+    pub const OCTETS: u8 = 0x04;
     /// UTF-8.
     pub const UTF8: u8 = 0x0C;
     /// A few ASCII characters.

@@ -153,11 +153,12 @@ impl Keychain {
         self
     }
 
-    /// Takes the public key hash from the last certificate: its value is there, and empty.
-    pub fn with_empty_public_key_hash(mut self) -> Self {
+    /// Gives the last certificate these public key hashes instead of its own.
+    pub fn with_public_key_hashes(mut self, hashes: &[Vec<u8>]) -> Self {
+        self.has_several_values |= hashes.len() > 1;
         if let Some(Some(record)) = self.certificates.last_mut() {
             record.values.retain(|(id, _)| *id != code("hpky"));
-            record.values.push((code("hpky"), vec![Value::Bytes(Vec::new())]));
+            record.values.push((code("hpky"), hashes.iter().cloned().map(Value::Bytes).collect()));
         }
         self
     }

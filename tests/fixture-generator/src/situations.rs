@@ -231,7 +231,6 @@ fn keychain_findings() -> Vec<Situation> {
     let both = |first: &Certificate, second: &Certificate| {
         Keychain::new().certificate(first).workplace_join_key(first).certificate(second).workplace_join_key(second)
     };
-    let no_certificate = b"this is no certificate".to_vec();
     vec![
         Situation::new("certificate-without-private-key", NOT_REGISTERED)
             .keychain(own_identity().certificate(&joined))
@@ -274,10 +273,10 @@ fn keychain_findings() -> Vec<Situation> {
             .keychain(workplace_joined().generic_password(&GenericPassword::identity_preference()))
             .acquired(),
         Situation::new("certificate-unparsable", REGISTERED)
-            .keychain(Keychain::new().certificate_record(&joined, no_certificate.clone()).workplace_join_key(&joined))
+            .keychain(Keychain::new().certificate_record(&joined, cut(joined.der(), 10)).workplace_join_key(&joined))
             .acquired(),
         Situation::new("certificate-unparsable-of-another-issuer", NOT_REGISTERED)
-            .keychain(own_identity().certificate_record(&Certificate::contoso(), no_certificate)),
+            .keychain(own_identity().certificate_record(&Certificate::contoso(), b"not a certificate".to_vec())),
         Situation::new("other-records-unreadable", REGISTERED)
             .damaged(with_damaged_password(workplace_joined()))
             .acquired(),
@@ -311,6 +310,7 @@ fn issuers() -> Vec<Situation> {
         ("issuer-bmp", REGISTERED, Issuer::WorkplaceJoinBmp),
         ("issuer-universal", REGISTERED, Issuer::WorkplaceJoinUniversal),
         ("issuer-second-common-name", REGISTERED, Issuer::WorkplaceJoinSecondCommonName),
+        ("issuer-octets", NOT_REGISTERED, Issuer::WorkplaceJoinOctets),
         ("issuer-peer-to-peer", NOT_REGISTERED, Issuer::PeerToPeer),
         ("issuer-name-in-another-attribute", NOT_REGISTERED, Issuer::WorkplaceJoinAsUnit),
     ];
@@ -328,7 +328,23 @@ fn issuers() -> Vec<Situation> {
             .keychain(keychain.workplace_join_key(&certificate))
             .acquired()
     };
-    rows.into_iter().map(situation).chain([lying]).collect()
+    // What follows the issuer is missing.
+    let damaged = {
+        let certificate = Certificate::workplace_join();
+        let (der, stored) = (cut(certificate.der(), 100), Issuer::Contoso.normalised());
+        let keychain = Keychain::new().certificate_record_with_issuer(&certificate, der, stored);
+        Situation::new("issuer-stored-differs-from-damaged-certificate", REGISTERED)
+            .keychain(keychain.workplace_join_key(&certificate))
+            .acquired()
+    };
+    let stored_only = {
+        let certificate = Certificate::workplace_join();
+        let keychain = Keychain::new().certificate_record(&certificate, b"not a certificate".to_vec());
+        Situation::new("issuer-only-stored", UNDETERMINED)
+            .keychain(keychain.workplace_join_key(&certificate))
+            .acquired()
+    };
+    rows.into_iter().map(situation).chain([lying, damaged, stored_only]).collect()
 }
 
 /// Keychains that are well-formed in unusual ways.
@@ -377,7 +393,10 @@ fn layouts() -> Vec<Situation> {
             .acquired(),
         Situation::new("layout-empty-label", NOT_REGISTERED)
             .keychain(
-                Keychain::new().certificate(&joined).with_empty_public_key_hash().private_key(names, &[Vec::new()]),
+                Keychain::new()
+                    .certificate(&joined)
+                    .with_public_key_hashes(&[Vec::new()])
+                    .private_key(names, &[Vec::new()]),
             )
             .acquired(),
         Situation::new("layout-no-label", NOT_REGISTERED)
@@ -509,7 +528,7 @@ fn undetermined() -> Vec<Situation> {
     };
     // Its hash is the key's, and neither the certificate nor the stored issuer says who issued it.
     let unknown_issuer = Keychain::new()
-        .certificate_record_with_issuer(&joined, cut(joined.der(), 10), b"MS-ORGANIZATION-ACCESS".to_vec())
+        .certificate_record_with_issuer(&joined, joined.der()[..60].to_vec(), b"MS-ORGANIZATION-ACCESS".to_vec())
         .workplace_join_key(&joined);
     vec![
         new("home-without-library").file(ANY_FILE, b"0x0:0x0".to_vec()),

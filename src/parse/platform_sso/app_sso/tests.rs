@@ -2,6 +2,8 @@ use fixture_generator::{Certificate, Issuer as IssuedBy};
 
 use super::*;
 
+const MICROSOFT: &str = "com.microsoft.CompanyPortalMac.ssoextension";
+
 fn certificate(certificate: &Certificate) -> String {
     URL_SAFE_NO_PAD.encode(certificate.der())
 }
@@ -39,7 +41,7 @@ fn key(device: &str, user: &str) -> Result<Key, Unclear> {
 const NORMAL_USER: &str = "POUserStateNormal (0)";
 
 #[test]
-fn a_registered_user_s_key_is_present_and_everything_is_told() {
+fn the_key_of_a_registered_user_is_present_and_everything_is_read() {
     let found = parse(&output(&device(), &user(NORMAL_USER))).unwrap();
     let certificate = found.certificate.as_ref().unwrap();
     assert_eq!(certificate.device_id.as_deref(), Some("0f5b8d8a-98d2-4e3f-8a6c-5d0a3f7e9b21"));
@@ -52,7 +54,7 @@ fn a_registered_user_s_key_is_present_and_everything_is_told() {
 }
 
 #[test]
-fn the_user_s_state_decides() {
+fn the_state_of_the_user_decides() {
     let state = |state: &str| key(&device(), &user(state));
     assert_eq!(state("POUserStateNormal"), Ok(Key::Present));
     assert_eq!(state("POUserStateNeedsNewKeys (1)"), Ok(Key::NeedsNewKeys));
@@ -70,7 +72,7 @@ fn a_registered_device_does_not_make_its_user_registered() {
 }
 
 #[test]
-fn another_identity_provider_s_registration_is_none() {
+fn a_registration_with_another_identity_provider_does_not_count() {
     let okta = device_of("com.okta.mobile.auth-service-extension", "true", &certificate(&Certificate::contoso()));
     let joined = device_of("com.okta", "true", &certificate(&Certificate::workplace_join()));
     for device in [okta, joined, device_of("com.okta", "null", "not base64!")] {
@@ -152,7 +154,7 @@ fn what_cannot_be_understood_is_not_taken_for_an_absence() {
         ["{}", "{ }", "{ = ; }", "{ , }", "{ \"a\" : true, }", "{ a = ; b = c; }", "{ a : b; }", "{ a = b c = d; }"];
     for object in broken {
         let text = format!("Device Configuration:\n{object}\nUser Configuration:\n(null)\n");
-        assert_eq!(unclear(&text), "a section is no object", "{object}");
+        assert_eq!(unclear(&text), "a section is not an object", "{object}");
     }
     let error = "Error Domain=NSCocoaErrorDomain Code=4097 \"(null)\" UserInfo={NSDebugDescription=x}";
     assert_eq!(unclear(&output(error, "(null)")), "a section is empty");
@@ -200,4 +202,23 @@ fn no_wrong_byte_makes_a_key() {
             assert!(!matches!(found, Ok(Key::Present | Key::NeedsNewKeys)), "{byte} at {place}: {found:?}");
         }
     }
+}
+
+#[test]
+fn long_texts_are_cut_and_a_long_user_principal_name_is_not_known() {
+    let extension = |length: usize| {
+        let device = device_of(&"x".repeat(length), "true", "");
+        parse(&output(&device, "(null)")).unwrap().extension.unwrap()
+    };
+    assert_eq!([255, 256].map(extension), ["x".repeat(255), "x".repeat(255)]);
+    let name = |length: usize| {
+        let name = format!("{}@contoso.com", "a".repeat(length - 12));
+        let user = user(NORMAL_USER).replace("adele.vance\\\\@contoso.com", &name.replace('@', "\\\\@"));
+        let found = parse(&output(&device(), &user)).unwrap();
+        assert_eq!(found.key, Key::Present);
+        (name, found.user_principal_name)
+    };
+    let (longest, found) = name(255);
+    assert_eq!(found, Some(longest));
+    assert_eq!(name(256).1, None);
 }

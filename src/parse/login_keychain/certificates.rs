@@ -1,0 +1,71 @@
+//! The Workplace Join certificates of a keychain.
+
+use serde::{Deserialize, Serialize};
+
+use crate::parse::{
+    certificate::{self, Description},
+    timestamp::Timestamp,
+};
+
+/// A Workplace Join certificate in a keychain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkplaceJoinCertificate {
+    /// Start of the validity, if the certificate can be read up to that.
+    pub not_before: Option<Timestamp>,
+    /// What it says; `None` if it cannot be parsed, so that only its issuer is known.
+    pub description: Option<Description>,
+    /// Whether its private key is there.
+    pub has_private_key: bool,
+}
+
+impl WorkplaceJoinCertificate {
+    fn new(der: &[u8], has_private_key: bool) -> Self {
+        Self { not_before: certificate::not_before(der), description: certificate::describe(der), has_private_key }
+    }
+}
+
+/// The certificates that were added: all counted, the first ones kept, and of the others the one that may have to be
+/// described.
+pub(super) struct Certificates {
+    /// How many to keep.
+    most: usize,
+    kept: Vec<WorkplaceJoinCertificate>,
+    pub(super) with_private_key: usize,
+    pub(super) without_private_key: usize,
+    /// Of those that are not kept and have their key, the first whose validity starts last.
+    latest: Option<(Option<Timestamp>, Vec<u8>)>,
+}
+
+impl Certificates {
+    /// None so far, and at most so many to be kept.
+    pub(super) const fn keeping(most: usize) -> Self {
+        Self { most, kept: Vec::new(), with_private_key: 0, without_private_key: 0, latest: None }
+    }
+
+    /// Adds a certificate, and says whether it turned out that it cannot be parsed.
+    pub(super) fn add(&mut self, der: &[u8], has_private_key: bool) -> bool {
+        if has_private_key {
+            self.with_private_key += 1;
+        } else {
+            self.without_private_key += 1;
+        }
+        if self.kept.len() < self.most {
+            let certificate = WorkplaceJoinCertificate::new(der, has_private_key);
+            let is_unparsable = certificate.description.is_none();
+            self.kept.push(certificate);
+            return is_unparsable;
+        }
+        let not_before = certificate::not_before(der);
+        if has_private_key && self.latest.as_ref().is_none_or(|(latest, _)| *latest < not_before) {
+            self.latest = Some((not_before, der.to_vec()));
+        }
+        false
+    }
+
+    /// The kept certificates in the order of the file, and the latest of the others.
+    pub(super) fn into_kept(self) -> Vec<WorkplaceJoinCertificate> {
+        let mut kept = self.kept;
+        kept.extend(self.latest.map(|(_, der)| WorkplaceJoinCertificate::new(&der, true)));
+        kept
+    }
+}
