@@ -27,7 +27,6 @@ pub struct Assessment<'a> {
 }
 
 /// Assesses the evidence. `now` only decides whether a certificate is valid, which does not change the state.
-#[must_use]
 pub fn assess(evidence: &Evidence, now: Timestamp) -> Assessment<'_> {
     Assessment { state: registration_state(evidence), findings: findings::all(evidence, now), evidence }
 }

@@ -61,7 +61,6 @@ pub enum Subject {
 
 impl Subject {
     /// Whether the answer is a list.
-    #[must_use]
     pub const fn is_several(&self) -> bool {
         matches!(self, Self::AllUsers | Self::Homes(_))
     }
@@ -102,7 +101,6 @@ pub enum Output {
 
 impl Request {
     /// Whether files were given in place of those of the home and of the Mac.
-    #[must_use]
     pub const fn gives_files(&self) -> bool {
         self.keychain.is_some()
             || self.plist.is_some()
@@ -112,7 +110,6 @@ impl Request {
     }
 
     /// Whether the output shows what the state does not depend on.
-    #[must_use]
     pub const fn needs_details(&self) -> bool {
         match self.output {
             Output::Json => true,
@@ -124,7 +121,6 @@ impl Request {
     }
 
     /// Whether the output shows how the Mac is set up.
-    #[must_use]
     pub const fn needs_set_up(&self) -> bool {
         match self.output {
             Output::Json => true,
@@ -251,15 +247,12 @@ struct Options {
 }
 
 /// The command line as clap knows it, to make shell completions of it.
-#[must_use]
 pub fn definition() -> clap::Command {
     Options::command()
 }
 
 /// Understands the command line, the program's name first.
-///
-/// # Errors
-/// If it asks for help or the version, or for nothing that can be done. The error has the text to print, where to, and
+/// Fails if it asks for help or the version, or for nothing that can be done. The error has the text to print, where to, and
 /// the exit status.
 pub fn parse(arguments: &[OsString]) -> Result<Command, clap::Error> {
     if let [_, verb, copy] = arguments

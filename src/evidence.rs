@@ -46,7 +46,6 @@ pub struct Evidence {
 
 impl Evidence {
     /// A user of whom nothing was read yet.
-    #[must_use]
     pub fn unread(user: User) -> Self {
         Self {
             user,
@@ -64,7 +63,6 @@ impl Evidence {
     }
 
     /// No evidence, because of an obstacle.
-    #[must_use]
     pub fn none(user: User, obstacle: Obstacle) -> Self {
         Self { obstacle: Some(obstacle), ..Self::unread(user) }
     }
@@ -82,7 +80,6 @@ pub struct Witness<T> {
 
 impl<T> Witness<T> {
     /// A file that was not read.
-    #[must_use]
     pub const fn not_asked(path: Option<PathBuf>) -> Self {
         Self { path, probe: Probe::NotAsked }
     }
@@ -111,7 +108,6 @@ impl<T> Probe<T> {
     }
 
     /// Makes more of what was found.
-    #[must_use]
     pub fn and_then<U>(self, read: impl FnOnce(T) -> Result<U, Cause>) -> Probe<U> {
         match self {
             Self::Found(found) => read(found).map_or_else(Probe::Unreadable, Probe::Found),
@@ -216,7 +212,6 @@ pub struct Obstacle {
 
 impl Cause {
     /// What is wrong with the keychain's format, if it was read and that is what is wrong.
-    #[must_use]
     pub const fn damage(&self) -> Option<keychain::Error> {
         match self {
             Self::Keychain(error) if !matches!(error.kind, ErrorKind::Read(_)) => Some(*error),
@@ -276,7 +271,6 @@ pub enum Source {
 
 impl Source {
     /// The word that the JSON output uses.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::HomeOption => "home-option",

@@ -19,15 +19,12 @@ pub const UNDETERMINED: u8 = 1;
 pub const WRONG_USAGE: u8 = 2;
 
 /// The exit status that belongs to a report.
-#[must_use]
 pub fn status(report: &Report) -> u8 {
     if report.reasons.is_empty() { ANSWERED } else { UNDETERMINED }
 }
 
 /// Prints a report: first the reasons, then the document.
-///
-/// # Errors
-/// If standard output cannot be written to.
+/// Fails if standard output cannot be written to.
 pub fn print_report(report: &Report) -> anyhow::Result<u8> {
     report.reasons.iter().for_each(complain);
     print(&report.document)?;
@@ -35,9 +32,7 @@ pub fn print_report(report: &Report) -> anyhow::Result<u8> {
 }
 
 /// Writes to standard output. A reader that has seen enough closes the pipe; that is not an error.
-///
-/// # Errors
-/// If standard output cannot be written to.
+/// Fails if standard output cannot be written to.
 pub fn print(text: &str) -> anyhow::Result<u8> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
@@ -54,7 +49,6 @@ pub fn complain(reason: impl Display) {
 }
 
 /// A line for standard error.
-#[must_use]
 pub fn line(reason: impl Display) -> String {
     format!("wpj-state: {reason}")
 }

@@ -24,7 +24,6 @@ pub struct Report {
 }
 
 /// Draws what was asked for.
-#[must_use]
 pub fn report(request: &Request, assessments: &[Assessment<'_>], style: Style) -> Report {
     let mut report = match assessments {
         [assessment] if !request.subject.is_several() => about_one(request, assessment, style),

@@ -22,7 +22,6 @@ pub enum Severity {
 
 impl Severity {
     /// The word that the JSON output uses.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -153,25 +152,21 @@ codes! {
 
 impl Code {
     /// How bad it is.
-    #[must_use]
     pub const fn severity(self) -> Severity {
         self.row().0
     }
 
     /// The code as the JSON output has it.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         self.row().1
     }
 
     /// What the extension attribute `finding` has: short, and without any character that Jamf Pro may not take.
-    #[must_use]
     pub const fn short_text(self) -> &'static str {
         self.row().2
     }
 
     /// What to do about it.
-    #[must_use]
     pub const fn remedy(self) -> &'static str {
         self.row().3
     }

@@ -16,7 +16,6 @@ pub enum Storage {
 
 impl Storage {
     /// The word that the JSON output uses.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::LoginKeychain => "login-keychain",
@@ -25,7 +24,6 @@ impl Storage {
     }
 
     /// The words that people and extension attributes get.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::LoginKeychain => "Login Keychain",
@@ -34,7 +32,6 @@ impl Storage {
     }
 
     /// Where the evidence shows the key, if anywhere.
-    #[must_use]
     pub fn shown_by(evidence: &Evidence) -> Option<Self> {
         let keychain = evidence.login_keychain.probe.found();
         if keychain.is_some_and(|found| found.workplace_join_identity().is_some()) {
@@ -63,7 +60,6 @@ pub struct WorkplaceJoin<'a> {
 
 impl<'a> WorkplaceJoin<'a> {
     /// What the evidence shows, if it shows the key.
-    #[must_use]
     pub fn shown_by(evidence: &'a Evidence) -> Option<Self> {
         let storage = Storage::shown_by(evidence)?;
         let of_certificate = |certificate: Option<&'a Description>, user_principal_name| Self {

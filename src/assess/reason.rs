@@ -9,7 +9,6 @@ use crate::{
 
 impl Cause {
     /// What to do about it.
-    #[must_use]
     pub const fn remedy(&self) -> &'static str {
         match self {
             Self::HomeMissing | Self::HomeNotADirectory => "give an existing home directory with --home",

@@ -24,7 +24,6 @@ impl RegistrationState {
     pub const ALL: [Self; 4] = [Self::Registered, Self::PlistMissing, Self::AadIdNotAcquired, Self::NotRegistered];
 
     /// The text of the extension attribute.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Registered => "Registered",
@@ -35,7 +34,6 @@ impl RegistrationState {
     }
 
     /// What it means, in a sentence.
-    #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Registered => "The Workplace Join key is there, and JamfAAD has obtained the Azure AD ID.",

@@ -38,7 +38,6 @@ pub enum DataType {
 
 impl DataType {
     /// The name that Jamf Pro shows.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::String => "String",
@@ -80,19 +79,16 @@ impl Attribute {
     }
 
     /// Its name on the command line.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         self.row().0
     }
 
     /// The type that the extension attribute has to have in Jamf Pro.
-    #[must_use]
     pub const fn data_type(self) -> DataType {
         self.row().1
     }
 
     /// What it says.
-    #[must_use]
     pub const fn meaning(self) -> &'static str {
         self.row().2
     }
@@ -109,7 +105,6 @@ impl ValueEnum for Attribute {
 }
 
 /// What `--list-attributes` prints: a line for each, with name, type and meaning.
-#[must_use]
 pub fn list() -> String {
     let line = |attribute: &Attribute| {
         format!("{:<21}{:<8}{}\n", attribute.name(), attribute.data_type().as_str(), attribute.meaning())

@@ -27,7 +27,7 @@ use crate::{
             app_sso::{self, PlatformSso},
             sso_status::{self, SsoStatus},
         },
-        property_list,
+        property_list::{self, Problem},
         set_up::{self, JAMF_TOOLS, JamfTool},
     },
 };
@@ -181,7 +181,7 @@ impl Place<'_> {
         let [in_copy, in_truth] = HOME_OF_ROOT;
         let home_of_root = if self.is_copy { in_copy } else { in_truth };
         let agent =
-            |bytes: Vec<u8>| set_up::conditional_access(&bytes).map_err(|words| Cause::Failed(words.to_owned()));
+            |bytes: Vec<u8>| set_up::conditional_access(&bytes).map_err(|problem| Cause::Failed(problem.to_string()));
         SetUp {
             preferences: self.managed(user, JAMF_AAD, |files| set_up::preferences(files).map(Some)),
             allow_list: self.managed(user, EXTENSIBLE_SSO, set_up::allow_list),
@@ -208,7 +208,7 @@ impl Place<'_> {
         &self,
         user: &User,
         name: &str,
-        read: impl FnOnce(&[Vec<u8>]) -> Result<Option<T>, &'static str>,
+        read: impl FnOnce(&[Vec<u8>]) -> Result<Option<T>, Problem>,
     ) -> Probe<T> {
         let folder = self.at(MANAGED_PREFERENCES);
         // A home without an account is normally called like its user.
@@ -229,7 +229,7 @@ impl Place<'_> {
             }
             match read(&files) {
                 Ok(found) => found.map_or(Probe::Absent, Probe::Found),
-                Err(words) => Probe::Unreadable(Cause::Failed(words.to_owned())),
+                Err(problem) => Probe::Unreadable(Cause::Failed(problem.to_string())),
             }
         })
     }

@@ -78,7 +78,6 @@ pub struct Fields {
 ///
 /// What the certificate itself says counts if it can be read up to its issuer, even if what follows that is damaged. If
 /// it cannot, `stored_issuer`, the keychain's own copy of the issuer, only counts where it names somebody else.
-#[must_use]
 pub fn issuer(der: &[u8], stored_issuer: Option<&[u8]>) -> Issuer {
     if let Some(is_workplace_join) = Beginning::of(der).and_then(|it| name::is_workplace_join(it.issuer)) {
         return if is_workplace_join { Issuer::WorkplaceJoin } else { Issuer::Another { readable: true } };
@@ -91,7 +90,6 @@ pub fn issuer(der: &[u8], stored_issuer: Option<&[u8]>) -> Issuer {
 }
 
 /// When a certificate's validity starts, if the certificate can be read up to that.
-#[must_use]
 pub fn not_before(der: &[u8]) -> Option<Timestamp> {
     let (validity, _) = der::expect(der::SEQUENCE, Beginning::of(der)?.after_issuer)?;
     let (_, _, after_start) = der::element(validity)?;
@@ -129,14 +127,12 @@ fn parse(der: &[u8]) -> Option<CertificateInner<Raw>> {
 }
 
 /// Whether all of a certificate can be parsed.
-#[must_use]
 pub fn is_parsable(der: &[u8]) -> bool {
     parse(der).is_some()
 }
 
 /// SHA-1 of the public key's bits, which pairs a certificate with its private key; `None` if the certificate cannot be
 /// read up to that.
-#[must_use]
 pub fn public_key_hash(der: &[u8]) -> Option<[u8; 20]> {
     let (_validity, after_validity) = der::expect(der::SEQUENCE, Beginning::of(der)?.after_issuer)?;
     let (_subject, after_subject) = der::expect(der::SEQUENCE, after_validity)?;
@@ -148,7 +144,6 @@ pub fn public_key_hash(der: &[u8]) -> Option<[u8; 20]> {
 }
 
 /// What a certificate says; `None` if it cannot be parsed.
-#[must_use]
 pub fn describe(der: &[u8]) -> Option<Description> {
     let certificate = parse(der)?;
     let tbs = certificate.tbs_certificate();
@@ -190,7 +185,6 @@ fn subject_guid(subject: &Name) -> Option<String> {
 }
 
 /// Whether this is the text of a GUID.
-#[must_use]
 pub fn is_guid(text: &str) -> bool {
     const HYPHENS: [usize; 4] = [8, 13, 18, 23];
     text.len() == 36

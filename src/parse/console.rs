@@ -23,9 +23,7 @@ pub struct ConsoleRecord {
 
 impl ConsoleRecord {
     /// Reads the record, a property list.
-    ///
-    /// # Errors
-    /// If it is not one.
+    /// Fails if it is not one.
     pub fn parse(bytes: &[u8]) -> Result<Self, &'static str> {
         let record =
             Value::from_reader(std::io::Cursor::new(bytes)).map_err(|_| "the console's record cannot be read")?;
@@ -51,9 +49,7 @@ impl ConsoleRecord {
     }
 
     /// The number of the person at the console; `None` if it is nobody or no person.
-    ///
-    /// # Errors
-    /// If the record does not say.
+    /// Fails if the record does not say.
     pub fn person(&self) -> Result<Option<u32>, &'static str> {
         if !is_name_of_person(&self.name) {
             return Ok(None);
@@ -70,7 +66,6 @@ fn number(dictionary: &Dictionary, key: &str) -> Option<u32> {
 }
 
 /// Whether a name may be a person's: macOS's own accounts, which the login window and Setup Assistant use, are not.
-#[must_use]
 pub fn is_name_of_person(name: &str) -> bool {
     !name.is_empty() && name != "loginwindow" && name != "root" && !name.starts_with('_')
 }

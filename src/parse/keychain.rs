@@ -100,9 +100,7 @@ pub struct Keychain<R> {
 
 impl<R: ReadAt> Keychain<R> {
     /// Reads the header, the table directory and the schema.
-    ///
-    /// # Errors
-    /// If this is not a keychain, or a damaged one.
+    /// Fails if this is not a keychain, or a damaged one.
     pub fn open(source: R) -> Result<Self, Error> {
         let length = source.length().map_err(|error| ErrorKind::from_read(&error).at(0))?;
         let mut window = Window::exact(&source, Extent::file(length));
@@ -113,9 +111,7 @@ impl<R: ReadAt> Keychain<R> {
     }
 
     /// Shows each private key to `visit`.
-    ///
-    /// # Errors
-    /// If the table is damaged or reading fails; what `visit` has seen until then does not count.
+    /// Fails if the table is damaged or reading fails; what `visit` has seen until then does not count.
     pub fn private_keys(&self, mut visit: impl FnMut(PrivateKey<'_>)) -> Result<(), Error> {
         let columns = [AttributeId::KEY_LABEL, AttributeId::KEY_PRINT_NAME, AttributeId::KEY_APPLICATION_TAG];
         let mut count = 0;
@@ -131,9 +127,7 @@ impl<R: ReadAt> Keychain<R> {
     }
 
     /// Shows each certificate to `visit`; none if there is no certificate table yet.
-    ///
-    /// # Errors
-    /// If the table is damaged or reading fails; what `visit` has seen until then does not count.
+    /// Fails if the table is damaged or reading fails; what `visit` has seen until then does not count.
     pub fn certificates(&self, mut visit: impl FnMut(Certificate<'_>)) -> Result<(), Error> {
         let columns = [AttributeId::PUBLIC_KEY_HASH, AttributeId::ISSUER];
         let mut count = 0;
@@ -149,9 +143,7 @@ impl<R: ReadAt> Keychain<R> {
     }
 
     /// Shows each generic password to `visit`.
-    ///
-    /// # Errors
-    /// If the table is damaged or reading fails; what `visit` has seen until then does not count.
+    /// Fails if the table is damaged or reading fails; what `visit` has seen until then does not count.
     pub fn generic_passwords(&self, mut visit: impl FnMut(GenericPassword<'_>)) -> Result<(), Error> {
         let columns = [
             (AttributeId::ACCOUNT, Format::Bytes),
@@ -165,9 +157,7 @@ impl<R: ReadAt> Keychain<R> {
     }
 
     /// Shows the clear attribute values of each record that is not a certificate, all of a record's in one piece.
-    ///
-    /// # Errors
-    /// If a table is damaged or reading fails; what `visit` has seen until then does not count.
+    /// Fails if a table is damaged or reading fails; what `visit` has seen until then does not count.
     pub fn values_outside_certificates(&self, mut visit: impl FnMut(&[u8])) -> Result<(), Error> {
         for (&id, table) in &self.tables {
             if let Some(relation) = self.schema.relation(id).filter(|_| id != RelationId::CERTIFICATE) {
@@ -225,13 +215,11 @@ pub struct Certificate<'a> {
 
 impl<'a> Certificate<'a> {
     /// Absolute offset of the record in the file.
-    #[must_use]
     pub const fn offset(&self) -> u64 {
         self.record.start()
     }
 
     /// The certificate itself, as it was stored.
-    #[must_use]
     pub const fn der(&self) -> &'a [u8] {
         self.record.data()
     }
@@ -243,7 +231,6 @@ impl<'a> Certificate<'a> {
     }
 
     /// The issuer as macOS stored it: a DER name in which white space and case of some strings are normalised.
-    #[must_use]
     pub fn stored_issuer(&self) -> Option<&'a [u8]> {
         let [_, issuer] = self.columns;
         self.record.values(issuer).next()
@@ -259,21 +246,18 @@ pub struct GenericPassword<'a> {
 
 impl<'a> GenericPassword<'a> {
     /// The account.
-    #[must_use]
     pub fn account(&self) -> Option<&'a [u8]> {
         let [account, ..] = self.columns;
         self.record.values(account).next()
     }
 
     /// The service.
-    #[must_use]
     pub fn service(&self) -> Option<&'a [u8]> {
         let [_, service, _] = self.columns;
         self.record.values(service).next()
     }
 
     /// When it was changed last: `YYYYMMDDhhmmssZ` and a NUL.
-    #[must_use]
     pub fn modified(&self) -> Option<&'a [u8]> {
         let [.., modified] = self.columns;
         self.record.values(modified).next()

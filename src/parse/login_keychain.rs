@@ -80,7 +80,6 @@ pub struct Details {
 
 impl LoginKeychain {
     /// The Workplace Join certificate that has its private key; of several the one whose validity starts last.
-    #[must_use]
     pub fn workplace_join_identity(&self) -> Option<&WorkplaceJoinCertificate> {
         // The last of equal ones would win without `rev`; the first is as good and does not move when one is added.
         let identities = self.workplace_join.iter().rev().filter(|found| found.has_private_key);
@@ -89,9 +88,7 @@ impl LoginKeychain {
 }
 
 /// Reads what a keychain says.
-///
-/// # Errors
-/// If this is not a keychain, or if anything is damaged that the state depends on.
+/// Fails if this is not a keychain, or if anything is damaged that the state depends on.
 pub fn read<R: ReadAt>(source: R, depth: Depth) -> Result<LoginKeychain, Error> {
     let keychain = Keychain::open(source)?;
     let mut keys = Keys::default();

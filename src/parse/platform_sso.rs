@@ -13,7 +13,6 @@ pub use answer::{Absence, Key, Unclear, is_of_microsoft};
 
 /// Whether managed preferences of the domain `com.apple.extensiblesso` set up Platform SSO, or Microsoft's extension.
 /// Those that cannot be read may.
-#[must_use]
 pub fn is_configured_by(preferences: &[u8]) -> bool {
     property_list::dictionary(preferences).map_or(true, |preferences| {
         let extension = preferences.get("ExtensionIdentifier").and_then(plist::Value::as_string);
@@ -24,7 +23,6 @@ pub fn is_configured_by(preferences: &[u8]) -> bool {
 /// Whether a program with this name has printed how it is called, because it lacks the verb that it was called with.
 /// Public sources do not show what old releases print then, so this looks for what such a text can hardly do without: a
 /// line with its usage, or the verbs of Jamf's tool.
-#[must_use]
 pub fn is_usage(text: &str, program: &str) -> bool {
     let (text, program) = (text.to_ascii_lowercase(), program.to_ascii_lowercase());
     let is_its_usage = |line: &str| line.trim().strip_prefix("usage:").is_some_and(|words| words.contains(&program));

@@ -1,10 +1,14 @@
-//! Reads the system's own property lists, within fixed limits: a small file can stand for very deep values, and a
-//! reader that follows them needs room for each level.
+//! Reads property lists, XML or binary, within fixed limits: a small file can stand for very many, very long or very deep
+//! values.
 
 use std::fmt;
 
 use plist::{Dictionary, Value};
-use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::{
+    Deserialize, Serialize,
+    de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor},
+};
+use thiserror::Error;
 
 /// No preference file is nested deeper, or has more values. Each value is kept.
 const MAX_DEPTH: usize = 64;
@@ -13,13 +17,91 @@ const MAX_VALUES: usize = 20_000;
 /// Nor has any that much text and data, in bytes: in the binary format, many values can be the same long text.
 const MAX_TEXT: usize = 1024 * 1024;
 
-/// Reads a property list, XML or binary, whose outermost value is a dictionary. Dates are given as text.
-///
-/// # Errors
-/// If it is not a property list, or one beyond the limits, or if its outermost value is not a dictionary.
-pub fn dictionary(bytes: &[u8]) -> Result<Dictionary, &'static str> {
-    let Outermost(value) = plist::from_bytes(bytes).map_err(|_| "it is not a property list")?;
-    value.into_dictionary().ok_or("it is not a dictionary")
+/// Why a property list cannot be read. It quotes nothing of the file.
+#[allow(missing_docs, reason = "the texts say it")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error, Serialize, Deserialize)]
+pub enum Problem {
+    #[error("the file is empty")]
+    Empty,
+    #[error("it is not a property list, or damaged")]
+    NotAPlist,
+    #[error("it has a CDATA section")]
+    CdataSection,
+    #[error("it is cut short: </plist> is missing")]
+    CutShort,
+    #[error("it has {0} where a dictionary belongs")]
+    NotADictionary(Kind),
+    #[error("it has a key that occurs twice")]
+    KeyTwice,
+    #[error("it is nested deeper than any preference file")]
+    TooDeep,
+    #[error("it has more values or text than any preference file")]
+    TooMuch,
+}
+
+/// The type of a value.
+#[allow(missing_docs, reason = "the texts say it")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error, Serialize, Deserialize)]
+pub enum Kind {
+    #[error("a boolean")]
+    Boolean,
+    #[error("a number")]
+    Number,
+    /// The plist crate gives a date as text, too.
+    #[error("a text")]
+    Text,
+    #[error("data")]
+    Data,
+    #[error("an array")]
+    Array,
+    #[error("a dictionary")]
+    Dictionary,
+}
+
+impl Kind {
+    pub(super) const fn of(value: &Value) -> Self {
+        match value {
+            Value::Array(_) => Self::Array,
+            Value::Dictionary(_) => Self::Dictionary,
+            Value::Boolean(_) => Self::Boolean,
+            Value::Data(_) => Self::Data,
+            Value::Real(_) | Value::Integer(_) => Self::Number,
+            _ => Self::Text,
+        }
+    }
+}
+
+/// Reads a property list whose outermost value is a dictionary. Dates are given as text.
+pub fn dictionary(bytes: &[u8]) -> Result<Dictionary, Problem> {
+    if bytes.is_empty() {
+        return Err(Problem::Empty);
+    }
+    if let Some(problem) = misread_by_crate(bytes) {
+        return Err(problem);
+    }
+    match plist::from_bytes(bytes) {
+        Ok(Outermost(Value::Dictionary(entries))) => Ok(entries),
+        Ok(Outermost(other)) => Err(Problem::NotADictionary(Kind::of(&other))),
+        Err(error) => {
+            // What this module finds wrong comes back as words. The crate's own words are not kept: they may quote the file.
+            let words = error.to_string();
+            let known = [Problem::KeyTwice, Problem::TooDeep, Problem::TooMuch];
+            Err(known.into_iter().find(|known| words.contains(&known.to_string())).unwrap_or(Problem::NotAPlist))
+        }
+    }
+}
+
+/// What the plist crate would read, but not as macOS does: it takes text in CDATA sections for empty, and an XML file that
+/// is cut short behind its last value for whole.
+fn misread_by_crate(bytes: &[u8]) -> Option<Problem> {
+    let contains = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
+    if bytes.starts_with(b"bplist") {
+        None
+    } else if contains(b"<![CDATA[") {
+        Some(Problem::CdataSection)
+    } else {
+        (contains(b"<plist") && !contains(b"</plist>")).then_some(Problem::CutShort)
+    }
 }
 
 struct Outermost(Value);
@@ -27,7 +109,7 @@ struct Outermost(Value);
 impl<'de> Deserialize<'de> for Outermost {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut left = Left { values: MAX_VALUES, text: MAX_TEXT };
-        Limited { left: &mut left, depth: MAX_DEPTH }.deserialize(deserializer).map(Self)
+        Limited { left: &mut left, depth: MAX_DEPTH + 1 }.deserialize(deserializer).map(Self)
     }
 }
 
@@ -39,7 +121,7 @@ struct Left {
 
 impl Left {
     fn take_text<E: de::Error>(&mut self, length: usize) -> Result<(), E> {
-        self.text = self.text.checked_sub(length).ok_or_else(|| E::custom("too much text"))?;
+        self.text = self.text.checked_sub(length).ok_or_else(|| E::custom(Problem::TooMuch))?;
         Ok(())
     }
 }
@@ -52,8 +134,8 @@ struct Limited<'a> {
 
 impl Limited<'_> {
     fn inner<E: de::Error>(&mut self) -> Result<Limited<'_>, E> {
-        let depth = self.depth.checked_sub(1).ok_or_else(|| E::custom("too deep"))?;
-        self.left.values = self.left.values.checked_sub(1).ok_or_else(|| E::custom("too many values"))?;
+        let depth = self.depth.checked_sub(1).ok_or_else(|| E::custom(Problem::TooDeep))?;
+        self.left.values = self.left.values.checked_sub(1).ok_or_else(|| E::custom(Problem::TooMuch))?;
         Ok(Limited { left: self.left, depth })
     }
 }
@@ -111,7 +193,9 @@ impl<'de> Visitor<'de> for Limited<'_> {
         let mut entries = Dictionary::new();
         while let Some(key) = map.next_key::<String>()? {
             self.left.take_text(key.len())?;
-            entries.insert(key, map.next_value_seed(self.inner()?)?);
+            if entries.insert(key, map.next_value_seed(self.inner()?)?).is_some() {
+                return Err(de::Error::custom(Problem::KeyTwice));
+            }
         }
         Ok(Value::Dictionary(entries))
     }
@@ -144,9 +228,9 @@ mod tests {
 
     #[test]
     fn a_value_that_is_not_a_dictionary_has_another_reason_than_what_is_not_a_property_list() {
-        assert_eq!(dictionary(b""), Err("it is not a property list"));
-        assert_eq!(dictionary(b"no property list"), Err("it is not a property list"));
-        assert_eq!(dictionary(&xml("<array/>")), Err("it is not a dictionary"));
+        assert_eq!(dictionary(b""), Err(Problem::Empty));
+        assert_eq!(dictionary(b"no property list"), Err(Problem::NotAPlist));
+        assert_eq!(dictionary(&xml("<array/>")), Err(Problem::NotADictionary(Kind::Array)));
     }
 
     #[test]
@@ -154,9 +238,9 @@ mod tests {
         let nested = |depth: usize| {
             xml(&format!("<dict><key>a</key>{}</dict>", "<array>".repeat(depth) + &"</array>".repeat(depth)))
         };
-        assert!(dictionary(&nested(MAX_DEPTH - 1)).is_ok());
-        assert_eq!(dictionary(&nested(MAX_DEPTH)), Err("it is not a property list"));
-        assert_eq!(dictionary(&nested(100_000)), Err("it is not a property list"));
+        assert!(dictionary(&nested(MAX_DEPTH)).is_ok());
+        assert_eq!(dictionary(&nested(MAX_DEPTH + 1)), Err(Problem::TooDeep));
+        assert_eq!(dictionary(&nested(100_000)), Err(Problem::TooDeep));
     }
 
     /// In the binary format: an array in a dictionary, and each of its values the same text.
@@ -182,13 +266,35 @@ mod tests {
     fn a_small_property_list_that_stands_for_very_much_text_is_refused() {
         let few = dictionary(&with_one_text(60_000, 10)).unwrap();
         assert_eq!(few["a"].as_array().unwrap().len(), 10);
-        assert_eq!(dictionary(&with_one_text(60_000, 60_000)), Err("it is not a property list"));
+        assert_eq!(dictionary(&with_one_text(60_000, 60_000)), Err(Problem::TooMuch));
     }
 
     #[test]
     fn a_property_list_with_very_many_values_is_refused() {
         let many = |count: usize| xml(&format!("<dict><key>a</key><array>{}</array></dict>", "<true/>".repeat(count)));
         assert!(dictionary(&many(MAX_VALUES - 10)).is_ok());
-        assert_eq!(dictionary(&many(MAX_VALUES)), Err("it is not a property list"));
+        assert_eq!(dictionary(&many(MAX_VALUES)), Err(Problem::TooMuch));
+    }
+
+    /// Each array of a binary plist can name the next one many times, so that 40 bytes a level double the values.
+    #[test]
+    fn a_binary_plist_that_multiplies_its_values_is_unparsable() {
+        const LEVELS: u8 = 40;
+        let mut objects: Vec<Vec<u8>> = vec![vec![0xD1, 1, 2], vec![0x51, b'a']];
+        objects.extend((0..LEVELS).map(|level| vec![0xA2, 3 + level, 3 + level]));
+        objects.push(vec![0x09]);
+        let mut bytes = b"bplist00".to_vec();
+        let mut offsets = Vec::new();
+        for object in &objects {
+            offsets.push(u8::try_from(bytes.len()).unwrap());
+            bytes.extend(object);
+        }
+        let table = bytes.len() as u64;
+        bytes.extend(&offsets);
+        bytes.extend([0, 0, 0, 0, 0, 0, 1, 1]);
+        for number in [objects.len() as u64, 0, table] {
+            bytes.extend(number.to_be_bytes());
+        }
+        assert_eq!(dictionary(&bytes), Err(Problem::TooMuch));
     }
 }

@@ -52,9 +52,7 @@ pub struct Comparison {
 
 impl Records {
     /// What this tool's own reader finds.
-    ///
-    /// # Errors
-    /// If it cannot read the keychain.
+    /// Fails if it cannot read the keychain.
     pub fn read<R: ReadAt>(source: R) -> Result<Self, Error> {
         let keychain = Keychain::open(source)?;
         let mut records = Self::default();
@@ -104,7 +102,6 @@ impl Records {
 }
 
 /// Compares what this tool's reader found with what another did.
-#[must_use]
 pub fn compare(ours: &Records, theirs: &Records) -> Comparison {
     Comparison {
         ours: Counts { certificates: ours.certificates.len(), private_keys: ours.key_labels.len() },

@@ -8,7 +8,10 @@
 use plist::Value;
 use serde::{Deserialize, Serialize};
 
-use crate::parse::{platform_sso, property_list::dictionary};
+use crate::parse::{
+    platform_sso,
+    property_list::{Problem, dictionary},
+};
 
 /// Jamf's tool, and where it was in earlier releases; below the system's root.
 pub const JAMF_TOOLS: [(JamfTool, &str); 2] = [
@@ -36,7 +39,6 @@ pub enum JamfTool {
 
 impl JamfTool {
     /// Its name.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::ConditionalAccess => "Jamf Conditional Access",
@@ -45,7 +47,6 @@ impl JamfTool {
     }
 
     /// Where it is, below the system's root.
-    #[must_use]
     pub fn path(self) -> &'static str {
         JAMF_TOOLS.iter().find(|(tool, _)| *tool == self).map_or("", |(_, path)| path)
     }
@@ -64,7 +65,6 @@ pub enum Setting<T> {
 
 impl<T: Copy> Setting<T> {
     /// The value, if it is of the right type.
-    #[must_use]
     pub const fn value(&self) -> Option<T> {
         match self {
             Self::Is(value) => Some(*value),
@@ -86,7 +86,6 @@ pub struct Preferences {
 
 impl Preferences {
     /// Whether nothing has a value of another type.
-    #[must_use]
     pub fn have_right_types(&self) -> bool {
         self.use_wk_web_view != Setting::WrongType
             && self.token_retry_count != Setting::WrongType
@@ -110,10 +109,8 @@ pub enum AllowList {
 }
 
 /// Reads JamfAAD's managed preferences: each of `files`, the one that goes first at the front.
-///
-/// # Errors
-/// If one is not a property list with a dictionary.
-pub fn preferences(files: &[Vec<u8>]) -> Result<Preferences, &'static str> {
+/// Fails if one is not a property list with a dictionary.
+pub fn preferences(files: &[Vec<u8>]) -> Result<Preferences, Problem> {
     let files = files.iter().map(|bytes| dictionary(bytes)).collect::<Result<Vec<_>, _>>()?;
     let value = |key: &str| files.iter().find_map(|file| file.get(key));
     let whole = |key: &str| setting(value(key), Value::as_unsigned_integer);
@@ -125,19 +122,15 @@ pub fn preferences(files: &[Vec<u8>]) -> Result<Preferences, &'static str> {
 }
 
 /// Reads what the preferences of Jamf's agent say about conditional access.
-///
-/// # Errors
-/// If this is not a property list with a dictionary.
-pub fn conditional_access(bytes: &[u8]) -> Result<Setting<bool>, &'static str> {
+/// Fails if this is not a property list with a dictionary.
+pub fn conditional_access(bytes: &[u8]) -> Result<Setting<bool>, Problem> {
     Ok(setting(dictionary(bytes)?.get("microsoftCAEnabled"), boolean))
 }
 
 /// Reads which apps Microsoft's SSO extension serves; `None` if none of `files`, managed preferences of the domain
 /// `com.apple.extensiblesso`, sets it up.
-///
-/// # Errors
-/// If one is not a property list with a dictionary.
-pub fn allow_list(files: &[Vec<u8>]) -> Result<Option<AllowList>, &'static str> {
+/// Fails if one is not a property list with a dictionary.
+pub fn allow_list(files: &[Vec<u8>]) -> Result<Option<AllowList>, Problem> {
     for bytes in files {
         let file = Value::Dictionary(dictionary(bytes)?);
         if let Some(extension) = of_microsoft(&file, MAX_DEPTH) {
@@ -214,6 +207,7 @@ fn find<'a>(value: &'a Value, key: &str, depth: usize) -> Option<&'a Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parse::property_list::Kind;
 
     fn file(entries: &str) -> Vec<u8> {
         format!("<plist version=\"1.0\"><dict>{entries}</dict></plist>").into_bytes()
@@ -238,9 +232,9 @@ mod tests {
             token_retry_wait_time: Setting::NotSet,
         };
         assert_eq!(preferences(&[file("")]), Ok(none));
-        assert_eq!(preferences(&[b"x".to_vec()]), Err("it is not a property list"));
+        assert_eq!(preferences(&[b"x".to_vec()]), Err(Problem::NotAPlist));
         let array = b"<plist version=\"1.0\"><array/></plist>".to_vec();
-        assert_eq!(preferences(&[file(""), array]), Err("it is not a dictionary"));
+        assert_eq!(preferences(&[file(""), array]), Err(Problem::NotADictionary(Kind::Array)));
     }
 
     #[test]
@@ -256,7 +250,7 @@ mod tests {
             assert_eq!(read(value), Setting::WrongType, "{value}");
         }
         assert_eq!(conditional_access(&file("")), Ok(Setting::NotSet));
-        assert_eq!(conditional_access(b""), Err("it is not a property list"));
+        assert_eq!(conditional_access(b""), Err(Problem::Empty));
     }
 
     #[test]
@@ -287,6 +281,6 @@ mod tests {
         assert_eq!(allow_list(&[file(another)]), Ok(None));
         assert_eq!(allow_list(&[file(""), file(MICROSOFT)]), Ok(Some(AllowList::NotSet)));
         assert_eq!(allow_list(&[file("")]), Ok(None));
-        assert_eq!(allow_list(&[file(""), b"x".to_vec()]), Err("it is not a property list"));
+        assert_eq!(allow_list(&[file(""), b"x".to_vec()]), Err(Problem::NotAPlist));
     }
 }

@@ -30,13 +30,11 @@ impl TryFrom<u64> for Timestamp {
 
 impl Timestamp {
     /// The time that is this long after 1970-01-01T00:00:00Z, if it is before the year 10000.
-    #[must_use]
     pub fn from_unix(since_1970: Duration) -> Option<Self> {
         DateTime::from_unix_duration(Duration::from_secs(since_1970.as_secs())).ok().map(Self)
     }
 
     /// The present, by the system's clock; one that is set outside 1970 to 9999 counts as the nearer end.
-    #[must_use]
     pub fn now() -> Self {
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Self::from_unix(since_1970.unwrap_or_default()).unwrap_or(Self(DateTime::INFINITY))

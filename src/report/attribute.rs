@@ -23,9 +23,7 @@ pub const NOTHING_WRONG: &str = "OK";
 pub const NO_KEY: &str = "None";
 
 /// The value of an attribute of one user's.
-///
-/// # Errors
-/// If it is not known; why.
+/// Fails if it is not known; why.
 pub fn value(attribute: Attribute, assessment: &Assessment<'_>) -> Result<String, String> {
     let found = found(attribute, assessment).ok_or_else(|| match &assessment.state {
         Err(undetermined) => reason(undetermined),
@@ -64,7 +62,6 @@ fn found(attribute: Attribute, assessment: &Assessment<'_>) -> Option<String> {
 }
 
 /// Where the key is; `None` if that cannot be determined.
-#[must_use]
 pub fn key_storage(assessment: &Assessment<'_>) -> Option<&'static str> {
     match Storage::shown_by(assessment.evidence) {
         Some(storage) => Some(storage.name()),
@@ -73,13 +70,11 @@ pub fn key_storage(assessment: &Assessment<'_>) -> Option<&'static str> {
 }
 
 /// What Jamf Pro takes for a date: RFC 3339 without its letters.
-#[must_use]
 pub fn date(time: Timestamp) -> String {
     time.to_string().replace('T', " ").replace('Z', "")
 }
 
 /// Whether a value fits into `<result>` as it is. What comes from the Mac may be anything.
-#[must_use]
 pub fn is_safe(value: &str) -> bool {
     !value.is_empty() && value.len() <= MAX_LENGTH && value.trim() == value && value.chars().all(is_plain)
 }
@@ -89,13 +84,11 @@ fn is_plain(character: char) -> bool {
 }
 
 /// The line that Jamf stores; blank without a value.
-#[must_use]
 pub fn result(value: &str) -> String {
     format!("<result>{value}</result>\n")
 }
 
 /// A line for each user. A name that is not allowed is replaced by the UID or, if there is none, masked.
-#[must_use]
 pub fn users(assessments: &[Assessment<'_>]) -> String {
     // A name with a colon could fake a state.
     let fits = |name: &String| is_safe(name) && !name.contains(": ");
@@ -110,7 +103,6 @@ pub fn users(assessments: &[Assessment<'_>]) -> String {
 }
 
 /// What a user is called in a list: by the short name or else the home, or else the UID.
-#[must_use]
 pub fn label(user: &User) -> Option<String> {
     let home = || user.home.as_ref().map(|home| home.to_string_lossy().into_owned());
     user.name.clone().or_else(home).or_else(|| number(user))

@@ -23,12 +23,12 @@ const SCHEMA: u32 = 1;
 
 /// The assessment of one user as an indented JSON object. The order of the keys is fixed.
 pub(super) fn object(assessment: &Assessment<'_>) -> String {
-    indented(&Report::from(assessment))
+    indented(&report(assessment))
 }
 
 /// The assessments of several users as an indented array of such objects.
 pub(super) fn array(assessments: &[Assessment<'_>]) -> String {
-    indented(&assessments.iter().map(Report::from).collect::<Vec<_>>())
+    indented(&assessments.iter().map(report).collect::<Vec<_>>())
 }
 
 /// JSON can express everything here, so writing it cannot fail.
@@ -144,149 +144,130 @@ struct FindingReport<'a> {
     remedy: &'static str,
 }
 
-impl<'a> From<&'a Assessment<'_>> for Report<'a> {
-    fn from(assessment: &'a Assessment<'_>) -> Self {
-        let Assessment { state, findings, evidence } = assessment;
-        Self {
-            schema: SCHEMA,
-            state: state.as_ref().ok().map(|state| state.as_str()),
-            undetermined: state.as_ref().err().map(reason),
-            user: UserReport::from(&evidence.user),
-            workplace_join: key::WorkplaceJoin::shown_by(evidence).map(WorkplaceJoin::from),
-            keychain: KeychainReport::from(&evidence.login_keychain),
-            platform_sso: PlatformSsoReport::from(&evidence.platform_sso),
-            sso_extension: SsoExtensionReport::from(&evidence.sso_extension),
-            jamf_aad: JamfAadReport::from(&evidence.jamf_aad),
-            set_up: SetUpReport::from(&evidence.set_up),
-            findings: findings.iter().map(FindingReport::from).collect(),
-        }
+fn report<'a>(assessment: &'a Assessment<'_>) -> Report<'a> {
+    let Assessment { state, findings, evidence } = assessment;
+    Report {
+        schema: SCHEMA,
+        state: state.as_ref().ok().map(|state| state.as_str()),
+        undetermined: state.as_ref().err().map(reason),
+        user: user(&evidence.user),
+        workplace_join: key::WorkplaceJoin::shown_by(evidence).map(workplace_join),
+        keychain: keychain(&evidence.login_keychain),
+        platform_sso: platform_sso(&evidence.platform_sso),
+        sso_extension: sso_extension(&evidence.sso_extension),
+        jamf_aad: jamf_aad(&evidence.jamf_aad),
+        set_up: set_up(&evidence.set_up),
+        findings: findings.iter().map(finding).collect(),
     }
 }
 
-impl<'a> From<&'a User> for UserReport<'a> {
-    fn from(user: &'a User) -> Self {
-        Self {
-            name: user.name.as_deref(),
-            uid: user.uid,
-            home: user.home.as_deref().map(text),
-            source: user.source.map(Source::as_str),
-        }
+fn user(user: &User) -> UserReport<'_> {
+    UserReport {
+        name: user.name.as_deref(),
+        uid: user.uid,
+        home: user.home.as_deref().map(text),
+        source: user.source.map(Source::as_str),
     }
 }
 
-impl<'a> From<key::WorkplaceJoin<'a>> for WorkplaceJoin<'a> {
-    fn from(found: key::WorkplaceJoin<'a>) -> Self {
-        let key::WorkplaceJoin { storage, device_id, tenant_id, user_principal_name, certificate } = found;
-        let certificate = certificate.map(CertificateReport::from);
-        Self { storage: storage.as_str(), device_id, tenant_id, user_principal_name, certificate }
+fn workplace_join(found: key::WorkplaceJoin<'_>) -> WorkplaceJoin<'_> {
+    let key::WorkplaceJoin { storage, device_id, tenant_id, user_principal_name, certificate } = found;
+    let certificate = certificate.map(certificate_of);
+    WorkplaceJoin { storage: storage.as_str(), device_id, tenant_id, user_principal_name, certificate }
+}
+
+fn certificate_of(description: &Description) -> CertificateReport<'_> {
+    CertificateReport {
+        fields: &description.fields,
+        not_before: description.not_before.to_string(),
+        not_after: description.not_after.to_string(),
     }
 }
 
-impl<'a> From<&'a Description> for CertificateReport<'a> {
-    fn from(description: &'a Description) -> Self {
-        Self {
-            fields: &description.fields,
-            not_before: description.not_before.to_string(),
-            not_after: description.not_after.to_string(),
-        }
+fn keychain(keychain: &Witness<LoginKeychain>) -> KeychainReport<'_> {
+    let found = keychain.probe.found();
+    KeychainReport {
+        path: keychain.path.as_deref().map(text),
+        status: match &keychain.probe {
+            Probe::Unreadable(cause) if cause.damage().is_some() => "damaged",
+            probe => status(probe),
+        },
+        certificates: found.map(|found| found.certificates),
+        private_keys: found.map(|found| found.private_keys),
+        identities: found.map(|found| found.identities),
+        workplace_join_certificates: found
+            .map(|found| found.workplace_join.iter().map(workplace_join_certificate).collect()),
     }
 }
 
-impl<'a> From<&'a Witness<LoginKeychain>> for KeychainReport<'a> {
-    fn from(keychain: &'a Witness<LoginKeychain>) -> Self {
-        let found = keychain.probe.found();
-        Self {
-            path: keychain.path.as_deref().map(text),
-            status: match &keychain.probe {
-                Probe::Unreadable(cause) if cause.damage().is_some() => "damaged",
-                probe => status(probe),
-            },
-            certificates: found.map(|found| found.certificates),
-            private_keys: found.map(|found| found.private_keys),
-            identities: found.map(|found| found.identities),
-            workplace_join_certificates: found.map(|found| found.workplace_join.iter().map(Into::into).collect()),
-        }
+fn workplace_join_certificate(certificate: &WorkplaceJoinCertificate) -> WorkplaceJoinCertificateReport<'_> {
+    let description = certificate.description.as_ref();
+    WorkplaceJoinCertificateReport {
+        device_id: description.and_then(|it| it.device_id.as_deref()),
+        tenant_id: description.and_then(|it| it.tenant_id.as_deref()),
+        certificate: description.map(certificate_of),
+        has_private_key: certificate.has_private_key,
     }
 }
 
-impl<'a> From<&'a WorkplaceJoinCertificate> for WorkplaceJoinCertificateReport<'a> {
-    fn from(certificate: &'a WorkplaceJoinCertificate) -> Self {
-        let description = certificate.description.as_ref();
-        Self {
-            device_id: description.and_then(|it| it.device_id.as_deref()),
-            tenant_id: description.and_then(|it| it.tenant_id.as_deref()),
-            certificate: description.map(CertificateReport::from),
-            has_private_key: certificate.has_private_key,
-        }
+fn platform_sso(source: &Witness<PlatformSso>) -> PlatformSsoReport<'_> {
+    let found = source.probe.found();
+    let certificate = found.and_then(|found| found.certificate.as_ref());
+    PlatformSsoReport {
+        asked: is_asked(&source.probe),
+        status: sso_status(&source.probe),
+        registration_completed: found.and_then(|found| found.registration_completed),
+        user_state: found.and_then(|found| found.user_state.as_deref()),
+        extension: found.and_then(|found| found.extension.as_deref()),
+        device_id: certificate.and_then(|it| it.device_id.as_deref()),
+        tenant_id: certificate.and_then(|it| it.tenant_id.as_deref()),
+        user_principal_name: found.and_then(|found| found.user_principal_name.as_deref()),
     }
 }
 
-impl<'a> From<&'a Witness<PlatformSso>> for PlatformSsoReport<'a> {
-    fn from(source: &'a Witness<PlatformSso>) -> Self {
-        let found = source.probe.found();
-        let certificate = found.and_then(|found| found.certificate.as_ref());
-        Self {
-            asked: is_asked(&source.probe),
-            status: sso_status(&source.probe),
-            registration_completed: found.and_then(|found| found.registration_completed),
-            user_state: found.and_then(|found| found.user_state.as_deref()),
-            extension: found.and_then(|found| found.extension.as_deref()),
-            device_id: certificate.and_then(|it| it.device_id.as_deref()),
-            tenant_id: certificate.and_then(|it| it.tenant_id.as_deref()),
-            user_principal_name: found.and_then(|found| found.user_principal_name.as_deref()),
-        }
+fn sso_extension(source: &Witness<SsoStatus>) -> SsoExtensionReport<'_> {
+    let found = source.probe.found();
+    SsoExtensionReport {
+        asked: is_asked(&source.probe),
+        status: sso_status(&source.probe),
+        device_id: found.and_then(|found| found.device_id.as_deref()),
+        tenant_id: found.and_then(|found| found.tenant_id.as_deref()),
+        user_principal_name: found.and_then(|found| found.user_principal_name.as_deref()),
     }
 }
 
-impl<'a> From<&'a Witness<SsoStatus>> for SsoExtensionReport<'a> {
-    fn from(source: &'a Witness<SsoStatus>) -> Self {
-        let found = source.probe.found();
-        Self {
-            asked: is_asked(&source.probe),
-            status: sso_status(&source.probe),
-            device_id: found.and_then(|found| found.device_id.as_deref()),
-            tenant_id: found.and_then(|found| found.tenant_id.as_deref()),
-            user_principal_name: found.and_then(|found| found.user_principal_name.as_deref()),
-        }
+fn jamf_aad(plist: &Witness<JamfAad>) -> JamfAadReport {
+    let (have_an_azure_id, last_token) = match plist.probe.found() {
+        Some(JamfAad::Parsed { have_an_azure_id, last_token }) => (have_an_azure_id.as_bool(), *last_token),
+        Some(JamfAad::Unparsable(_)) | None => (None, None),
+    };
+    JamfAadReport {
+        path: plist.path.as_deref().map(text),
+        status: match &plist.probe {
+            Probe::Found(JamfAad::Unparsable(_)) => "unparsable",
+            probe => status(probe),
+        },
+        have_an_azure_id,
+        last_token: last_token.as_ref().map(Timestamp::to_string),
     }
 }
 
-impl From<&Witness<JamfAad>> for JamfAadReport {
-    fn from(plist: &Witness<JamfAad>) -> Self {
-        let (have_an_azure_id, last_token) = match plist.probe.found() {
-            Some(JamfAad::Parsed { have_an_azure_id, last_token }) => (have_an_azure_id.as_bool(), *last_token),
-            Some(JamfAad::Unparsable(_)) | None => (None, None),
-        };
-        Self {
-            path: plist.path.as_deref().map(text),
-            status: match &plist.probe {
-                Probe::Found(JamfAad::Unparsable(_)) => "unparsable",
-                probe => status(probe),
-            },
-            have_an_azure_id,
-            last_token: last_token.as_ref().map(Timestamp::to_string),
-        }
-    }
-}
-
-impl From<&SetUp> for SetUpReport {
-    fn from(set_up: &SetUp) -> Self {
-        let preferences = set_up.preferences.found();
-        Self {
-            asked: is_asked(&set_up.jamf_tool),
-            use_wk_web_view: preferences.and_then(|it| it.use_wk_web_view.value()),
-            token_retry_count: preferences.and_then(|it| it.token_retry_count.value()),
-            token_retry_wait_time: preferences.and_then(|it| it.token_retry_wait_time.value()),
-            sso_extension_allows_jamf: set_up.allow_list.found().and_then(|list| match list {
-                AllowList::CoversJamf => Some(true),
-                AllowList::CoversSome => None,
-                AllowList::LacksJamf | AllowList::NotSet | AllowList::WrongType => Some(false),
-            }),
-            microsoft_ca_enabled: set_up.conditional_access.found().and_then(|it| it.value()),
-            gathered_as_root: is_there(&set_up.plist_of_root),
-            company_portal_installed: is_there(&set_up.company_portal),
-            jamf_tool: set_up.jamf_tool.found().map(|tool| tool.name()),
-        }
+fn set_up(set_up: &SetUp) -> SetUpReport {
+    let preferences = set_up.preferences.found();
+    SetUpReport {
+        asked: is_asked(&set_up.jamf_tool),
+        use_wk_web_view: preferences.and_then(|it| it.use_wk_web_view.value()),
+        token_retry_count: preferences.and_then(|it| it.token_retry_count.value()),
+        token_retry_wait_time: preferences.and_then(|it| it.token_retry_wait_time.value()),
+        sso_extension_allows_jamf: set_up.allow_list.found().and_then(|list| match list {
+            AllowList::CoversJamf => Some(true),
+            AllowList::CoversSome => None,
+            AllowList::LacksJamf | AllowList::NotSet | AllowList::WrongType => Some(false),
+        }),
+        microsoft_ca_enabled: set_up.conditional_access.found().and_then(|it| it.value()),
+        gathered_as_root: is_there(&set_up.plist_of_root),
+        company_portal_installed: is_there(&set_up.company_portal),
+        jamf_tool: set_up.jamf_tool.found().map(|tool| tool.name()),
     }
 }
 
@@ -298,14 +279,12 @@ const fn is_there<T>(probe: &Probe<T>) -> Option<bool> {
     }
 }
 
-impl<'a> From<&'a Finding> for FindingReport<'a> {
-    fn from(finding: &'a Finding) -> Self {
-        Self {
-            code: finding.code.as_str(),
-            severity: finding.code.severity().as_str(),
-            message: &finding.message,
-            remedy: finding.code.remedy(),
-        }
+fn finding(finding: &Finding) -> FindingReport<'_> {
+    FindingReport {
+        code: finding.code.as_str(),
+        severity: finding.code.severity().as_str(),
+        message: &finding.message,
+        remedy: finding.code.remedy(),
     }
 }
 

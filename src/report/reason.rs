@@ -5,7 +5,6 @@ use crate::evidence::Obstacle;
 
 /// Why a state cannot be determined, in one line: the file, if there is one, the cause, and what to do. Whatever is not
 /// text in a name is escaped.
-#[must_use]
 pub fn reason(undetermined: &Obstacle) -> String {
     let Obstacle { path, cause } = undetermined;
     let place = path.as_ref().map(|path| format!("{}: ", path.display())).unwrap_or_default();

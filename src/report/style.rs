@@ -27,7 +27,6 @@ pub struct Style {
 
 impl Style {
     /// What may be printed to standard output; for colours see <https://no-color.org>.
-    #[must_use]
     pub fn of_this_terminal() -> Self {
         let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
@@ -37,7 +36,6 @@ impl Style {
 }
 
 /// Whether the locale's characters are UTF-8: by the first of the variables that is set and not empty, as POSIX has it.
-#[must_use]
 pub fn is_utf8(variable: impl Fn(&str) -> Option<OsString>) -> bool {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(variable).find(|value| !value.is_empty());
     let locale = locale.unwrap_or_default().to_string_lossy().to_ascii_lowercase();
@@ -47,7 +45,6 @@ pub fn is_utf8(variable: impl Fn(&str) -> Option<OsString>) -> bool {
 
 /// Text that may come from anywhere, with every character escaped that could move the cursor, start a line, or show
 /// other text in another order.
-#[must_use]
 pub fn escape(text: &str) -> String {
     text.chars().fold(String::new(), |mut escaped, character| {
         if character.is_control() || is_invisible(character) {
@@ -90,7 +87,6 @@ impl Mark {
     }
 
     /// The colour in which to draw it, and what it is said about.
-    #[must_use]
     pub const fn colour(self) -> Ansi {
         match self {
             Self::Good => AnsiColor::Green.on_default(),
@@ -110,13 +106,11 @@ pub struct Page {
 
 impl Page {
     /// An empty page.
-    #[must_use]
     pub const fn new(style: Style) -> Self {
         Self { style, text: String::new() }
     }
 
     /// The text.
-    #[must_use]
     pub fn into_text(self) -> String {
         self.text
     }
@@ -196,14 +190,12 @@ impl Page {
     }
 
     /// The text as it can be shown.
-    #[must_use]
     pub fn readable(&self, text: &str) -> String {
         readable(text, self.style)
     }
 }
 
 /// A text without what could do harm on a terminal, and without what the terminal cannot show.
-#[must_use]
 pub fn readable(text: &str, style: Style) -> String {
     let text = escape(text);
     if style.unicode {
@@ -220,7 +212,6 @@ pub fn readable(text: &str, style: Style) -> String {
 }
 
 /// A text with spaces behind it, up to this many columns: some characters take two.
-#[must_use]
 pub fn padded(text: &str, columns: usize) -> String {
     format!("{text}{}", " ".repeat(columns.saturating_sub(display_width(text))))
 }

@@ -44,7 +44,6 @@ const fn width(tag: u8) -> Option<usize> {
 }
 
 /// Whether the name of the Workplace Join issuer occurs anywhere in `bytes`, in any width that ASN.1 strings have.
-#[must_use]
 pub fn mentions_workplace_join(bytes: &[u8]) -> bool {
     let starts_at = |last_byte: usize, width: usize| {
         let start = (last_byte + 1).checked_sub(width)?;

@@ -15,9 +15,7 @@ const CHUNK: u64 = 16 * 1024;
 /// Bytes that can be read at any offset: a file, or bytes in memory.
 pub trait ReadAt {
     /// Length in bytes.
-    ///
-    /// # Errors
-    /// If the length cannot be determined.
+    /// Fails if the length cannot be determined.
     fn length(&self) -> io::Result<u64>;
 
     /// Fills `buffer` from `offset`.

@@ -23,7 +23,6 @@ pub enum Unclear {
 const MICROSOFT: &str = "com.microsoft.CompanyPortalMac.ssoextension";
 
 /// Whether this is the identifier of Microsoft's extension.
-#[must_use]
 pub fn is_of_microsoft(extension: &str) -> bool {
     extension.eq_ignore_ascii_case(MICROSOFT)
 }
@@ -41,7 +40,6 @@ pub enum Key {
 
 impl Key {
     /// Whether it is there.
-    #[must_use]
     pub const fn is_there(self) -> bool {
         matches!(self, Self::Present | Self::NeedsNewKeys)
     }

@@ -41,9 +41,7 @@ pub struct PlatformSso {
 }
 
 /// Reads the output of `app-sso platform -s`.
-///
-/// # Errors
-/// If it cannot be understood.
+/// Fails if it cannot be understood.
 pub fn parse(text: &str) -> Result<PlatformSso, Unclear> {
     let device = section(text, DEVICE)?;
     let user = section(text, USER)?;

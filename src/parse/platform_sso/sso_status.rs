@@ -25,9 +25,7 @@ pub struct SsoStatus {
 }
 
 /// Reads the output of `getPSSOStatus`.
-///
-/// # Errors
-/// If it cannot be understood.
+/// Fails if it cannot be understood.
 pub fn parse(text: &str) -> Result<SsoStatus, Unclear> {
     let timed_out = text.contains("Warning:Timedout");
     let is_number = |line: &&str| !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit());
