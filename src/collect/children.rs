@@ -282,3 +282,6 @@ fn start(words: &[String], limit: Instant) -> Result<Child, Failure> {
         .spawn()?;
     Ok(Child { pid: Pid::from_raw(child.id().cast_signed()), is_group: true, outputs: vec![stdout, stderr], limit })
 }
+
+#[cfg(test)]
+mod tests;

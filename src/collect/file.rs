@@ -4,14 +4,18 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read},
-    os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt},
+    os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt},
     path::Path,
-    time::SystemTime,
+    thread,
+    time::{Duration, SystemTime},
 };
 
 use nix::{errno::Errno, fcntl::OFlag};
 
 use crate::evidence::{Cause, FileKind};
+
+/// How far apart two changes have to be for a system to give them different times.
+const TICK: Duration = Duration::from_millis(20);
 
 /// Opens a regular file of at most `limit` bytes; `None` if there is none.
 ///
@@ -56,9 +60,9 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Cause> {
 
 /// Opens a regular file of at most `limit` bytes and has it read; `None` if there is none.
 ///
-/// What changes under the reader may show a mixture that never was: the file's size, time of change and last bytes, which
-/// hold a keychain's version, have to be the same afterwards; it is read once more if they are not. A file that is
-/// replaced, as macOS does it, stays what it was for whoever has it open.
+/// What is rewritten in place under the reader may show a mixture that never was: the file's size, time of change and
+/// last bytes, which hold a keychain's version, have to be the same afterwards; it is read once more if they are not. A
+/// file that is replaced, as macOS does it, stays what it was for those who have it open.
 ///
 /// # Errors
 /// If something else is there, if it cannot be read, or if it does not stop changing.
@@ -67,21 +71,34 @@ pub fn stable<T>(path: &Path, limit: u64, mut read: impl FnMut(&File) -> Result<
         let Some(file) = open(path, limit)? else { return Ok(None) };
         let before = version(&file)?;
         let found = read(&file);
-        if version(&file)? == before {
+        if version(&file)? == before && !before.is_fresh {
             return found.map(Some);
         }
+        thread::sleep(TICK);
     }
     Err(Cause::Changing)
 }
 
-/// What changes when a file does: size, time of the last change, and the last bytes.
-fn version(file: &File) -> Result<(u64, i64, i64, [u8; 4]), Cause> {
-    let found = file.metadata().map_err(|error| cause_of(&error))?;
+/// What changes when a file does.
+#[derive(PartialEq, Eq)]
+struct Version {
+    size: u64,
+    changed: SystemTime,
+    last: [u8; 4],
+    /// Whether it has only just changed, so another change might have the same time.
+    is_fresh: bool,
+}
+
+fn version(file: &File) -> Result<Version, Cause> {
+    let failed = |error: io::Error| cause_of(&error);
+    let found = file.metadata().map_err(failed)?;
+    let changed = found.modified().map_err(failed)?;
+    let is_fresh = changed.elapsed().is_ok_and(|age| age < TICK);
     let mut last = [0; 4];
     // A file that is shorter has no version.
     match file.read_exact_at(&mut last, found.len().saturating_sub(4)) {
-        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(cause_of(&error)),
-        _ => Ok((found.len(), found.mtime(), found.mtime_nsec(), last)),
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(failed(error)),
+        _ => Ok(Version { size: found.len(), changed, last, is_fresh }),
     }
 }
 
@@ -154,18 +171,4 @@ pub fn cause_of(error: &io::Error) -> Cause {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_rights_of_a_file_and_what_else_forbids_it_have_different_causes() {
-        let cause = |errno: Errno| cause_of(&io::Error::from_raw_os_error(errno as i32));
-        assert_eq!(cause(Errno::EACCES), Cause::PermissionDenied);
-        assert_eq!(cause(Errno::EPERM), Cause::NotPermitted);
-        assert_eq!(cause(Errno::ELOOP), Cause::SymbolicLink);
-        assert_eq!(cause(Errno::ENXIO), Cause::NotAFile(FileKind::Socket));
-        assert_eq!(cause(Errno::EOPNOTSUPP), Cause::NotAFile(FileKind::Socket));
-        let failed = cause(Errno::EIO);
-        assert!(matches!(&failed, Cause::Failed(words) if words.starts_with("Input/output error")), "{failed:?}");
-    }
-}
+mod tests;

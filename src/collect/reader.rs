@@ -34,7 +34,7 @@ use nix::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    children::{self, Child, Ended, Failure},
+    children::{self, Child, Ended, Exit, Failure},
     deadline::Deadline,
     platform, signals,
 };
@@ -246,7 +246,7 @@ fn answer<T: DeserializeOwned>(ended: Ended, deadline: &Deadline) -> Result<T, O
     for line in outputs.concat().split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
         match serde_json::from_slice(line) {
             Ok(Message::Answer(answer)) if outcome != Err(Failure::TooMuch) => return Ok(answer),
-            Ok(Message::Failed(cause)) => return Err(cause.into()),
+            Ok(Message::Failed(cause)) => return Err(Obstacle { path, cause }),
             Ok(Message::At(bytes)) => path = Some(PathBuf::from(OsString::from_vec(bytes))),
             Ok(Message::Answer(_)) | Err(_) => is_nonsense = true,
         }
@@ -255,9 +255,14 @@ fn answer<T: DeserializeOwned>(ended: Ended, deadline: &Deadline) -> Result<T, O
         Err(Failure::TimedOut) => return Err(Obstacle { path, cause: deadline.passed() }),
         Err(Failure::TooMuch) => "it sent more than 1 MiB".to_owned(),
         Err(Failure::Failed(words)) => words,
+        // A library may have said something about it; the signal says more.
+        Ok(Some(exit @ Exit::Signal(_))) => exit.to_string(),
         Ok(_) if is_nonsense => "it did not send an answer".to_owned(),
         Ok(Some(exit)) => exit.to_string(),
         Err(Failure::Missing) | Ok(None) => "it ended without an answer".to_owned(),
     };
     Err(Obstacle { path, cause: Cause::ReaderFailed(words) })
 }
+
+#[cfg(test)]
+mod tests;
