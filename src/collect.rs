@@ -42,13 +42,11 @@ use who::{Asked, Choice};
 
 /// Asks this Mac what the request needs, of each user in question. If a system service does not answer in time, the late
 /// answer is printed, and this process ends.
-#[must_use]
 pub fn collect(request: &Request, late_answer: &dyn Fn() -> LateAnswer) -> Vec<Evidence> {
     gather(request, &ThisMac::new(Deadline::in_time(request.deadline), late_answer))
 }
 
 /// As [`collect`], of any Mac.
-#[must_use]
 pub fn gather(request: &Request, mac: &impl Mac) -> Vec<Evidence> {
     let mut people = people(request, mac);
     read_homes(request, mac, &mut people);

@@ -13,7 +13,6 @@ pub struct Deadline {
 
 impl Deadline {
     /// The one that is this far away.
-    #[must_use]
     pub fn in_time(limit: Duration) -> Self {
         Self { at: Instant::now() + limit, limit }
     }

@@ -18,9 +18,7 @@ use crate::evidence::{Cause, FileKind};
 const TICK: Duration = Duration::from_millis(20);
 
 /// Opens a regular file of at most `limit` bytes; `None` if there is none.
-///
-/// # Errors
-/// If something else is there, or if it cannot be opened.
+/// Fails if something else is there, or if it cannot be opened.
 pub fn open(path: &Path, limit: u64) -> Result<Option<File>, Cause> {
     let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     let file = match OpenOptions::new().read(true).custom_flags(flags.bits()).open(path) {
@@ -46,9 +44,7 @@ pub fn open(path: &Path, limit: u64) -> Result<Option<File>, Cause> {
 }
 
 /// Reads a regular file of at most `limit` bytes; `None` if there is none.
-///
-/// # Errors
-/// If something else is there, or if it cannot be read.
+/// Fails if something else is there, or if it cannot be read.
 pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Cause> {
     stable(path, limit, |file| {
         // Most are smaller. The file may grow after it was measured.
@@ -63,9 +59,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Cause> {
 /// What is rewritten in place under the reader may show a mixture that never was: the file's size, time of change and
 /// last bytes, which hold a keychain's version, have to be the same afterwards; it is read once more if they are not. A
 /// file that is replaced, as macOS does it, stays what it was for those who have it open.
-///
-/// # Errors
-/// If something else is there, if it cannot be read, or if it does not stop changing.
+/// Fails if something else is there, if it cannot be read, or if it does not stop changing.
 pub fn stable<T>(path: &Path, limit: u64, mut read: impl FnMut(&File) -> Result<T, Cause>) -> Result<Option<T>, Cause> {
     for _ in 0..2 {
         let Some(file) = open(path, limit)? else { return Ok(None) };
@@ -103,9 +97,7 @@ fn version(file: &File) -> Result<Version, Cause> {
 }
 
 /// Whether a program is installed.
-///
-/// # Errors
-/// If the system does not say.
+/// Fails if the system does not say.
 pub fn is_installed(program: &Path) -> Result<bool, Cause> {
     match fs::metadata(program) {
         Ok(found) => Ok(found.is_file()),
@@ -115,9 +107,7 @@ pub fn is_installed(program: &Path) -> Result<bool, Cause> {
 }
 
 /// When a file was changed last; `None` if there is none, or something else in its place.
-///
-/// # Errors
-/// If that cannot be told.
+/// Fails if that cannot be told.
 pub fn changed(path: &Path) -> Result<Option<SystemTime>, Cause> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_file() => found.modified().map(Some).map_err(|error| cause_of(&error)),
@@ -144,9 +134,7 @@ pub fn is_absent(path: &Path) -> Result<(), Cause> {
 }
 
 /// Checks that a home directory is one.
-///
-/// # Errors
-/// If it is not, or if that cannot be told.
+/// Fails if it is not, or if that cannot be told.
 pub fn check_folder(home: &Path) -> Result<fs::Metadata, Cause> {
     match fs::metadata(home) {
         Ok(found) if found.is_dir() => Ok(found),
@@ -157,7 +145,6 @@ pub fn check_folder(home: &Path) -> Result<fs::Metadata, Cause> {
 }
 
 /// Why a call to the operating system failed.
-#[must_use]
 pub fn cause_of(error: &io::Error) -> Cause {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EACCES) => Cause::PermissionDenied,

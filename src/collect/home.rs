@@ -75,9 +75,7 @@ pub(super) struct Found {
 }
 
 /// Reads a home.
-///
-/// # Errors
-/// If it is not one.
+/// Fails if it is not one.
 pub(super) fn read(wanted: &Wanted<'_>, rights: Rights, trail: &Trail) -> Result<Found, Obstacle> {
     let Wanted { home, depth, .. } = *wanted;
     let reading = Reading { depth, rights, trail };

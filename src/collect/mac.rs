@@ -44,42 +44,30 @@ pub trait Mac {
     fn root(&self) -> &Path;
 
     /// Who is at the console; `None` if there is no record of it.
-    ///
-    /// # Errors
-    /// If the system does not say.
+    /// Fails if the system does not say.
     fn console(&self) -> Result<Option<ConsoleRecord>, Cause>;
 
     /// The account with this UID.
-    ///
-    /// # Errors
-    /// If the account records do not answer.
+    /// Fails if the account records do not answer.
     fn by_uid(&self, uid: u32) -> Result<Option<Account>, Cause>;
 
     /// The account with this name.
-    ///
-    /// # Errors
-    /// If the account records do not answer.
+    /// Fails if the account records do not answer.
     fn by_name(&self, name: &str) -> Result<Option<Account>, Cause>;
 
     /// The name that the login window remembers.
-    ///
-    /// # Errors
-    /// If that cannot be read.
+    /// Fails if that cannot be read.
     fn last_user(&self) -> Result<Option<String>, Obstacle>;
 
     /// Who owns the folders in which homes are kept.
-    ///
-    /// # Errors
-    /// If these cannot be listed.
+    /// Fails if these cannot be listed.
     fn home_owners(&self) -> Result<Vec<u32>, Obstacle>;
 
     /// Does each job with its rights.
     fn read<T: Serialize + DeserializeOwned>(&self, jobs: Vec<Job<'_, T>>) -> Vec<Result<T, Obstacle>>;
 
     /// Whether a program is installed.
-    ///
-    /// # Errors
-    /// If the system does not say.
+    /// Fails if the system does not say.
     fn is_installed(&self, program: &Path) -> Result<bool, Cause>;
 
     /// What to put in front of a command that is to run as a user in the user's session; `None` if it cannot.
@@ -89,9 +77,7 @@ pub trait Mac {
     fn run(&self, commands: Vec<Vec<String>>) -> Vec<Result<Vec<u8>, Failure>>;
 
     /// What macOS's own reader finds in a private copy of the keychain at this path.
-    ///
-    /// # Errors
-    /// Why it finds nothing.
+    /// Fails with the words why it finds nothing.
     fn second_reading(&self, keychain: &Path, rights: Rights) -> Result<SecondReading, String>;
 }
 

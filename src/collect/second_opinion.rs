@@ -59,9 +59,7 @@ pub struct SecondReading {
 }
 
 /// Reads a copy with macOS's reader and with this tool's, for the hidden verb; gives a [`SecondReading`] as JSON.
-///
-/// # Errors
-/// None in practice: there is nothing here that JSON cannot express.
+/// Fails in no case: there is nothing here that JSON cannot express.
 pub fn read_copy(copy: &Path) -> anyhow::Result<String> {
     let reading = platform::read_keychain(copy).map(|theirs| {
         let ours = File::open(copy).ok().and_then(|copy| Records::read(&copy).ok());
@@ -71,9 +69,7 @@ pub fn read_copy(copy: &Path) -> anyhow::Result<String> {
 }
 
 /// Has a reader process copy a keychain, and this program, started anew, read the copy.
-///
-/// # Errors
-/// Why there is no second opinion.
+/// Fails with the words why there is no second opinion.
 pub(super) fn ask(keychain: &Path, rights: Rights, deadline: &Deadline) -> Result<SecondReading, String> {
     // Until the copy is gone.
     let _signals = signals::Hold::new();

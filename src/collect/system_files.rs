@@ -112,9 +112,7 @@ pub(super) struct Found {
 }
 
 /// Reads the files that were given, and, in detail, how the Mac is set up.
-///
-/// # Errors
-/// If the folder that was given for the system's files is not there.
+/// Fails if the folder that was given for the system's files is not there.
 pub(super) fn read(wanted: &Wanted<'_>, trail: &Trail) -> Result<Found, Obstacle> {
     let Wanted { request, user, depth, root } = *wanted;
     if let Some(given) = &request.system_root {

@@ -20,45 +20,31 @@ use crate::{
 /// What is asked about a Mac's users.
 pub(super) trait Accounts {
     /// Who is at the console; `None` if there is no record of it.
-    ///
-    /// # Errors
-    /// If that cannot be asked.
+    /// Fails if that cannot be asked.
     fn console(&self) -> Result<Option<ConsoleRecord>, Obstacle>;
 
     /// The name that the login window remembers.
-    ///
-    /// # Errors
-    /// If that cannot be read.
+    /// Fails if that cannot be read.
     fn last_user(&self) -> Result<Option<String>, Obstacle>;
 
     /// The account with this number.
-    ///
-    /// # Errors
-    /// If accounts cannot be asked for.
+    /// Fails if accounts cannot be asked for.
     fn by_uid(&self, uid: u32) -> Result<Option<Account>, Obstacle>;
 
     /// The account with this name.
-    ///
-    /// # Errors
-    /// If accounts cannot be asked for.
+    /// Fails if accounts cannot be asked for.
     fn by_name(&self, name: &str) -> Result<Option<Account>, Obstacle>;
 
     /// Who owns the folders in which homes are kept.
-    ///
-    /// # Errors
-    /// If these cannot be listed.
+    /// Fails if these cannot be listed.
     fn home_owners(&self) -> Result<Vec<u32>, Obstacle>;
 
     /// Whether the account's home is a folder.
-    ///
-    /// # Errors
-    /// If that cannot be told.
+    /// Fails if that cannot be told.
     fn has_home(&self, account: &Account) -> Result<bool, Obstacle>;
 
     /// When the account's login keychain was changed last, in microseconds since 1970; `None` if it has none.
-    ///
-    /// # Errors
-    /// If that cannot be told.
+    /// Fails if that cannot be told.
     fn keychain_changed(&self, account: &Account) -> Result<Option<u64>, Obstacle>;
 }
 
@@ -141,9 +127,7 @@ impl Choice {
 }
 
 /// Chooses the user: the one with this name or UID, or the one at the console or, if nobody is, who was there last.
-///
-/// # Errors
-/// If the one who was asked for has no account, if it cannot be told who is at the console, or if the person there has
+/// Fails if the one who was asked for has no account, if it cannot be told who is at the console, or if the person there has
 /// no account record. Another user's state would then be a wrong answer.
 pub(super) fn choose(name: Option<&str>, accounts: &impl Accounts) -> Result<Choice, Obstacle> {
     name.map_or_else(|| at_console(accounts), |name| named(name, accounts))
@@ -198,9 +182,7 @@ pub(super) type Person = Result<Choice, (User, Obstacle)>;
 
 /// All who may be persons of this Mac, by UID: they own a folder where homes are, or have a session. One who cannot be
 /// looked up hides no other.
-///
-/// # Errors
-/// If it cannot be determined who they are.
+/// Fails if it cannot be determined who they are.
 pub(super) fn everybody(accounts: &impl Accounts) -> Result<Vec<Person>, Obstacle> {
     let mut uids = accounts.home_owners()?;
     // Without the console's record no session is known of, which takes nothing from what the files show.

@@ -50,9 +50,7 @@ unsafe extern "C" {
 }
 
 /// macOS' record of the console, as a property list; `None` if there is none, because nobody is there.
-///
-/// # Errors
-/// If the dynamic store does not answer.
+/// Fails if the dynamic store does not answer.
 pub fn console_record() -> Result<Option<Vec<u8>>, String> {
     let unanswered = || format!("the dynamic store does not answer (error {})", SCError());
     let store = SCDynamicStoreBuilder::new("wpj-state").build().ok_or_else(unanswered)?;
@@ -65,17 +63,13 @@ pub fn console_record() -> Result<Option<Vec<u8>>, String> {
 }
 
 /// What macOS' own reader finds in a keychain.
-///
-/// # Errors
-/// If it fails. It passes over records and tables that it cannot read without a word.
+/// Fails if it fails. It passes over records and tables that it cannot read without a word.
 pub fn read_keychain(copy: &Path) -> Result<OtherReading, String> {
     without_dialogs(|| search(copy))?
 }
 
 /// Does something while nothing that this process asks of a keychain can show a dialog.
-///
-/// # Errors
-/// If dialogs cannot be forbidden.
+/// Fails if dialogs cannot be forbidden.
 fn without_dialogs<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     // Bound to a name: `_` would drop the guard at once.
     let _no_dialogs = SecKeychain::disable_user_interaction().map_err(|error| error.to_string())?;
@@ -129,9 +123,7 @@ fn bytes_of(attributes: &CFDictionary, attribute: &str) -> Option<Vec<u8>> {
 }
 
 /// Gives the process these groups.
-///
-/// # Errors
-/// If the system refuses.
+/// Fails if the system refuses.
 pub fn set_groups(groups: &[u32]) -> io::Result<()> {
     let count = libc::c_int::try_from(groups.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
     // SAFETY: there are `count` numbers.

@@ -19,25 +19,19 @@ pub const NOBODY_GROUP: u32 = 65534;
 pub const TEMPORARY: &str = "/tmp";
 
 /// macOS' record of the console, as a property list.
-///
-/// # Errors
-/// Always.
+/// Always fails.
 pub fn console_record() -> Result<Option<Vec<u8>>, String> {
     Err("only a Mac can tell who is at the console".to_owned())
 }
 
 /// What macOS' own reader finds in a keychain.
-///
-/// # Errors
-/// Always.
+/// Always fails.
 pub fn read_keychain(_copy: &Path) -> Result<OtherReading, String> {
     Err("only a Mac has one".to_owned())
 }
 
 /// Gives the process these groups.
-///
-/// # Errors
-/// If the system refuses.
+/// Fails if the system refuses.
 pub fn set_groups(groups: &[u32]) -> io::Result<()> {
     let groups: Vec<Gid> = groups.iter().copied().map(Gid::from_raw).collect();
     Ok(setgroups(&groups)?)
