@@ -38,7 +38,7 @@ use crate::{
 };
 use deadline::Deadline;
 use this_mac::ThisMac;
-use who::{Asked, Choice};
+use who::Choice;
 
 /// Asks this Mac what the request needs, of each user in question. If a system service does not answer in time, the late
 /// answer is printed, and this process ends.
@@ -87,7 +87,6 @@ impl Person {
 
 /// The users in question.
 fn people(request: &Request, mac: &impl Mac) -> Vec<Person> {
-    let asked = Asked(mac);
     let person = |found: who::Person| match found {
         Ok(Choice { user, account }) => {
             let rights = account.map_or(Rights::Caller, |account| mac.rights_of(account.uid, account.gid));
@@ -101,10 +100,10 @@ fn people(request: &Request, mac: &impl Mac) -> Vec<Person> {
         Subject::Homes(homes) => given_homes(request, homes, mac),
         Subject::One(who) => {
             let name = if let Who::User(name) = who { Some(name.as_str()) } else { None };
-            vec![person(who::choose(name, &asked).map_err(|obstacle| (User::UNKNOWN, obstacle)))]
+            vec![person(who::choose(name, mac).map_err(|obstacle| (User::UNKNOWN, obstacle)))]
         }
         Subject::AllUsers => {
-            who::everybody(&asked).map_or_else(of_nobody, |everybody| everybody.into_iter().map(person).collect())
+            who::everybody(mac).map_or_else(of_nobody, |everybody| everybody.into_iter().map(person).collect())
         }
     }
 }

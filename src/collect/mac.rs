@@ -6,6 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     children::Failure,
+    home,
     reader::{Job, Rights, Trail},
     second_opinion::SecondReading,
 };
@@ -63,6 +64,16 @@ pub trait Mac {
     /// Fails if these cannot be listed.
     fn home_owners(&self) -> Result<Vec<u32>, Obstacle>;
 
+    /// Whether an account's home is a folder.
+    fn has_home(&self, account: &Account) -> Result<bool, Obstacle> {
+        read_home(self, account, home::is_there)
+    }
+
+    /// When an account's login keychain was changed last, in microseconds since 1970; `None` if it has none.
+    fn keychain_changed(&self, account: &Account) -> Result<Option<u64>, Obstacle> {
+        read_home(self, account, home::keychain_changed)
+    }
+
     /// Does each job with its rights.
     fn read<T: Serialize + DeserializeOwned>(&self, jobs: Vec<Job<'_, T>>) -> Vec<Result<T, Obstacle>>;
 
@@ -83,10 +94,21 @@ pub trait Mac {
 
 /// Does one job with its rights.
 pub(super) fn read_one<T: Serialize + DeserializeOwned>(
-    mac: &impl Mac,
+    mac: &(impl Mac + ?Sized),
     rights: Rights,
     read: impl FnOnce(&Trail) -> Result<T, Obstacle>,
 ) -> Result<T, Obstacle> {
     let answer = mac.read(vec![Job::new(rights, read)]).pop();
     answer.unwrap_or_else(|| Err(Cause::NotRead.into())).and_then(|answer| answer)
+}
+
+/// Reads something of an account's home, as that user.
+fn read_home<T: Serialize + DeserializeOwned>(
+    mac: &(impl Mac + ?Sized),
+    account: &Account,
+    read: impl FnOnce(&Path, &Trail) -> Result<T, Cause>,
+) -> Result<T, Obstacle> {
+    read_one(mac, mac.rights_of(account.uid, account.gid), |trail| {
+        read(&account.home, trail).map_err(|cause| Obstacle { path: Some(account.home.clone()), cause })
+    })
 }

@@ -1,6 +1,12 @@
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::*;
+use crate::collect::{Failure, Job, Rights, SecondReading};
 use crate::parse::console::ConsoleRecord;
 
 const ADELE: u32 = 501;
@@ -8,7 +14,7 @@ const BEN: u32 = 502;
 
 /// A Mac that answers as told.
 #[derive(Default)]
-struct Mac {
+struct Made {
     console: Option<ConsoleRecord>,
     last_user: Option<&'static str>,
     accounts: Vec<Account>,
@@ -32,7 +38,7 @@ fn broken() -> Obstacle {
     Cause::AccountsUnavailable("broken".to_owned()).into()
 }
 
-impl Mac {
+impl Made {
     /// Adele and Ben have accounts, homes and keychains; Ben's changed last.
     fn of_two() -> Self {
         let account = |name: &str, uid| Account { name: name.to_owned(), uid, gid: 20, home: home_of(name) };
@@ -89,9 +95,9 @@ fn chosen(name: &str, source: Source, console: Console) -> Result<(Option<String
     Ok((Some(name.to_owned()), source, console))
 }
 
-impl Accounts for Mac {
-    fn console(&self) -> Result<Option<ConsoleRecord>, Obstacle> {
-        self.check(Broken::Console)?;
+impl Mac for Made {
+    fn console(&self) -> Result<Option<ConsoleRecord>, Cause> {
+        self.check(Broken::Console).map_err(|obstacle| obstacle.cause)?;
         Ok(self.console.clone())
     }
 
@@ -100,13 +106,13 @@ impl Accounts for Mac {
         Ok(self.last_user.map(str::to_owned))
     }
 
-    fn by_uid(&self, uid: u32) -> Result<Option<Account>, Obstacle> {
-        self.check(Broken::Accounts)?;
+    fn by_uid(&self, uid: u32) -> Result<Option<Account>, Cause> {
+        self.check(Broken::Accounts).map_err(|obstacle| obstacle.cause)?;
         Ok(self.accounts.iter().find(|account| account.uid == uid).cloned())
     }
 
-    fn by_name(&self, name: &str) -> Result<Option<Account>, Obstacle> {
-        self.check(Broken::Accounts)?;
+    fn by_name(&self, name: &str) -> Result<Option<Account>, Cause> {
+        self.check(Broken::Accounts).map_err(|obstacle| obstacle.cause)?;
         let alias = self.aliases.get(name).copied();
         Ok(self.accounts.iter().find(|account| account.name == name || Some(account.uid) == alias).cloned())
     }
@@ -124,27 +130,59 @@ impl Accounts for Mac {
         self.check(Broken::Keychains)?;
         Ok(self.homes.get(&account.uid).copied().flatten())
     }
+
+    fn is_mac(&self) -> bool {
+        true
+    }
+
+    fn is_root(&self) -> bool {
+        true
+    }
+
+    fn root(&self) -> &Path {
+        panic!("no file is read to choose a user")
+    }
+
+    fn read<T: Serialize + DeserializeOwned>(&self, _: Vec<Job<'_, T>>) -> Vec<Result<T, Obstacle>> {
+        panic!("no file is read to choose a user")
+    }
+
+    fn is_installed(&self, _: &Path) -> Result<bool, Cause> {
+        panic!("no command is run to choose a user")
+    }
+
+    fn command_as(&self, _: u32) -> Option<Vec<String>> {
+        panic!("no command is run to choose a user")
+    }
+
+    fn run(&self, _: Vec<Vec<String>>) -> Vec<Result<Vec<u8>, Failure>> {
+        panic!("no command is run to choose a user")
+    }
+
+    fn second_reading(&self, _: &Path, _: Rights) -> Result<SecondReading, String> {
+        panic!("no keychain is read to choose a user")
+    }
 }
 
 #[test]
 fn the_console_user_is_found_by_number() {
-    let mac = Mac::of_two().console("adele", ADELE);
+    let mac = Made::of_two().console("adele", ADELE);
     assert_eq!(mac.chosen(), chosen("adele", Source::Console, Console::ThisUser));
 }
 
 #[test]
 fn an_alias_as_console_name_does_not_mislead() {
-    let mac = Mac::of_two().console("ben@contoso.com", ADELE);
+    let mac = Made::of_two().console("ben@contoso.com", ADELE);
     assert_eq!(mac.chosen(), chosen("adele", Source::Console, Console::ThisUser));
     // Even if the name is another account's.
-    let mac = Mac::of_two().console("ben", ADELE);
+    let mac = Made::of_two().console("ben", ADELE);
     assert_eq!(mac.chosen(), chosen("adele", Source::Console, Console::ThisUser));
 }
 
 #[test]
 fn a_home_is_wherever_the_account_has_it() {
     for home in ["/Volumes/Data/adele", "/Users/Adele Vance", "/Users/adèle 李", "/"] {
-        let mut mac = Mac::of_two().console("adele", ADELE);
+        let mut mac = Made::of_two().console("adele", ADELE);
         mac.accounts[0].home = home.into();
         let choice = choose(None, &mac).unwrap();
         assert_eq!(choice.user.home, Some(home.into()));
@@ -154,15 +192,15 @@ fn a_home_is_wherever_the_account_has_it() {
 
 #[test]
 fn after_fast_user_switching_the_front_user_counts() {
-    let mac = Mac::of_two().sessions("ben", BEN, Some(BEN)).last_user("adele");
+    let mac = Made::of_two().sessions("ben", BEN, Some(BEN)).last_user("adele");
     assert_eq!(mac.chosen(), chosen("ben", Source::Console, Console::ThisUser));
 }
 
 #[test]
 fn if_the_session_on_the_console_is_another_user_s_the_outer_number_counts_and_that_is_told() {
-    let mac = Mac::of_two().sessions("ben", BEN, Some(ADELE));
+    let mac = Made::of_two().sessions("ben", BEN, Some(ADELE));
     assert_eq!(mac.chosen(), chosen("ben", Source::Console, Console::Contradictory));
-    let mac = Mac::of_two().sessions("ben", BEN, None);
+    let mac = Made::of_two().sessions("ben", BEN, None);
     assert_eq!(mac.chosen(), chosen("ben", Source::Console, Console::ThisUser));
 }
 
@@ -174,7 +212,7 @@ fn a_locked_screen_changes_nothing() {
          <key>SessionInfo</key><array><dict><key>kCGSSessionUserIDKey</key><integer>501</integer>\
          <key>kCGSSessionOnConsoleKey</key><true/><key>CGSSessionScreenIsLocked</key><true/></dict></array>",
     );
-    let mac = Mac { console: Some(record), ..Mac::of_two() };
+    let mac = Made { console: Some(record), ..Made::of_two() };
     assert_eq!(mac.chosen(), chosen("adele", Source::Console, Console::ThisUser));
 }
 
@@ -194,38 +232,38 @@ fn where_nobody_is_at_the_console_the_last_user_counts() {
         ("adele", 499),
     ];
     for (name, uid) in nobody {
-        let mac = Mac::of_two().console(name, uid).last_user("adele");
+        let mac = Made::of_two().console(name, uid).last_user("adele");
         assert_eq!(mac.chosen(), chosen("adele", Source::LastConsole, Console::Nobody), "{name} {uid}");
     }
-    let absent = Mac::of_two().last_user("adele");
+    let absent = Made::of_two().last_user("adele");
     assert_eq!(absent.chosen(), chosen("adele", Source::LastConsole, Console::Nobody));
 }
 
 #[test]
 fn the_first_person_s_number_is_500() {
-    let mut mac = Mac::of_two().console("adele", 500);
+    let mut mac = Made::of_two().console("adele", 500);
     mac.accounts[0].uid = 500;
     assert_eq!(mac.chosen(), chosen("adele", Source::Console, Console::ThisUser));
 }
 
 #[test]
 fn the_last_user_may_be_an_alias() {
-    let mut mac = Mac::of_two().last_user("adele@contoso.com");
+    let mut mac = Made::of_two().last_user("adele@contoso.com");
     mac.aliases.insert("adele@contoso.com", ADELE);
     assert_eq!(mac.chosen(), chosen("adele", Source::LastConsole, Console::Nobody));
 }
 
 #[test]
 fn a_last_user_who_is_no_longer_one_gives_way_to_whose_keychain_changed_last() {
-    let mut without_home = Mac::of_two().last_user("adele");
+    let mut without_home = Made::of_two().last_user("adele");
     without_home.homes.remove(&ADELE);
     let stale = [
-        Mac::of_two(),
-        Mac::of_two().last_user(""),
-        Mac::of_two().last_user("nobody-here"),
-        Mac::of_two().last_user("root"),
-        Mac::of_two().last_user("_mbsetupuser"),
-        Mac::of_two().last_user("adele").without(ADELE),
+        Made::of_two(),
+        Made::of_two().last_user(""),
+        Made::of_two().last_user("nobody-here"),
+        Made::of_two().last_user("root"),
+        Made::of_two().last_user("_mbsetupuser"),
+        Made::of_two().last_user("adele").without(ADELE),
         without_home,
     ];
     for mac in stale {
@@ -235,28 +273,28 @@ fn a_last_user_who_is_no_longer_one_gives_way_to_whose_keychain_changed_last() {
 
 #[test]
 fn of_the_owners_of_homes_only_persons_with_an_account_and_a_keychain_count() {
-    let mac = Mac::of_two().without(BEN);
+    let mac = Made::of_two().without(BEN);
     assert_eq!(mac.chosen(), chosen("adele", Source::MostRecent, Console::Nobody));
-    let mut mac = Mac::of_two();
+    let mut mac = Made::of_two();
     mac.homes.insert(BEN, None);
     mac.homes.insert(0, Some(1000));
     assert_eq!(mac.chosen(), chosen("adele", Source::MostRecent, Console::Nobody));
-    let mut mac = Mac::of_two();
+    let mut mac = Made::of_two();
     mac.owners = vec![ADELE];
     assert_eq!(mac.chosen(), chosen("adele", Source::MostRecent, Console::Nobody));
 }
 
 #[test]
 fn of_two_keychains_that_changed_at_once_the_first_account_s_counts() {
-    let mut mac = Mac::of_two();
+    let mut mac = Made::of_two();
     mac.homes.insert(ADELE, Some(20));
     assert_eq!(mac.chosen(), chosen("adele", Source::MostRecent, Console::Nobody));
 }
 
 #[test]
 fn where_nobody_has_ever_been_there_is_nobody() {
-    let mac = Mac { console: Some(ConsoleRecord::default()), ..Mac::default() };
-    for mac in [mac, Mac::default()] {
+    let mac = Made { console: Some(ConsoleRecord::default()), ..Made::default() };
+    for mac in [mac, Made::default()] {
         let choice = choose(None, &mac).unwrap();
         let nobody = User { source: Some(Source::None), console: Console::Nobody, ..User::UNKNOWN };
         assert_eq!(choice, Choice { user: nobody, account: None });
@@ -265,29 +303,29 @@ fn where_nobody_has_ever_been_there_is_nobody() {
 
 #[test]
 fn a_person_at_the_console_without_an_account_is_not_replaced_by_another() {
-    let mac = Mac::of_two().console("adele", ADELE).last_user("ben").without(ADELE);
+    let mac = Made::of_two().console("adele", ADELE).last_user("ben").without(ADELE);
     assert_eq!(mac.chosen(), Err(Cause::NoSuchAccount("501".to_owned()).into()));
 }
 
 #[test]
 fn a_console_record_without_a_number_is_no_answer() {
-    let mac = Mac { console: Some(record("<key>Name</key><string>adele</string>")), ..Mac::of_two() };
+    let mac = Made { console: Some(record("<key>Name</key><string>adele</string>")), ..Made::of_two() };
     assert_eq!(mac.chosen(), Err(Cause::AccountsUnavailable("the console's record has no UID".to_owned()).into()));
 }
 
 #[test]
 fn what_cannot_be_asked_is_no_answer() {
     for what in [Broken::Console, Broken::Accounts] {
-        assert_eq!(Mac::of_two().console("adele", ADELE).broken(what).chosen(), Err(broken()));
+        assert_eq!(Made::of_two().console("adele", ADELE).broken(what).chosen(), Err(broken()));
     }
     for what in [Broken::LastUser, Broken::Homes, Broken::Keychains, Broken::Accounts] {
-        assert_eq!(Mac::of_two().broken(what).chosen(), Err(broken()));
+        assert_eq!(Made::of_two().broken(what).chosen(), Err(broken()));
     }
 }
 
 #[test]
 fn a_user_may_be_named_or_numbered() {
-    let mac = Mac::of_two().console("adele", ADELE);
+    let mac = Made::of_two().console("adele", ADELE);
     let named = |name: &str| {
         let choice = choose(Some(name), &mac)?;
         Ok((choice.user.name, choice.user.source.unwrap(), choice.user.console))
@@ -303,10 +341,10 @@ fn a_user_may_be_named_or_numbered() {
 
 #[test]
 fn a_user_who_is_named_needs_no_console() {
-    let console = |mac: &Mac| choose(Some("ben"), mac).unwrap().user.console;
-    assert_eq!(console(&Mac::of_two().console("loginwindow", 0)), Console::Nobody);
-    assert_eq!(console(&Mac::of_two().broken(Broken::Console)), Console::NotAsked);
-    let without_number = Mac { console: Some(record("<key>Name</key><string>adele</string>")), ..Mac::of_two() };
+    let console = |mac: &Made| choose(Some("ben"), mac).unwrap().user.console;
+    assert_eq!(console(&Made::of_two().console("loginwindow", 0)), Console::Nobody);
+    assert_eq!(console(&Made::of_two().broken(Broken::Console)), Console::NotAsked);
+    let without_number = Made { console: Some(record("<key>Name</key><string>adele</string>")), ..Made::of_two() };
     assert_eq!(console(&without_number), Console::NotAsked);
 }
 
@@ -316,12 +354,12 @@ fn record(entries: &str) -> ConsoleRecord {
 
 #[test]
 fn a_session_at_the_console_or_behind_it_is_known() {
-    let has_session = |mac: &Mac, subject: Option<&str>| choose(subject, mac).unwrap().user.has_session;
+    let has_session = |mac: &Made, subject: Option<&str>| choose(subject, mac).unwrap().user.has_session;
     let record = |name: &str, uid, sessions: &[u32]| {
         let sessions = sessions.to_vec();
-        Mac {
+        Made {
             console: Some(ConsoleRecord { name: name.to_owned(), uid: Some(uid), session_uid: None, sessions }),
-            ..Mac::of_two()
+            ..Made::of_two()
         }
     };
     // Adele is in front, and Ben has switched away.
@@ -334,6 +372,6 @@ fn a_session_at_the_console_or_behind_it_is_known() {
     let window = record("loginwindow", 0, &[0, BEN]).last_user("ben");
     assert!(has_session(&window, None));
     assert!(!has_session(&record("loginwindow", 0, &[0]).last_user("ben"), None));
-    assert!(!has_session(&Mac::of_two(), None));
-    assert!(!has_session(&Mac::of_two().broken(Broken::Console), Some("ben")));
+    assert!(!has_session(&Made::of_two(), None));
+    assert!(!has_session(&Made::of_two().broken(Broken::Console), Some("ben")));
 }
