@@ -91,7 +91,7 @@ impl Theirs {
             |hash: &Option<Vec<u8>>| hash.as_ref().filter(is_label).is_some_and(|hash| self.labels.contains(hash));
         let identities = self.certificates.iter().filter(|(_, hash)| has_key(hash));
         let issuers: Vec<_> = identities.map(|(der, _)| certificate::issuer(der, None)).collect();
-        if issuers.iter().any(|issuer| *issuer == Issuer::WorkplaceJoin) {
+        if issuers.contains(&Issuer::WorkplaceJoin) {
             return Some(true);
         }
         (!issuers.contains(&Issuer::Unknown)).then_some(false)

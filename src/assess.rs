@@ -1,9 +1,9 @@
 //! Evidence and time to a state and findings: no files, no clock.
 
 pub mod finding;
-pub mod findings;
+pub(crate) mod findings;
 pub mod key;
-pub mod reason;
+pub(crate) mod reason;
 pub mod state;
 
 use crate::{
@@ -23,7 +23,7 @@ pub struct Assessment<'a> {
     /// What else was found, the most severe first.
     pub findings: Vec<Finding>,
     /// What was found.
-    pub evidence: &'a Evidence,
+    pub(crate) evidence: &'a Evidence,
 }
 
 /// Assesses the evidence. `now` only decides whether a certificate is valid, which does not change the state.

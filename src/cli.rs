@@ -10,7 +10,7 @@ use attribute::Attribute;
 
 /// The verb, first on the command line, by which this program, started anew, reads a private copy of a keychain with
 /// macOS's own reader; the copy's path follows. Not for people, so it is not an option.
-pub const READ_COPY: &str = "--read-copy";
+pub(crate) const READ_COPY: &str = "--read-copy";
 
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub enum Subject {
 
 impl Subject {
     /// Whether the answer is a list.
-    pub const fn is_several(&self) -> bool {
+    pub(crate) const fn is_several(&self) -> bool {
         matches!(self, Self::AllUsers | Self::Homes(_))
     }
 }
@@ -101,7 +101,7 @@ pub enum Output {
 
 impl Request {
     /// Whether files were given in place of those of the home and of the Mac.
-    pub const fn gives_files(&self) -> bool {
+    pub(crate) const fn gives_files(&self) -> bool {
         self.keychain.is_some()
             || self.plist.is_some()
             || self.app_sso_state.is_some()
@@ -110,7 +110,7 @@ impl Request {
     }
 
     /// Whether the output shows what the state does not depend on.
-    pub const fn needs_details(&self) -> bool {
+    pub(crate) const fn needs_details(&self) -> bool {
         match self.output {
             Output::Json => true,
             Output::Explain => !self.subject.is_several(),
@@ -121,7 +121,7 @@ impl Request {
     }
 
     /// Whether the output shows how the Mac is set up.
-    pub const fn needs_set_up(&self) -> bool {
+    pub(crate) const fn needs_set_up(&self) -> bool {
         match self.output {
             Output::Json => true,
             Output::Explain => !self.subject.is_several(),

@@ -100,7 +100,7 @@ pub enum Probe<T> {
 
 impl<T> Probe<T> {
     /// What was found, if anything was.
-    pub const fn found(&self) -> Option<&T> {
+    pub(crate) const fn found(&self) -> Option<&T> {
         match self {
             Self::Found(found) => Some(found),
             Self::Absent | Self::Unreadable(_) | Self::NotAsked => None,
@@ -108,7 +108,7 @@ impl<T> Probe<T> {
     }
 
     /// Makes more of what was found.
-    pub fn and_then<U>(self, read: impl FnOnce(T) -> Result<U, Cause>) -> Probe<U> {
+    pub(crate) fn and_then<U>(self, read: impl FnOnce(T) -> Result<U, Cause>) -> Probe<U> {
         match self {
             Self::Found(found) => read(found).map_or_else(Probe::Unreadable, Probe::Found),
             Self::Absent => Probe::Absent,
@@ -212,7 +212,7 @@ pub struct Obstacle {
 
 impl Cause {
     /// What is wrong with the keychain's format, if it was read and that is what is wrong.
-    pub const fn damage(&self) -> Option<keychain::Error> {
+    pub(crate) const fn damage(&self) -> Option<keychain::Error> {
         match self {
             Self::Keychain(error) if !matches!(error.kind, ErrorKind::Read(_)) => Some(*error),
             _ => None,
@@ -318,7 +318,7 @@ pub struct SetUp {
 
 impl SetUp {
     /// Nothing was asked.
-    pub const NOT_ASKED: Self = Self {
+    pub(crate) const NOT_ASKED: Self = Self {
         preferences: Probe::NotAsked,
         allow_list: Probe::NotAsked,
         conditional_access: Probe::NotAsked,

@@ -10,7 +10,7 @@ use anyhow::Context;
 use crate::report::Report;
 
 /// Exit status: everything that was asked for was printed.
-pub const ANSWERED: u8 = 0;
+pub(crate) const ANSWERED: u8 = 0;
 
 /// Exit status: something could not be determined; standard error says why.
 pub const UNDETERMINED: u8 = 1;

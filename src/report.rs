@@ -3,7 +3,7 @@
 pub mod attribute;
 mod explain;
 mod json;
-pub mod reason;
+pub(crate) mod reason;
 pub mod style;
 mod users;
 

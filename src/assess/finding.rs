@@ -6,7 +6,7 @@ pub struct Finding {
     /// What kind of thing.
     pub code: Code,
     /// The thing itself, in a sentence.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 /// How bad a finding is.
@@ -167,7 +167,7 @@ impl Code {
     }
 
     /// What to do about it.
-    pub const fn remedy(self) -> &'static str {
+    pub(crate) const fn remedy(self) -> &'static str {
         self.row().3
     }
 

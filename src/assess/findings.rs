@@ -256,7 +256,7 @@ fn set_up(set_up: &SetUp) -> impl Iterator<Item = Finding> {
 }
 
 /// Whether the Jamf agent's preferences were read and do not switch conditional access on.
-pub fn has_no_conditional_access(set_up: &SetUp) -> bool {
+pub(crate) fn has_no_conditional_access(set_up: &SetUp) -> bool {
     match &set_up.conditional_access {
         Probe::Found(setting) => *setting != Setting::Is(true),
         Probe::Absent => true,

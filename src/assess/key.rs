@@ -32,7 +32,7 @@ impl Storage {
     }
 
     /// Where the evidence shows the key, if anywhere.
-    pub fn shown_by(evidence: &Evidence) -> Option<Self> {
+    pub(crate) fn shown_by(evidence: &Evidence) -> Option<Self> {
         let keychain = evidence.login_keychain.probe.found();
         if keychain.is_some_and(|found| found.workplace_join_identity().is_some()) {
             return Some(Self::LoginKeychain);
@@ -45,22 +45,22 @@ impl Storage {
 
 /// The Workplace Join key that counts, and what is known about the registration that it belongs to.
 #[derive(Debug, Clone, Copy)]
-pub struct WorkplaceJoin<'a> {
+pub(crate) struct WorkplaceJoin<'a> {
     /// Where the key is kept.
-    pub storage: Storage,
+    pub(crate) storage: Storage,
     /// The device's id in Microsoft Entra.
-    pub device_id: Option<&'a str>,
+    pub(crate) device_id: Option<&'a str>,
     /// The tenant's id in Microsoft Entra.
-    pub tenant_id: Option<&'a str>,
+    pub(crate) tenant_id: Option<&'a str>,
     /// The user principal name; in the login keychain it is only looked for in detail.
-    pub user_principal_name: Option<&'a str>,
+    pub(crate) user_principal_name: Option<&'a str>,
     /// What the certificate says; `None` if it cannot be parsed, or is not shown.
-    pub certificate: Option<&'a Description>,
+    pub(crate) certificate: Option<&'a Description>,
 }
 
 impl<'a> WorkplaceJoin<'a> {
     /// What the evidence shows, if it shows the key.
-    pub fn shown_by(evidence: &'a Evidence) -> Option<Self> {
+    pub(crate) fn shown_by(evidence: &'a Evidence) -> Option<Self> {
         let storage = Storage::shown_by(evidence)?;
         let of_certificate = |certificate: Option<&'a Description>, user_principal_name| Self {
             storage,

@@ -9,7 +9,7 @@ use crate::{
 
 impl Cause {
     /// What to do about it.
-    pub const fn remedy(&self) -> &'static str {
+    pub(crate) const fn remedy(&self) -> &'static str {
         match self {
             Self::HomeMissing | Self::HomeNotADirectory => "give an existing home directory with --home",
             Self::FileMissing => "give an existing file",

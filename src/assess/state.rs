@@ -34,7 +34,7 @@ impl RegistrationState {
     }
 
     /// What it means, in a sentence.
-    pub const fn meaning(self) -> &'static str {
+    pub(crate) const fn meaning(self) -> &'static str {
         match self {
             Self::Registered => "The Workplace Join key is there, and JamfAAD has obtained the Azure AD ID.",
             Self::PlistMissing => "The Workplace Join key is there, but JamfAAD has never run for this user.",

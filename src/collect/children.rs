@@ -52,7 +52,7 @@ pub(super) struct Ended {
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
+pub(crate) enum Exit {
     /// With this exit status.
     Status(i32),
     /// By this signal.

@@ -6,14 +6,14 @@ use crate::evidence::Cause;
 
 /// The end of the time that a run may take.
 #[derive(Debug, Clone, Copy)]
-pub struct Deadline {
+pub(crate) struct Deadline {
     at: Instant,
     limit: Duration,
 }
 
 impl Deadline {
     /// The one that is this far away.
-    pub fn in_time(limit: Duration) -> Self {
+    pub(crate) fn in_time(limit: Duration) -> Self {
         Self { at: Instant::now() + limit, limit }
     }
 

@@ -19,7 +19,7 @@ const TICK: Duration = Duration::from_millis(20);
 
 /// Opens a regular file of at most `limit` bytes; `None` if there is none.
 /// Fails if something else is there, or if it cannot be opened.
-pub fn open(path: &Path, limit: u64) -> Result<Option<File>, Cause> {
+pub(crate) fn open(path: &Path, limit: u64) -> Result<Option<File>, Cause> {
     let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     let file = match OpenOptions::new().read(true).custom_flags(flags.bits()).open(path) {
         Ok(file) => file,
@@ -60,7 +60,11 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Cause> {
 /// last bytes, which hold a keychain's version, have to be the same afterwards; it is read once more if they are not. A
 /// file that is replaced, as macOS does it, stays what it was for those who have it open.
 /// Fails if something else is there, if it cannot be read, or if it does not stop changing.
-pub fn stable<T>(path: &Path, limit: u64, mut read: impl FnMut(&File) -> Result<T, Cause>) -> Result<Option<T>, Cause> {
+pub(crate) fn stable<T>(
+    path: &Path,
+    limit: u64,
+    mut read: impl FnMut(&File) -> Result<T, Cause>,
+) -> Result<Option<T>, Cause> {
     for _ in 0..2 {
         let Some(file) = open(path, limit)? else { return Ok(None) };
         let before = version(&file)?;
@@ -98,7 +102,7 @@ fn version(file: &File) -> Result<Version, Cause> {
 
 /// Whether a program is installed.
 /// Fails if the system does not say.
-pub fn is_installed(program: &Path) -> Result<bool, Cause> {
+pub(crate) fn is_installed(program: &Path) -> Result<bool, Cause> {
     match fs::metadata(program) {
         Ok(found) => Ok(found.is_file()),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
@@ -108,7 +112,7 @@ pub fn is_installed(program: &Path) -> Result<bool, Cause> {
 
 /// When a file was changed last; `None` if there is none, or something else in its place.
 /// Fails if that cannot be told.
-pub fn changed(path: &Path) -> Result<Option<SystemTime>, Cause> {
+pub(crate) fn changed(path: &Path) -> Result<Option<SystemTime>, Cause> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_file() => found.modified().map(Some).map_err(|error| cause_of(&error)),
         Ok(_) => Ok(None),
@@ -119,7 +123,7 @@ pub fn changed(path: &Path) -> Result<Option<SystemTime>, Cause> {
 
 /// Makes sure that what was not found is absent, and not behind a link that leads nowhere: a volume that is not there
 /// now says nothing about what is on it.
-pub fn is_absent(path: &Path) -> Result<(), Cause> {
+pub(crate) fn is_absent(path: &Path) -> Result<(), Cause> {
     for folder in path.ancestors().skip(1) {
         match fs::symlink_metadata(folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -135,7 +139,7 @@ pub fn is_absent(path: &Path) -> Result<(), Cause> {
 
 /// Checks that a home directory is one.
 /// Fails if it is not, or if that cannot be told.
-pub fn check_folder(home: &Path) -> Result<fs::Metadata, Cause> {
+pub(crate) fn check_folder(home: &Path) -> Result<fs::Metadata, Cause> {
     match fs::metadata(home) {
         Ok(found) if found.is_dir() => Ok(found),
         Ok(_) => Err(Cause::HomeNotADirectory),
@@ -145,7 +149,7 @@ pub fn check_folder(home: &Path) -> Result<fs::Metadata, Cause> {
 }
 
 /// Why a call to the operating system failed.
-pub fn cause_of(error: &io::Error) -> Cause {
+pub(crate) fn cause_of(error: &io::Error) -> Cause {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EACCES) => Cause::PermissionDenied,
         Some(Errno::EPERM) => Cause::NotPermitted,

@@ -76,7 +76,7 @@ impl Trail {
 /// Something to read.
 pub struct Job<'a, T> {
     /// With whose rights.
-    pub rights: Rights,
+    pub(crate) rights: Rights,
     /// Reads it.
     pub read: Box<dyn FnOnce(&Trail) -> T + 'a>,
 }

@@ -12,13 +12,13 @@ pub const FIRST_PERSON: u32 = 500;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConsoleRecord {
     /// The short name, or an alias.
-    pub name: String,
+    pub(crate) name: String,
     /// The UID.
-    pub uid: Option<u32>,
+    pub(crate) uid: Option<u32>,
     /// The number of the user whose session says to be on the console.
-    pub session_uid: Option<u32>,
+    pub(crate) session_uid: Option<u32>,
     /// The numbers of all users who have a session.
-    pub sessions: Vec<u32>,
+    pub(crate) sessions: Vec<u32>,
 }
 
 impl ConsoleRecord {
@@ -44,13 +44,13 @@ impl ConsoleRecord {
     }
 
     /// Whether a user has a session, at the console or behind it.
-    pub fn has_session(&self, uid: u32) -> bool {
+    pub(crate) fn has_session(&self, uid: u32) -> bool {
         self.sessions.contains(&uid) || self.person() == Ok(Some(uid))
     }
 
     /// The number of the person at the console; `None` if it is nobody or no person.
     /// Fails if the record does not say.
-    pub fn person(&self) -> Result<Option<u32>, &'static str> {
+    pub(crate) fn person(&self) -> Result<Option<u32>, &'static str> {
         if !is_name_of_person(&self.name) {
             return Ok(None);
         }
@@ -66,7 +66,7 @@ fn number(dictionary: &Dictionary, key: &str) -> Option<u32> {
 }
 
 /// Whether a name may be a person's: macOS's own accounts, which the login window and Setup Assistant use, are not.
-pub fn is_name_of_person(name: &str) -> bool {
+pub(crate) fn is_name_of_person(name: &str) -> bool {
     !name.is_empty() && name != "loginwindow" && name != "root" && !name.starts_with('_')
 }
 

@@ -47,7 +47,7 @@ pub enum HaveAnAzureId {
 
 impl HaveAnAzureId {
     /// The answer, if it is one.
-    pub const fn as_bool(&self) -> Option<bool> {
+    pub(crate) const fn as_bool(&self) -> Option<bool> {
         match self {
             Self::True => Some(true),
             Self::False => Some(false),

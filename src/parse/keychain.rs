@@ -144,7 +144,7 @@ impl<R: ReadAt> Keychain<R> {
 
     /// Shows each generic password to `visit`.
     /// Fails if the table is damaged or reading fails; what `visit` has seen until then does not count.
-    pub fn generic_passwords(&self, mut visit: impl FnMut(GenericPassword<'_>)) -> Result<(), Error> {
+    pub(crate) fn generic_passwords(&self, mut visit: impl FnMut(GenericPassword<'_>)) -> Result<(), Error> {
         let columns = [
             (AttributeId::ACCOUNT, Format::Bytes),
             (AttributeId::SERVICE, Format::Bytes),
@@ -158,7 +158,7 @@ impl<R: ReadAt> Keychain<R> {
 
     /// Shows the clear attribute values of each record that is not a certificate, all of a record's in one piece.
     /// Fails if a table is damaged or reading fails; what `visit` has seen until then does not count.
-    pub fn values_outside_certificates(&self, mut visit: impl FnMut(&[u8])) -> Result<(), Error> {
+    pub(crate) fn values_outside_certificates(&self, mut visit: impl FnMut(&[u8])) -> Result<(), Error> {
         for (&id, table) in &self.tables {
             if let Some(relation) = self.schema.relation(id).filter(|_| id != RelationId::CERTIFICATE) {
                 table.for_each_record(&self.source, relation, |record| visit(record.values_region()))?;
@@ -215,7 +215,7 @@ pub struct Certificate<'a> {
 
 impl<'a> Certificate<'a> {
     /// Absolute offset of the record in the file.
-    pub const fn offset(&self) -> u64 {
+    pub(crate) const fn offset(&self) -> u64 {
         self.record.start()
     }
 
@@ -231,7 +231,7 @@ impl<'a> Certificate<'a> {
     }
 
     /// The issuer as macOS stored it: a DER name in which white space and case of some strings are normalised.
-    pub fn stored_issuer(&self) -> Option<&'a [u8]> {
+    pub(crate) fn stored_issuer(&self) -> Option<&'a [u8]> {
         let [_, issuer] = self.columns;
         self.record.values(issuer).next()
     }
@@ -239,26 +239,26 @@ impl<'a> Certificate<'a> {
 
 /// A generic password's clear attributes.
 #[derive(Debug, Clone, Copy)]
-pub struct GenericPassword<'a> {
+pub(crate) struct GenericPassword<'a> {
     record: &'a Record<'a>,
     columns: [usize; 3],
 }
 
 impl<'a> GenericPassword<'a> {
     /// The account.
-    pub fn account(&self) -> Option<&'a [u8]> {
+    pub(crate) fn account(&self) -> Option<&'a [u8]> {
         let [account, ..] = self.columns;
         self.record.values(account).next()
     }
 
     /// The service.
-    pub fn service(&self) -> Option<&'a [u8]> {
+    pub(crate) fn service(&self) -> Option<&'a [u8]> {
         let [_, service, _] = self.columns;
         self.record.values(service).next()
     }
 
     /// When it was changed last: `YYYYMMDDhhmmssZ` and a NUL.
-    pub fn modified(&self) -> Option<&'a [u8]> {
+    pub(crate) fn modified(&self) -> Option<&'a [u8]> {
         let [.., modified] = self.columns;
         self.record.values(modified).next()
     }

@@ -49,33 +49,33 @@ pub struct LoginKeychain {
     /// Number of certificates that have their private key.
     pub identities: usize,
     /// Number of Workplace Join certificates that have their private key.
-    pub workplace_join_identities: usize,
+    pub(crate) workplace_join_identities: usize,
     /// Number of Workplace Join certificates that lack their private key; at [`Depth::State`] these are not counted.
-    pub workplace_join_without_key: usize,
+    pub(crate) workplace_join_without_key: usize,
     /// The first hundred Workplace Join certificates, in the order of the file, and behind them the identity that has
     /// to be described, if it is not among them; at [`Depth::State`] only that identity.
     pub workplace_join: Vec<WorkplaceJoinCertificate>,
     /// Offset of the first certificate record that has a private key and could be from any issuer.
     pub unknown_issuer: Option<u64>,
     /// At [`Depth::Details`] only.
-    pub details: Option<Details>,
+    pub(crate) details: Option<Details>,
 }
 
 /// What the state does not depend on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Details {
+pub(crate) struct Details {
     /// Number of certificates that cannot be read up to their issuer, or are described and cannot be parsed.
-    pub unparsable_certificates: usize,
+    pub(crate) unparsable_certificates: usize,
     /// Offset of the first of their records.
-    pub first_unparsable_certificate: Option<u64>,
+    pub(crate) first_unparsable_certificate: Option<u64>,
     /// Number of keys named like the Workplace Join key that have no Workplace Join certificate.
-    pub keys_without_certificate: usize,
+    pub(crate) keys_without_certificate: usize,
     /// The user principal name that was noted at registration; the newest if there are several.
-    pub user_principal_name: Option<String>,
+    pub(crate) user_principal_name: Option<String>,
     /// Whether the name of the Workplace Join issuer occurs in a record that is not a certificate.
-    pub issuer_name_elsewhere: bool,
+    pub(crate) issuer_name_elsewhere: bool,
     /// Whether the tables that only the details need could be read.
-    pub other_records: Result<(), Error>,
+    pub(crate) other_records: Result<(), Error>,
 }
 
 impl LoginKeychain {

@@ -43,7 +43,7 @@ impl fmt::Display for Counts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Comparison {
     /// What this tool's reader found.
-    pub ours: Counts,
+    pub(crate) ours: Counts,
     /// What only this tool's reader found, and the other one should have.
     pub only_ours: Counts,
     /// What only the other reader found.

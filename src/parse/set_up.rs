@@ -14,7 +14,7 @@ use crate::parse::{
 };
 
 /// Jamf's tool, and where it was in earlier releases; below the system's root.
-pub const JAMF_TOOLS: [(JamfTool, &str); 2] = [
+pub(crate) const JAMF_TOOLS: [(JamfTool, &str); 2] = [
     (
         JamfTool::ConditionalAccess,
         "Library/Application Support/JAMF/Jamf.app/Contents/MacOS/Jamf Conditional Access.app/Contents/MacOS/Jamf Conditional Access",
@@ -47,7 +47,7 @@ impl JamfTool {
     }
 
     /// Where it is, below the system's root.
-    pub fn path(self) -> &'static str {
+    pub(crate) fn path(self) -> &'static str {
         JAMF_TOOLS.iter().find(|(tool, _)| *tool == self).map_or("", |(_, path)| path)
     }
 }
@@ -65,7 +65,7 @@ pub enum Setting<T> {
 
 impl<T: Copy> Setting<T> {
     /// The value, if it is of the right type.
-    pub const fn value(&self) -> Option<T> {
+    pub(crate) const fn value(&self) -> Option<T> {
         match self {
             Self::Is(value) => Some(*value),
             Self::NotSet | Self::WrongType => None,
@@ -86,7 +86,7 @@ pub struct Preferences {
 
 impl Preferences {
     /// Whether nothing has a value of another type.
-    pub fn have_right_types(&self) -> bool {
+    pub(crate) fn have_right_types(&self) -> bool {
         self.use_wk_web_view != Setting::WrongType
             && self.token_retry_count != Setting::WrongType
             && self.token_retry_wait_time != Setting::WrongType

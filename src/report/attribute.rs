@@ -24,7 +24,7 @@ pub const NO_KEY: &str = "None";
 
 /// The value of an attribute of one user's.
 /// Fails if it is not known; why.
-pub fn value(attribute: Attribute, assessment: &Assessment<'_>) -> Result<String, String> {
+pub(crate) fn value(attribute: Attribute, assessment: &Assessment<'_>) -> Result<String, String> {
     let found = found(attribute, assessment).ok_or_else(|| match &assessment.state {
         Err(undetermined) => reason(undetermined),
         Ok(_) => format!("there is no {}; see what was found with --explain", attribute.name()),
@@ -62,7 +62,7 @@ fn found(attribute: Attribute, assessment: &Assessment<'_>) -> Option<String> {
 }
 
 /// Where the key is; `None` if that cannot be determined.
-pub fn key_storage(assessment: &Assessment<'_>) -> Option<&'static str> {
+pub(crate) fn key_storage(assessment: &Assessment<'_>) -> Option<&'static str> {
     match Storage::shown_by(assessment.evidence) {
         Some(storage) => Some(storage.name()),
         None => (assessment.state == Ok(RegistrationState::NotRegistered)).then_some(NO_KEY),
@@ -70,12 +70,12 @@ pub fn key_storage(assessment: &Assessment<'_>) -> Option<&'static str> {
 }
 
 /// What Jamf Pro takes for a date: RFC 3339 without its letters.
-pub fn date(time: Timestamp) -> String {
+pub(crate) fn date(time: Timestamp) -> String {
     time.to_string().replace('T', " ").replace('Z', "")
 }
 
 /// Whether a value fits into `<result>` as it is. What comes from the Mac may be anything.
-pub fn is_safe(value: &str) -> bool {
+pub(crate) fn is_safe(value: &str) -> bool {
     !value.is_empty() && value.len() <= MAX_LENGTH && value.trim() == value && value.chars().all(is_plain)
 }
 
@@ -84,12 +84,12 @@ fn is_plain(character: char) -> bool {
 }
 
 /// The line that Jamf stores; blank without a value.
-pub fn result(value: &str) -> String {
+pub(crate) fn result(value: &str) -> String {
     format!("<result>{value}</result>\n")
 }
 
 /// A line for each user. A name that is not allowed is replaced by the UID or, if there is none, masked.
-pub fn users(assessments: &[Assessment<'_>]) -> String {
+pub(crate) fn users(assessments: &[Assessment<'_>]) -> String {
     // A name with a colon could fake a state.
     let fits = |name: &String| is_safe(name) && !name.contains(": ");
     let line = |assessment: &Assessment<'_>| {
@@ -103,7 +103,7 @@ pub fn users(assessments: &[Assessment<'_>]) -> String {
 }
 
 /// What a user is called in a list: by the short name or else the home, or else the UID.
-pub fn label(user: &User) -> Option<String> {
+pub(crate) fn label(user: &User) -> Option<String> {
     let home = || user.home.as_ref().map(|home| home.to_string_lossy().into_owned());
     user.name.clone().or_else(home).or_else(|| number(user))
 }

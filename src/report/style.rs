@@ -11,7 +11,7 @@ use anstyle::{AnsiColor, Style as Ansi};
 use textwrap::{Options, WordSplitter, core::display_width};
 
 /// Columns of a terminal.
-pub const COLUMNS: usize = 80;
+pub(crate) const COLUMNS: usize = 80;
 
 /// Columns of a label.
 const LABEL: usize = 20;
@@ -36,7 +36,7 @@ impl Style {
 }
 
 /// Whether the locale's characters are UTF-8: by the first of the variables that is set and not empty, as POSIX has it.
-pub fn is_utf8(variable: impl Fn(&str) -> Option<OsString>) -> bool {
+pub(crate) fn is_utf8(variable: impl Fn(&str) -> Option<OsString>) -> bool {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(variable).find(|value| !value.is_empty());
     let locale = locale.unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let characters = locale.split('@').next().unwrap_or_default();
@@ -45,7 +45,7 @@ pub fn is_utf8(variable: impl Fn(&str) -> Option<OsString>) -> bool {
 
 /// Text that may come from anywhere, with every character escaped that could move the cursor, start a line, or show
 /// other text in another order.
-pub fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.chars().fold(String::new(), |mut escaped, character| {
         if character.is_control() || is_invisible(character) {
             escaped.extend(character.escape_default());
@@ -64,7 +64,7 @@ const fn is_invisible(character: char) -> bool {
 
 /// What a line says about the registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mark {
+pub(crate) enum Mark {
     /// As it should be.
     Good,
     /// Not as it should be.
@@ -87,7 +87,7 @@ impl Mark {
     }
 
     /// The colour in which to draw it, and what it is said about.
-    pub const fn colour(self) -> Ansi {
+    pub(crate) const fn colour(self) -> Ansi {
         match self {
             Self::Good => AnsiColor::Green.on_default(),
             Self::Wrong => AnsiColor::Red.on_default(),
@@ -99,7 +99,7 @@ impl Mark {
 
 /// A text of lines no longer than a terminal's, but for commands, which are printed as they are.
 #[derive(Debug)]
-pub struct Page {
+pub(crate) struct Page {
     style: Style,
     text: String,
 }
@@ -111,30 +111,30 @@ impl Page {
     }
 
     /// The text.
-    pub fn into_text(self) -> String {
+    pub(crate) fn into_text(self) -> String {
         self.text
     }
 
     /// An empty line.
-    pub fn gap(&mut self) {
+    pub(crate) fn gap(&mut self) {
         self.text.push('\n');
     }
 
     /// A line, or several, in a style of its own.
-    pub fn paragraph(&mut self, ansi: Ansi, text: &str) {
+    pub(crate) fn paragraph(&mut self, ansi: Ansi, text: &str) {
         for line in self.wrapped(text, "", 0) {
             self.line(&line, ansi, "");
         }
     }
 
     /// A heading after an empty line.
-    pub fn heading(&mut self, text: &str) {
+    pub(crate) fn heading(&mut self, text: &str) {
         self.gap();
         self.paragraph(Ansi::new().bold(), text);
     }
 
     /// A line with a mark, and a label if that is not empty.
-    pub fn row(&mut self, mark: Mark, label: &str, text: &str) {
+    pub(crate) fn row(&mut self, mark: Mark, label: &str, text: &str) {
         let label = if label.is_empty() { String::new() } else { format!("{label:<LABEL$} ") };
         let sign = mark.text(self.style.unicode);
         for line in self.wrapped(text, &format!("{sign} {label}"), 4 + label.len()) {
@@ -146,26 +146,26 @@ impl Page {
     }
 
     /// A line, or several, that begin further to the right.
-    pub fn indented(&mut self, indent: usize, text: &str) {
+    pub(crate) fn indented(&mut self, indent: usize, text: &str) {
         for line in self.wrapped(text, &" ".repeat(indent), indent) {
             self.line("", Ansi::new(), &line);
         }
     }
 
     /// The first line of a table.
-    pub fn table_head(&mut self, line: &str) {
+    pub(crate) fn table_head(&mut self, line: &str) {
         self.line(line, Ansi::new().bold(), "");
     }
 
     /// A numbered step.
-    pub fn step(&mut self, number: usize, text: &str) {
+    pub(crate) fn step(&mut self, number: usize, text: &str) {
         for line in self.wrapped(text, &format!("{number:>2}. "), 4) {
             self.line("", Ansi::new(), &line);
         }
     }
 
     /// A line that is not wrapped: a row of a table, or something to paste into a shell.
-    pub fn as_is(&mut self, line: &str) {
+    pub(crate) fn as_is(&mut self, line: &str) {
         self.line("", Ansi::new(), &self.readable(line));
     }
 
@@ -190,13 +190,13 @@ impl Page {
     }
 
     /// The text as it can be shown.
-    pub fn readable(&self, text: &str) -> String {
+    pub(crate) fn readable(&self, text: &str) -> String {
         readable(text, self.style)
     }
 }
 
 /// A text without what could do harm on a terminal, and without what the terminal cannot show.
-pub fn readable(text: &str, style: Style) -> String {
+pub(crate) fn readable(text: &str, style: Style) -> String {
     let text = escape(text);
     if style.unicode {
         return text;
@@ -212,7 +212,7 @@ pub fn readable(text: &str, style: Style) -> String {
 }
 
 /// A text with spaces behind it, up to this many columns: some characters take two.
-pub fn padded(text: &str, columns: usize) -> String {
+pub(crate) fn padded(text: &str, columns: usize) -> String {
     format!("{text}{}", " ".repeat(columns.saturating_sub(display_width(text))))
 }
 

@@ -24,13 +24,13 @@ use system_configuration::dynamic_store::SCDynamicStoreBuilder;
 use crate::parse::login_keychain::OtherReading;
 
 /// Whether this system can tell who is at the console, and has a keychain reader of its own.
-pub const IS_MACOS: bool = true;
+pub(crate) const IS_MACOS: bool = true;
 
 /// The group of a user without an account: -2 (nobody).
-pub const NOBODY_GROUP: u32 = 0xFFFF_FFFE;
+pub(crate) const NOBODY_GROUP: u32 = 0xFFFF_FFFE;
 
 /// Where private folders are made: not what `TMPDIR` names, which may be anybody's.
-pub const TEMPORARY: &str = "/private/tmp";
+pub(crate) const TEMPORARY: &str = "/private/tmp";
 
 /// Where the dynamic store keeps who is at the console.
 const CONSOLE_USER: &str = "State:/Users/ConsoleUser";
@@ -51,7 +51,7 @@ unsafe extern "C" {
 
 /// macOS' record of the console, as a property list; `None` if there is none, because nobody is there.
 /// Fails if the dynamic store does not answer.
-pub fn console_record() -> Result<Option<Vec<u8>>, String> {
+pub(crate) fn console_record() -> Result<Option<Vec<u8>>, String> {
     let unanswered = || format!("the dynamic store does not answer (error {})", SCError());
     let store = SCDynamicStoreBuilder::new("wpj-state").build().ok_or_else(unanswered)?;
     let Some(record) = store.get(CONSOLE_USER) else {
@@ -64,7 +64,7 @@ pub fn console_record() -> Result<Option<Vec<u8>>, String> {
 
 /// What macOS' own reader finds in a keychain.
 /// Fails if it fails. It passes over records and tables that it cannot read without a word.
-pub fn read_keychain(copy: &Path) -> Result<OtherReading, String> {
+pub(crate) fn read_keychain(copy: &Path) -> Result<OtherReading, String> {
     without_dialogs(|| search(copy))?
 }
 
@@ -124,14 +124,14 @@ fn bytes_of(attributes: &CFDictionary, attribute: &str) -> Option<Vec<u8>> {
 
 /// Gives the process these groups.
 /// Fails if the system refuses.
-pub fn set_groups(groups: &[u32]) -> io::Result<()> {
+pub(crate) fn set_groups(groups: &[u32]) -> io::Result<()> {
     let count = libc::c_int::try_from(groups.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
     // SAFETY: there are `count` numbers.
     checked(unsafe { libc::setgroups(count, groups.as_ptr()) }).map(drop)
 }
 
 /// Whether a child of this process has ended; it can be waited for afterwards.
-pub fn has_ended(child: Pid) -> bool {
+pub(crate) fn has_ended(child: Pid) -> bool {
     let mut ended = MaybeUninit::<libc::siginfo_t>::zeroed();
     let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
     // SAFETY: there is room for what is written.

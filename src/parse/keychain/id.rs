@@ -9,13 +9,13 @@ pub struct RelationId(pub u32);
 
 impl RelationId {
     /// The attributes of all relations; the only relation whose own attributes have to be known beforehand.
-    pub const SCHEMA_ATTRIBUTES: Self = Self(2);
+    pub(crate) const SCHEMA_ATTRIBUTES: Self = Self(2);
     /// Private keys.
     pub const PRIVATE_KEY: Self = Self(0x10);
     /// Generic passwords; identity preferences are kept as such, too.
-    pub const GENERIC_PASSWORD: Self = Self(0x8000_0000);
+    pub(crate) const GENERIC_PASSWORD: Self = Self(0x8000_0000);
     /// X.509 certificates.
-    pub const CERTIFICATE: Self = Self(0x8000_1000);
+    pub(crate) const CERTIFICATE: Self = Self(0x8000_1000);
 
     /// The one record without attributes that holds the keychain's own encrypted keys; no row declares it.
     pub(super) const METADATA: Self = Self(0x8000_8000);
@@ -39,21 +39,21 @@ pub struct AttributeId(pub u32);
 
 impl AttributeId {
     /// Keys: the name that Keychain Access shows.
-    pub const KEY_PRINT_NAME: Self = Self(1);
+    pub(crate) const KEY_PRINT_NAME: Self = Self(1);
     /// Keys: the public key hash of the certificate that belongs to the key.
-    pub const KEY_LABEL: Self = Self(6);
+    pub(crate) const KEY_LABEL: Self = Self(6);
     /// Keys: what the application that made the key calls it.
-    pub const KEY_APPLICATION_TAG: Self = Self(7);
+    pub(crate) const KEY_APPLICATION_TAG: Self = Self(7);
     /// Certificates: the issuer as macOS normalised it.
-    pub const ISSUER: Self = Self::code(*b"issu");
+    pub(crate) const ISSUER: Self = Self::code(*b"issu");
     /// Certificates: SHA-1 of the public key's bits.
-    pub const PUBLIC_KEY_HASH: Self = Self::code(*b"hpky");
+    pub(crate) const PUBLIC_KEY_HASH: Self = Self::code(*b"hpky");
     /// Passwords: the account.
-    pub const ACCOUNT: Self = Self::code(*b"acct");
+    pub(crate) const ACCOUNT: Self = Self::code(*b"acct");
     /// Passwords: the service.
-    pub const SERVICE: Self = Self::code(*b"svce");
+    pub(crate) const SERVICE: Self = Self::code(*b"svce");
     /// Passwords: time of the last change.
-    pub const MODIFIED: Self = Self::code(*b"mdat");
+    pub(crate) const MODIFIED: Self = Self::code(*b"mdat");
 
     const fn code(letters: [u8; 4]) -> Self {
         Self(u32::from_be_bytes(letters))

@@ -11,7 +11,7 @@ use crate::parse::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkplaceJoinCertificate {
     /// Start of the validity, if the certificate can be read up to that.
-    pub not_before: Option<Timestamp>,
+    pub(crate) not_before: Option<Timestamp>,
     /// What it says; `None` if it cannot be parsed, so that only its issuer is known.
     pub description: Option<Description>,
     /// Whether its private key is there.
