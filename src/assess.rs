@@ -22,7 +22,6 @@ pub struct Assessment<'a> {
     pub state: Result<RegistrationState, Obstacle>,
     /// What else was found, the most severe first.
     pub findings: Vec<Finding>,
-    /// What was found.
     pub(crate) evidence: &'a Evidence,
 }
 

@@ -17,9 +17,7 @@ pub(crate) const READ_COPY: &str = "--read-copy";
 pub enum Command {
     /// An answer about one or more users.
     Answer(Box<Request>),
-    /// The names of the attributes.
     ListAttributes,
-    /// The manual page.
     Manual,
     /// What macOS's own reader finds in the copy of a keychain at this path.
     ReadCopy(PathBuf),
@@ -28,7 +26,6 @@ pub enum Command {
 /// Which users to report on, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// Which users.
     pub subject: Subject,
     /// A keychain to read in place of the login keychain.
     pub keychain: Option<PathBuf>,
@@ -44,18 +41,14 @@ pub struct Request {
     pub second_opinion: AskMacos,
     /// How long the answer may take.
     pub deadline: Duration,
-    /// What to print.
     pub output: Output,
 }
 
 /// Which users to report on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
-    /// One user's.
     One(Who),
-    /// Those of all local users.
     AllUsers,
-    /// These.
     Homes(Vec<PathBuf>),
 }
 
@@ -73,7 +66,6 @@ pub enum Who {
     Console,
     /// The account with this name or UID.
     User(String),
-    /// The one with this home.
     Home(PathBuf),
 }
 
@@ -91,11 +83,8 @@ pub enum AskMacos {
 /// What to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Output {
-    /// An extension attribute.
     Result(Attribute),
-    /// Everything, as JSON.
     Json,
-    /// A report for people.
     Explain,
 }
 

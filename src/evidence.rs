@@ -22,7 +22,6 @@ pub struct Evidence {
     pub user: User,
     /// Why nothing could be determined, if that is so.
     pub obstacle: Option<Obstacle>,
-    /// The login keychain.
     pub login_keychain: Witness<LoginKeychain>,
     /// What macOS's own reader says about the login keychain.
     pub second_opinion: SecondOpinion,
@@ -40,7 +39,6 @@ pub struct Evidence {
     pub unasked_sso: Option<PathBuf>,
     /// How the Mac is set up for JamfAAD; asked only in detail.
     pub set_up: SetUp,
-    /// JamfAAD's plist.
     pub jamf_aad: Witness<JamfAad>,
 }
 
@@ -74,7 +72,6 @@ pub struct Witness<T> {
     /// The file or program, if there is one.
     #[serde(with = "optional_path")]
     pub path: Option<PathBuf>,
-    /// What it says.
     pub probe: Probe<T>,
 }
 
@@ -141,7 +138,6 @@ pub enum Cause {
     NoSuchAccount(String),
     /// The reader process could not become the user, so nothing was read.
     RightsNotTaken {
-        /// The UID.
         uid: u32,
         /// The operating system's words.
         words: String,
@@ -158,7 +154,6 @@ pub enum Cause {
     DeniedToUser,
     /// Not the file's rights forbid it, but macOS's privacy protection or a security agent (`EPERM`).
     NotPermitted,
-    /// It is a symbolic link.
     SymbolicLink,
     /// A folder on the way to it is a symbolic link that leads nowhere; which.
     LinkToNowhere(#[serde(with = "path")] PathBuf),
@@ -168,7 +163,6 @@ pub enum Cause {
     NotAFile(FileKind),
     /// It is larger than any real one, in bytes.
     TooLarge {
-        /// Its size.
         size: u64,
         /// The largest size that is read.
         limit: u64,
@@ -190,13 +184,9 @@ pub enum Cause {
 /// What may be where a regular file belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FileKind {
-    /// A directory.
     Directory,
-    /// A FIFO.
     Fifo,
-    /// A device.
     Device,
-    /// A socket.
     Socket,
 }
 
@@ -206,7 +196,6 @@ pub struct Obstacle {
     /// The file or folder, if it is one.
     #[serde(with = "optional_path")]
     pub path: Option<PathBuf>,
-    /// The cause.
     pub cause: Cause,
 }
 
@@ -231,7 +220,6 @@ impl From<Cause> for Obstacle {
 pub struct User {
     /// The account's short name, if known.
     pub name: Option<String>,
-    /// The UID, if known.
     pub uid: Option<u32>,
     /// The home directory; `None` if there is nobody.
     #[serde(with = "optional_path")]
@@ -255,7 +243,6 @@ impl User {
 pub enum Source {
     /// The home directory was given by an option.
     HomeOption,
-    /// The user was given.
     UserOption,
     /// The user is at the console.
     Console,
@@ -263,7 +250,6 @@ pub enum Source {
     LastConsole,
     /// Nobody is at the console, nor is it known who was; this user's login keychain changed last.
     MostRecent,
-    /// All users were asked for.
     AllUsers,
     /// Nobody has ever used this Mac.
     None,
@@ -293,7 +279,6 @@ pub enum Console {
     Contradictory,
     /// Nobody is.
     Nobody,
-    /// Another user is; the UID.
     Another(u32),
     /// It was not checked, or could not be.
     NotAsked,
@@ -302,17 +287,13 @@ pub enum Console {
 /// What the system's files show.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SetUp {
-    /// JamfAAD's managed preferences.
     pub preferences: Probe<Preferences>,
     /// Which apps Microsoft's SSO extension serves; absent if no profile sets it up.
     pub allow_list: Probe<AllowList>,
-    /// `microsoftCAEnabled`.
     pub conditional_access: Probe<Setting<bool>>,
     /// JamfAAD's plist in root's home: found if `gatherAADInfo` was once run as root.
     pub plist_of_root: Probe<()>,
-    /// Company Portal.
     pub company_portal: Probe<()>,
-    /// Jamf's tool.
     pub jamf_tool: Probe<JamfTool>,
 }
 
@@ -337,11 +318,9 @@ pub enum SecondOpinion {
     Missing(String),
     /// It finds the same certificates and private keys; how many.
     Agrees(Counts),
-    /// It finds others.
     Differs {
         /// What only this tool's reader finds.
         only_here: Counts,
-        /// What only macOS's reader finds.
         only_there: Counts,
     },
     /// It is what the answer rests on, because this tool's reader could not read the file.

@@ -9,7 +9,6 @@
 
 // What needs it says why: Apple's libraries, and the reader process.
 #![deny(unsafe_code)]
-#![warn(missing_docs)]
 #![cfg_attr(
     not(test),
     warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable, clippy::indexing_slicing)

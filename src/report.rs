@@ -17,7 +17,6 @@ use style::{Style, readable};
 /// What to print.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// On standard output.
     pub document: String,
     /// On standard error, a line each: why something cannot be determined.
     pub reasons: Vec<String>,

@@ -8,9 +8,7 @@ use crate::{
 /// Where the Workplace Join key is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Storage {
-    /// The user's login keychain.
     LoginKeychain,
-    /// The Mac's Secure Enclave.
     SecureEnclave,
 }
 
@@ -46,7 +44,6 @@ impl Storage {
 /// The Workplace Join key that counts, and what is known about the registration that it belongs to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WorkplaceJoin<'a> {
-    /// Where the key is kept.
     pub(crate) storage: Storage,
     /// The device's id in Microsoft Entra.
     pub(crate) device_id: Option<&'a str>,

@@ -5,9 +5,7 @@ use clap::{ValueEnum, builder::PossibleValue};
 /// What an extension attribute says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attribute {
-    /// How far the registration got.
     State,
-    /// Whose state it is.
     User,
     /// The device's id in Microsoft Entra.
     DeviceId,
@@ -15,22 +13,18 @@ pub enum Attribute {
     TenantId,
     /// The name with which the user registered.
     UserPrincipalName,
-    /// Where the key is kept.
     KeyStorage,
-    /// When the certificate's validity ends.
     CertificateExpires,
     /// When JamfAAD last obtained a token.
     LastToken,
     /// What is wrong, if anything is.
     Finding,
-    /// The state of each user.
     Users,
 }
 
 /// What Jamf Pro calls the type of an attribute's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DataType {
-    /// Text.
     String,
     /// A date and time in UTC, `YYYY-MM-DD hh:mm:ss`.
     Date,

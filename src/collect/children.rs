@@ -53,9 +53,7 @@ pub(super) struct Ended {
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// With this exit status.
     Status(i32),
-    /// By this signal.
     Signal(Signal),
 }
 
@@ -71,11 +69,8 @@ impl fmt::Display for Exit {
 /// Why a program gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// There is no such program.
     Missing,
-    /// It took too long.
     TimedOut,
-    /// It printed too much.
     TooMuch,
     /// It could not be run; the operating system's words.
     Failed(String),

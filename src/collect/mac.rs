@@ -18,13 +18,9 @@ use crate::{
 /// An account's record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// The short name.
     pub name: String,
-    /// The UID.
     pub uid: u32,
-    /// The primary group.
     pub gid: u32,
-    /// The home directory.
     pub home: PathBuf,
 }
 

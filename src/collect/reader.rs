@@ -53,12 +53,7 @@ pub enum Rights {
     /// Those that this process has.
     Caller,
     /// A user's, with the primary group alone: it is enough for files in a home, and asks nobody for the others.
-    User {
-        /// The UID.
-        uid: u32,
-        /// The primary group.
-        gid: u32,
-    },
+    User { uid: u32, gid: u32 },
 }
 
 /// Tells which file is about to be read, so that it can be named if that never ends.
@@ -77,7 +72,6 @@ impl Trail {
 pub struct Job<'a, T> {
     /// With whose rights.
     pub(crate) rights: Rights,
-    /// Reads it.
     pub read: Box<dyn FnOnce(&Trail) -> T + 'a>,
 }
 

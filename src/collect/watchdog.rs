@@ -15,11 +15,8 @@ use super::deadline::Deadline;
 
 /// What to print if a system service does not answer in time.
 pub struct LateAnswer {
-    /// On standard output.
     pub document: String,
-    /// On standard error.
     pub reasons: String,
-    /// The exit status.
     pub status: u8,
 }
 

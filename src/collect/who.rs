@@ -28,7 +28,6 @@ fn user_of(account: &Account, source: Source, console: Console, has_session: boo
 /// A user, and the account to take the rights of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Choice {
-    /// The user.
     pub(super) user: User,
     /// The account; `None` if there is nobody.
     pub(super) account: Option<Account>,

@@ -49,7 +49,6 @@ pub enum Issuer {
 /// What a Workplace Join certificate says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
-    /// The certificate's own fields.
     pub fields: Fields,
     /// The device's id in Microsoft Entra: a GUID in lower case.
     pub device_id: Option<String>,
@@ -57,7 +56,6 @@ pub struct Description {
     pub tenant_id: Option<String>,
     /// Start of the validity.
     pub not_before: Timestamp,
-    /// End of the validity.
     pub not_after: Timestamp,
 }
 

@@ -13,7 +13,6 @@ pub const FIRST_PERSON: u32 = 500;
 pub struct ConsoleRecord {
     /// The short name, or an alias.
     pub(crate) name: String,
-    /// The UID.
     pub(crate) uid: Option<u32>,
     /// The number of the user whose session says to be on the console.
     pub(crate) session_uid: Option<u32>,

@@ -21,7 +21,6 @@ const LAST_TOKEN: &str = "last_aad_token_timestamp";
 /// What the plist says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JamfAad {
-    /// It is a plist.
     Parsed {
         /// Whether the Azure AD ID was obtained.
         have_an_azure_id: HaveAnAzureId,
@@ -39,7 +38,6 @@ pub enum HaveAnAzureId {
     True,
     /// Boolean false, the number 0, or `0`, `false` or `no` in any case.
     False,
-    /// There is no such key.
     Missing,
     /// Something else; its type.
     Unexpected(Kind),

@@ -42,9 +42,7 @@ pub enum Depth {
 /// What was found in a keychain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoginKeychain {
-    /// Number of certificates.
     pub certificates: usize,
-    /// Number of private keys.
     pub private_keys: usize,
     /// Number of certificates that have their private key.
     pub identities: usize,
@@ -109,7 +107,6 @@ pub fn read<R: ReadAt>(source: R, depth: Depth) -> Result<LoginKeychain, Error> 
 /// What another reader than this tool's finds in a keychain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OtherReading {
-    /// What can be compared.
     pub records: Records,
     /// What it proves by this tool's rules: that there is a Workplace Join key, or nothing, and why.
     ///

@@ -18,7 +18,6 @@ const MAX_VALUES: usize = 20_000;
 const MAX_TEXT: usize = 1024 * 1024;
 
 /// Why a property list cannot be read. It quotes nothing of the file.
-#[allow(missing_docs, reason = "the texts say it")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum Problem {
     #[error("the file is empty")]
@@ -40,7 +39,6 @@ pub enum Problem {
 }
 
 /// The type of a value.
-#[allow(missing_docs, reason = "the texts say it")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum Kind {
     #[error("a boolean")]

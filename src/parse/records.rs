@@ -27,7 +27,6 @@ pub struct Records {
 /// Numbers of records.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Certificates.
     pub certificates: usize,
     /// Private keys, by their labels.
     pub private_keys: usize,
@@ -42,7 +41,6 @@ impl fmt::Display for Counts {
 /// How what two readers found differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Comparison {
-    /// What this tool's reader found.
     pub(crate) ours: Counts,
     /// What only this tool's reader found, and the other one should have.
     pub only_ours: Counts,

@@ -31,7 +31,6 @@ const MAX_DEPTH: usize = 4;
 /// Which of Jamf's tools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JamfTool {
-    /// `Jamf Conditional Access`.
     ConditionalAccess,
     /// `JamfAAD`, of earlier releases.
     JamfAad,
@@ -55,9 +54,7 @@ impl JamfTool {
 /// The value of a key that should have a certain type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Setting<T> {
-    /// There is no such key.
     NotSet,
-    /// It has this value.
     Is(T),
     /// It has a value of another type.
     WrongType,
@@ -102,7 +99,6 @@ pub enum AllowList {
     CoversSome,
     /// Jamf's are not among them.
     LacksJamf,
-    /// There is no list.
     NotSet,
     /// The list is not a string.
     WrongType,

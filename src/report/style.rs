@@ -19,9 +19,7 @@ const LABEL: usize = 20;
 /// What may be printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Style {
-    /// Colours.
     pub colour: bool,
-    /// Characters beyond ASCII.
     pub unicode: bool,
 }
 
@@ -65,9 +63,7 @@ const fn is_invisible(character: char) -> bool {
 /// What a line says about the registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {
-    /// As it should be.
     Good,
-    /// Not as it should be.
     Wrong,
     /// It cannot be determined.
     Unclear,

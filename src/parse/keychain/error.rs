@@ -12,14 +12,12 @@ use super::id::{AttributeId, RelationId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[error("{kind} (at offset {offset})")]
 pub struct Error {
-    /// What is wrong.
     pub kind: ErrorKind,
     /// Absolute offset in bytes; always inside the file, or 0.
     pub offset: u64,
 }
 
 /// What is wrong with a keychain.
-#[allow(missing_docs, reason = "the texts say it")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum ErrorKind {

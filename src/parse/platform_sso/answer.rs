@@ -30,11 +30,9 @@ pub fn is_of_microsoft(extension: &str) -> bool {
 /// Whether a source shows the key of the user in question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Key {
-    /// It is there.
     Present,
     /// It is there, and new keys have to be made.
     NeedsNewKeys,
-    /// It is not there; why.
     Absent(Absence),
 }
 
@@ -48,7 +46,6 @@ impl Key {
 /// Why there is no key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Absence {
-    /// Platform SSO is not configured.
     NotConfigured,
     /// Platform SSO belongs to another identity provider.
     AnotherProvider,
@@ -58,6 +55,5 @@ pub enum Absence {
     UserNotRegistered,
     /// The user has to register again.
     NeedsRegistration,
-    /// The registration needs repair.
     NeedsRepair,
 }

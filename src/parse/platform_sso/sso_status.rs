@@ -18,7 +18,6 @@ pub struct SsoStatus {
     pub device_id: Option<String>,
     /// The tenant's id in Microsoft Entra.
     pub tenant_id: Option<String>,
-    /// The user principal name.
     pub user_principal_name: Option<String>,
     /// Whether this user's key is there.
     pub key: Key,
