@@ -71,7 +71,8 @@ impl Person {
             obstacle: rights.as_ref().err().cloned(),
             login_keychain: Witness::not_asked(login_keychain),
             jamf_aad: Witness::not_asked(jamf_aad),
-            ..Evidence::unread(user)
+            user,
+            ..Evidence::default()
         };
         Self { evidence, rights: rights.unwrap_or(Rights::Caller) }
     }
@@ -94,13 +95,13 @@ fn people(request: &Request, mac: &impl Mac) -> Vec<Person> {
         }
         Err((user, obstacle)) => Person::new(request, user, Err(obstacle)),
     };
-    let of_nobody = |obstacle| vec![Person::new(request, User::UNKNOWN, Err(obstacle))];
+    let of_nobody = |obstacle| vec![Person::new(request, User::default(), Err(obstacle))];
     match &request.subject {
         Subject::One(Who::Home(home)) => given_homes(request, slice::from_ref(home), mac),
         Subject::Homes(homes) => given_homes(request, homes, mac),
         Subject::One(who) => {
             let name = if let Who::User(name) = who { Some(name.as_str()) } else { None };
-            vec![person(who::choose(name, mac).map_err(|obstacle| (User::UNKNOWN, obstacle)))]
+            vec![person(who::choose(name, mac).map_err(|obstacle| (User::default(), obstacle)))]
         }
         Subject::AllUsers => {
             who::everybody(mac).map_or_else(of_nobody, |everybody| everybody.into_iter().map(person).collect())
@@ -111,7 +112,7 @@ fn people(request: &Request, mac: &impl Mac) -> Vec<Person> {
 /// The users whose homes were given: a home is its owner's. Only root has to find out who that is.
 fn given_homes(request: &Request, homes: &[PathBuf], mac: &impl Mac) -> Vec<Person> {
     let person = |home: &PathBuf, rights| {
-        let user = User { home: Some(home.clone()), source: Some(Source::HomeOption), ..User::UNKNOWN };
+        let user = User { home: Some(home.clone()), source: Some(Source::HomeOption), ..User::default() };
         Person::new(request, user, rights)
     };
     if !mac.is_root() {

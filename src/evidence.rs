@@ -16,7 +16,7 @@ use crate::parse::{
 use serde::{Deserialize, Serialize};
 
 /// Everything that was found.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Whose evidence this is.
     pub user: User,
@@ -43,26 +43,9 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// A user of whom nothing was read yet.
-    pub fn unread(user: User) -> Self {
-        Self {
-            user,
-            obstacle: None,
-            login_keychain: Witness::not_asked(None),
-            second_opinion: SecondOpinion::NotAsked,
-            renamed_keychains: Vec::new(),
-            platform_sso: Witness::not_asked(None),
-            sso_extension: Witness::not_asked(None),
-            can_ask_sso: false,
-            unasked_sso: None,
-            set_up: SetUp::NOT_ASKED,
-            jamf_aad: Witness::not_asked(None),
-        }
-    }
-
     /// No evidence, because of an obstacle.
     pub fn none(user: User, obstacle: Obstacle) -> Self {
-        Self { obstacle: Some(obstacle), ..Self::unread(user) }
+        Self { user, obstacle: Some(obstacle), ..Self::default() }
     }
 }
 
@@ -75,6 +58,12 @@ pub struct Witness<T> {
     pub probe: Probe<T>,
 }
 
+impl<T> Default for Witness<T> {
+    fn default() -> Self {
+        Self::not_asked(None)
+    }
+}
+
 impl<T> Witness<T> {
     /// A file that was not read.
     pub const fn not_asked(path: Option<PathBuf>) -> Self {
@@ -83,7 +72,7 @@ impl<T> Witness<T> {
 }
 
 /// What came of reading a file, or of running a program.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Probe<T> {
     /// It was read.
     Found(T),
@@ -92,6 +81,7 @@ pub enum Probe<T> {
     /// It is there, or may be, but could not be read.
     Unreadable(Cause),
     /// It was not needed.
+    #[default]
     NotAsked,
 }
 
@@ -216,7 +206,7 @@ impl From<Cause> for Obstacle {
 }
 
 /// Whose evidence it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     /// The account's short name, if known.
     pub name: Option<String>,
@@ -232,14 +222,9 @@ pub struct User {
     pub has_session: bool,
 }
 
-impl User {
-    /// A user of whom nothing is known.
-    pub const UNKNOWN: Self =
-        Self { name: None, uid: None, home: None, source: None, console: Console::NotAsked, has_session: false };
-}
-
-/// Why a user was chosen.
+/// Why a user was chosen; the JSON output has these words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// The home directory was given by an option.
     HomeOption,
@@ -255,23 +240,8 @@ pub enum Source {
     None,
 }
 
-impl Source {
-    /// The word that the JSON output uses.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::HomeOption => "home-option",
-            Self::UserOption => "user-option",
-            Self::Console => "console",
-            Self::LastConsole => "last-console",
-            Self::MostRecent => "most-recent",
-            Self::AllUsers => "all-users",
-            Self::None => "none",
-        }
-    }
-}
-
 /// Whether the chosen user is at the console.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Console {
     /// Yes.
     ThisUser,
@@ -281,11 +251,12 @@ pub enum Console {
     Nobody,
     Another(u32),
     /// It was not checked, or could not be.
+    #[default]
     NotAsked,
 }
 
 /// What the system's files show.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SetUp {
     pub preferences: Probe<Preferences>,
     /// Which apps Microsoft's SSO extension serves; absent if no profile sets it up.
@@ -297,22 +268,11 @@ pub struct SetUp {
     pub jamf_tool: Probe<JamfTool>,
 }
 
-impl SetUp {
-    /// Nothing was asked.
-    pub(crate) const NOT_ASKED: Self = Self {
-        preferences: Probe::NotAsked,
-        allow_list: Probe::NotAsked,
-        conditional_access: Probe::NotAsked,
-        plist_of_root: Probe::NotAsked,
-        company_portal: Probe::NotAsked,
-        jamf_tool: Probe::NotAsked,
-    };
-}
-
 /// What became of the second opinion.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SecondOpinion {
     /// It was neither needed nor asked for.
+    #[default]
     NotAsked,
     /// It was needed but gave no usable answer; why.
     Missing(String),

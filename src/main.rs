@@ -48,7 +48,7 @@ fn answer(request: &Request) -> anyhow::Result<u8> {
         let assessments: Vec<_> = evidence.iter().map(|evidence| assess(evidence, Timestamp::now())).collect();
         report(request, &assessments, style)
     };
-    let draw_failure = |cause: Cause| draw(&[Evidence::none(User::UNKNOWN, cause.into())]);
+    let draw_failure = |cause: Cause| draw(&[Evidence::none(User::default(), cause.into())]);
     let late_answer = || {
         let late: Report = draw_failure(Cause::DeadlinePassed(request.deadline.as_secs()));
         let reasons = late.reasons.iter().map(|reason| line(reason) + "\n").collect();

@@ -42,7 +42,7 @@ fuzz_target!(|bytes: &[u8]| {
     let (keychain, plist) = rest.split_at(length);
     let found = login_keychain::read(keychain, Depth::Details);
     let is_readable = found.is_ok();
-    let mut evidence = Evidence::none(User::UNKNOWN, Cause::NotRead.into());
+    let mut evidence = Evidence::none(User::default(), Cause::NotRead.into());
     evidence.obstacle = None;
     evidence.login_keychain = Witness {
         path: None,

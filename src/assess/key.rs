@@ -1,26 +1,21 @@
 //! The Workplace Join key that counts, and where it is kept.
 
+use serde::Serialize;
+
 use crate::{
     evidence::Evidence,
     parse::{certificate::Description, login_keychain::LoginKeychain, platform_sso::Key},
 };
 
-/// Where the Workplace Join key is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where the Workplace Join key is kept; the JSON output has these words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Storage {
     LoginKeychain,
     SecureEnclave,
 }
 
 impl Storage {
-    /// The word that the JSON output uses.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::LoginKeychain => "login-keychain",
-            Self::SecureEnclave => "secure-enclave",
-        }
-    }
-
     /// The words that people and extension attributes get.
     pub const fn name(self) -> &'static str {
         match self {

@@ -132,7 +132,7 @@ pub(super) fn read(wanted: &Wanted<'_>, trail: &Trail) -> Result<Found, Obstacle
         sso_extension: saved(request.psso_status.as_deref(), sso_status::parse, trail),
         set_up: match place {
             Some(place) if request.needs_set_up() => place.set_up(user),
-            _ => SetUp::NOT_ASKED,
+            _ => SetUp::default(),
         },
     })
 }

@@ -86,7 +86,7 @@ fn nobody_at_console(record: &ConsoleRecord, mac: &impl Mac) -> Result<Choice, O
     if let Some(account) = most_recent(mac)? {
         return Ok(choice(account, Source::MostRecent));
     }
-    let user = User { source: Some(Source::None), console: Console::Nobody, ..User::UNKNOWN };
+    let user = User { source: Some(Source::None), console: Console::Nobody, ..User::default() };
     Ok(Choice { user, account: None })
 }
 
@@ -105,7 +105,7 @@ pub(super) fn everybody(mac: &impl Mac) -> Result<Vec<Person>, Obstacle> {
     let person = |uid| match mac.by_uid(uid) {
         Ok(account) => Some(Ok(Choice::of(account?, Source::AllUsers, Console::NotAsked, record.has_session(uid)))),
         Err(cause) => {
-            Some(Err((User { uid: Some(uid), source: Some(Source::AllUsers), ..User::UNKNOWN }, cause.into())))
+            Some(Err((User { uid: Some(uid), source: Some(Source::AllUsers), ..User::default() }, cause.into())))
         }
     };
     Ok(each_person(uids).into_iter().filter_map(person).collect())

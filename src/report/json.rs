@@ -6,7 +6,11 @@ use serde::Serialize;
 
 use super::reason::reason;
 use crate::{
-    assess::{Assessment, finding::Finding, key},
+    assess::{
+        Assessment,
+        finding::Finding,
+        key::{self, Storage},
+    },
     evidence::{Cause, Probe, SetUp, Source, User, Witness},
     parse::{
         certificate::{Description, Fields},
@@ -56,12 +60,12 @@ struct UserReport<'a> {
     name: Option<&'a str>,
     uid: Option<u32>,
     home: Option<String>,
-    source: Option<&'static str>,
+    source: Option<Source>,
 }
 
 #[derive(Serialize)]
 struct WorkplaceJoin<'a> {
-    storage: &'static str,
+    storage: Storage,
     device_id: Option<&'a str>,
     tenant_id: Option<&'a str>,
     user_principal_name: Option<&'a str>,
@@ -162,18 +166,13 @@ fn report<'a>(assessment: &'a Assessment<'_>) -> Report<'a> {
 }
 
 fn user(user: &User) -> UserReport<'_> {
-    UserReport {
-        name: user.name.as_deref(),
-        uid: user.uid,
-        home: user.home.as_deref().map(text),
-        source: user.source.map(Source::as_str),
-    }
+    UserReport { name: user.name.as_deref(), uid: user.uid, home: user.home.as_deref().map(text), source: user.source }
 }
 
 fn workplace_join(found: key::WorkplaceJoin<'_>) -> WorkplaceJoin<'_> {
     let key::WorkplaceJoin { storage, device_id, tenant_id, user_principal_name, certificate } = found;
     let certificate = certificate.map(certificate_of);
-    WorkplaceJoin { storage: storage.as_str(), device_id, tenant_id, user_principal_name, certificate }
+    WorkplaceJoin { storage, device_id, tenant_id, user_principal_name, certificate }
 }
 
 fn certificate_of(description: &Description) -> CertificateReport<'_> {

@@ -206,7 +206,7 @@ proptest! {
             can_ask_sso,
             unasked_sso,
             set_up,
-            ..Evidence::unread(user)
+            user, ..Evidence::default()
         })?;
     }
 }

@@ -113,7 +113,7 @@ fn cases() -> Vec<Case> {
         Case {
             name: "permission-denied",
             evidence: Evidence::none(
-                User { home: Some(HOME.into()), ..User::UNKNOWN },
+                User { home: Some(HOME.into()), ..User::default() },
                 Obstacle { path: Some(HOME.into()), cause: Cause::PermissionDenied },
             ),
             request: Request {
@@ -123,13 +123,13 @@ fn cases() -> Vec<Case> {
         },
         Case {
             name: "not-permitted",
-            evidence: Evidence::none(User::UNKNOWN, Obstacle { path: Some(HOME.into()), cause: Cause::NotPermitted }),
+            evidence: Evidence::none(User::default(), Obstacle { path: Some(HOME.into()), cause: Cause::NotPermitted }),
             request: Mac::new(b"").request(AskMacos::Never, Output::Explain),
         },
         Case {
             name: "deadline",
             evidence: Evidence::none(
-                User::UNKNOWN,
+                User::default(),
                 Obstacle { path: Some(HOME.into()), cause: Cause::DeadlinePassed(10) },
             ),
             request: Mac::new(b"").request(AskMacos::Never, Output::Explain),

@@ -274,7 +274,7 @@ const CALLS: usize = 40;
 
 #[test]
 fn a_clock_in_1970_or_in_2100_changes_no_state() -> Outcome {
-    let mut evidence = Evidence::none(User::UNKNOWN, Cause::NotRead.into());
+    let mut evidence = Evidence::none(User::default(), Cause::NotRead.into());
     evidence.obstacle = None;
     let found = login_keychain::read(registered().as_slice(), Depth::Details).map_err(|error| error.to_string())?;
     evidence.login_keychain = Witness { path: None, probe: Probe::Found(found) };

@@ -35,7 +35,7 @@ fn both_ends_of_the_validity_belong_to_it() {
 #[test]
 fn it_is_told_when_the_answer_is_not_about_the_person_at_the_console() {
     let told = |name: Option<&str>, source, at_console| {
-        let user = User { name: name.map(str::to_owned), source: Some(source), console: at_console, ..User::UNKNOWN };
+        let user = User { name: name.map(str::to_owned), source: Some(source), console: at_console, ..User::default() };
         described(console(&user))
     };
     let not_at_console = |message: &str| Some(("not-at-the-console", message.to_owned()));

@@ -296,7 +296,7 @@ fn where_nobody_has_ever_been_there_is_nobody() {
     let mac = Made { console: Some(ConsoleRecord::default()), ..Made::default() };
     for mac in [mac, Made::default()] {
         let choice = choose(None, &mac).unwrap();
-        let nobody = User { source: Some(Source::None), console: Console::Nobody, ..User::UNKNOWN };
+        let nobody = User { source: Some(Source::None), console: Console::Nobody, ..User::default() };
         assert_eq!(choice, Choice { user: nobody, account: None });
     }
 }
