@@ -21,3 +21,4 @@ pub mod evidence;
 pub mod output;
 pub mod parse;
 pub mod report;
+mod rows;

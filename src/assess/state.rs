@@ -4,43 +4,41 @@ use crate::{
     assess::key::Storage,
     evidence::{Cause, Evidence, Obstacle, Probe},
     parse::jamf_aad::{HaveAnAzureId, JamfAad},
+    rows::rows,
 };
 
-/// How far a user's registration got. The four strings are the tool's public interface: smart groups are built on them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RegistrationState {
-    /// The Workplace Join key is present and JamfAAD has obtained the Azure AD ID.
-    Registered,
-    /// The Workplace Join key is present; JamfAAD has never run for this user.
-    PlistMissing,
-    /// The Workplace Join key is present; JamfAAD has run, but not obtained the Azure AD ID.
-    AadIdNotAcquired,
-    /// There is no Workplace Join key.
-    NotRegistered,
+rows! {
+    /// How far a user's registration got, the best first: the text of the extension attribute, and what it means. The
+    /// four texts are the tool's public interface: smart groups are built on them.
+    pub enum RegistrationState(&'static str, &'static str) {
+        Registered => (
+            "Registered",
+            "The Workplace Join key is there, and JamfAAD has obtained the Azure AD ID."
+        ),
+        PlistMissing => (
+            "WPJ Key present, JamfAAD PLIST missing",
+            "The Workplace Join key is there, but JamfAAD has never run for this user."
+        ),
+        AadIdNotAcquired => (
+            "WPJ Key present, AAD ID not acquired",
+            "The Workplace Join key is there, but JamfAAD did not obtain the Azure AD ID."
+        ),
+        NotRegistered => (
+            "Not Registered",
+            "There is no Workplace Join key: never registered, or the key was lost."
+        ),
+    }
 }
 
 impl RegistrationState {
-    /// All states, the best first.
-    pub const ALL: [Self; 4] = [Self::Registered, Self::PlistMissing, Self::AadIdNotAcquired, Self::NotRegistered];
-
     /// The text of the extension attribute.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Registered => "Registered",
-            Self::PlistMissing => "WPJ Key present, JamfAAD PLIST missing",
-            Self::AadIdNotAcquired => "WPJ Key present, AAD ID not acquired",
-            Self::NotRegistered => "Not Registered",
-        }
+        self.row().0
     }
 
     /// What it means, in a sentence.
     pub(crate) const fn meaning(self) -> &'static str {
-        match self {
-            Self::Registered => "The Workplace Join key is there, and JamfAAD has obtained the Azure AD ID.",
-            Self::PlistMissing => "The Workplace Join key is there, but JamfAAD has never run for this user.",
-            Self::AadIdNotAcquired => "The Workplace Join key is there, but JamfAAD did not obtain the Azure AD ID.",
-            Self::NotRegistered => "There is no Workplace Join key: never registered, or the key was lost.",
-        }
+        self.row().1
     }
 }
 

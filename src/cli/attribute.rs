@@ -2,25 +2,7 @@
 
 use clap::{ValueEnum, builder::PossibleValue};
 
-/// What an extension attribute says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attribute {
-    State,
-    User,
-    /// The device's id in Microsoft Entra.
-    DeviceId,
-    /// The tenant's id in Microsoft Entra.
-    TenantId,
-    /// The name with which the user registered.
-    UserPrincipalName,
-    KeyStorage,
-    CertificateExpires,
-    /// When JamfAAD last obtained a token.
-    LastToken,
-    /// What is wrong, if anything is.
-    Finding,
-    Users,
-}
+use crate::rows::rows;
 
 /// What Jamf Pro calls the type of an attribute's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,38 +22,23 @@ impl DataType {
     }
 }
 
-impl Attribute {
-    /// All of them, in the order in which they are listed.
-    pub const ALL: [Self; 10] = [
-        Self::State,
-        Self::User,
-        Self::DeviceId,
-        Self::TenantId,
-        Self::UserPrincipalName,
-        Self::KeyStorage,
-        Self::CertificateExpires,
-        Self::LastToken,
-        Self::Finding,
-        Self::Users,
-    ];
-
-    /// Name on the command line, type, and what it says.
-    const fn row(self) -> (&'static str, DataType, &'static str) {
-        use DataType::{Date, String};
-        match self {
-            Self::State => ("state", String, "how far the registration got"),
-            Self::User => ("user", String, "short name of the user whose state it is"),
-            Self::DeviceId => ("device-id", String, "the device's id in Microsoft Entra"),
-            Self::TenantId => ("tenant-id", String, "the tenant's id in Microsoft Entra"),
-            Self::UserPrincipalName => ("user-principal-name", String, "the name that the user registered with"),
-            Self::KeyStorage => ("key-storage", String, "Login Keychain, Secure Enclave, or None"),
-            Self::CertificateExpires => ("certificate-expires", Date, "when the WPJ certificate expires (UTC)"),
-            Self::LastToken => ("last-token", Date, "when JamfAAD last obtained a token (UTC)"),
-            Self::Finding => ("finding", String, "the most severe error or warning, or OK"),
-            Self::Users => ("users", String, "the state of each local user, a line each"),
-        }
+rows! {
+    /// What an extension attribute says: name on the command line, type, meaning; in the order in which they are listed.
+    pub enum Attribute(&'static str, DataType, &'static str) {
+        State => ("state", DataType::String, "how far the registration got"),
+        User => ("user", DataType::String, "short name of the user whose state it is"),
+        DeviceId => ("device-id", DataType::String, "the device's id in Microsoft Entra"),
+        TenantId => ("tenant-id", DataType::String, "the tenant's id in Microsoft Entra"),
+        UserPrincipalName => ("user-principal-name", DataType::String, "the name that the user registered with"),
+        KeyStorage => ("key-storage", DataType::String, "Login Keychain, Secure Enclave, or None"),
+        CertificateExpires => ("certificate-expires", DataType::Date, "when the WPJ certificate expires (UTC)"),
+        LastToken => ("last-token", DataType::Date, "when JamfAAD last obtained a token (UTC)"),
+        Finding => ("finding", DataType::String, "the most severe error or warning, or OK"),
+        Users => ("users", DataType::String, "the state of each local user, a line each"),
     }
+}
 
+impl Attribute {
     /// Its name on the command line.
     pub const fn name(self) -> &'static str {
         self.row().0

@@ -28,7 +28,7 @@ use crate::{
             sso_status::{self, SsoStatus},
         },
         property_list::{self, Problem},
-        set_up::{self, JAMF_TOOLS, JamfTool},
+        set_up::{self, JamfTool},
     },
 };
 
@@ -233,8 +233,8 @@ impl Place<'_> {
     }
 
     fn jamf_tool(&self) -> Probe<JamfTool> {
-        for (tool, path) in JAMF_TOOLS {
-            match self.is_there(&self.at(path), fs::Metadata::is_file) {
+        for tool in JamfTool::ALL {
+            match self.is_there(&self.at(tool.path()), fs::Metadata::is_file) {
                 Probe::Found(()) => return Probe::Found(tool),
                 Probe::Absent | Probe::NotAsked => {}
                 Probe::Unreadable(cause) => return Probe::Unreadable(cause),

@@ -8,19 +8,13 @@
 use plist::Value;
 use serde::{Deserialize, Serialize};
 
-use crate::parse::{
-    platform_sso,
-    property_list::{Problem, dictionary},
+use crate::{
+    parse::{
+        platform_sso,
+        property_list::{Problem, dictionary},
+    },
+    rows::rows,
 };
-
-/// Jamf's tool, and where it was in earlier releases; below the system's root.
-pub(crate) const JAMF_TOOLS: [(JamfTool, &str); 2] = [
-    (
-        JamfTool::ConditionalAccess,
-        "Library/Application Support/JAMF/Jamf.app/Contents/MacOS/Jamf Conditional Access.app/Contents/MacOS/Jamf Conditional Access",
-    ),
-    (JamfTool::JamfAad, "Library/Application Support/JAMF/Jamf.app/Contents/MacOS/JamfAAD.app/Contents/MacOS/JamfAAD"),
-];
 
 /// What the identifiers of Jamf's apps begin with.
 const JAMF_APPS: &str = "com.jamf.management.";
@@ -28,26 +22,28 @@ const JAMF_APPS: &str = "com.jamf.management.";
 /// How deep `AppPrefixAllowList` may be in the managed preferences.
 const MAX_DEPTH: usize = 4;
 
-/// Which of Jamf's tools.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum JamfTool {
-    ConditionalAccess,
-    /// `JamfAAD`, of earlier releases.
-    JamfAad,
+rows! {
+    /// Jamf's tool, and what it was in earlier releases: name, and place below the system's root.
+    #[derive(Serialize, Deserialize)]
+    pub enum JamfTool(&'static str, &'static str) {
+        ConditionalAccess => (
+            "Jamf Conditional Access",
+            "Library/Application Support/JAMF/Jamf.app/Contents/MacOS/Jamf Conditional Access.app/Contents/MacOS/Jamf Conditional Access"
+        ),
+        JamfAad => (
+            "JamfAAD",
+            "Library/Application Support/JAMF/Jamf.app/Contents/MacOS/JamfAAD.app/Contents/MacOS/JamfAAD"
+        ),
+    }
 }
 
 impl JamfTool {
-    /// Its name.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::ConditionalAccess => "Jamf Conditional Access",
-            Self::JamfAad => "JamfAAD",
-        }
+        self.row().0
     }
 
-    /// Where it is, below the system's root.
-    pub(crate) fn path(self) -> &'static str {
-        JAMF_TOOLS.iter().find(|(tool, _)| *tool == self).map_or("", |(_, path)| path)
+    pub(crate) const fn path(self) -> &'static str {
+        self.row().1
     }
 }
 

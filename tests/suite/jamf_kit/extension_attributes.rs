@@ -73,7 +73,7 @@ pub fn values(attribute: Attribute) -> Option<Vec<&'static str>> {
         Attribute::State => Some(RegistrationState::ALL.map(RegistrationState::as_str).into()),
         Attribute::KeyStorage => Some(vec![Storage::LoginKeychain.name(), Storage::SecureEnclave.name(), NO_KEY]),
         Attribute::Finding => {
-            let wrong = Code::ALL.iter().copied().filter(|code| code.severity() != Severity::Info);
+            let wrong = Code::ALL.into_iter().filter(|code| code.severity() != Severity::Info);
             Some([NOTHING_WRONG].into_iter().chain(wrong.map(Code::short_text)).collect())
         }
         _ => None,
