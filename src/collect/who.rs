@@ -14,28 +14,24 @@ fn person_of(record: &ConsoleRecord) -> Result<Option<u32>, Cause> {
     record.person().map_err(|words| Cause::AccountsUnavailable(words.to_owned()))
 }
 
-fn user_of(account: &Account, source: Source, console: Console, has_session: bool) -> User {
-    User {
-        name: Some(account.name.clone()),
-        uid: Some(account.uid),
-        home: Some(account.home.clone()),
-        source: Some(source),
-        console,
-        has_session,
-    }
-}
-
-/// A user, and the account to take the rights of.
+/// A user, and the account whose rights to take; `None` if there is nobody.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Choice {
     pub(super) user: User,
-    /// The account; `None` if there is nobody.
     pub(super) account: Option<Account>,
 }
 
 impl Choice {
     fn of(account: Account, source: Source, console: Console, has_session: bool) -> Self {
-        Self { user: user_of(&account, source, console, has_session), account: Some(account) }
+        let user = User {
+            name: Some(account.name.clone()),
+            uid: Some(account.uid),
+            home: Some(account.home.clone()),
+            source: Some(source),
+            console,
+            has_session,
+        };
+        Self { user, account: Some(account) }
     }
 }
 

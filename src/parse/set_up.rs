@@ -125,8 +125,14 @@ pub fn conditional_access(bytes: &[u8]) -> Result<Setting<bool>, Problem> {
 pub fn allow_list(files: &[Vec<u8>]) -> Result<Option<AllowList>, Problem> {
     for bytes in files {
         let file = Value::Dictionary(dictionary(bytes)?);
-        if let Some(extension) = of_microsoft(&file, MAX_DEPTH) {
-            return Ok(Some(find(extension, "AppPrefixAllowList", MAX_DEPTH).map_or(AllowList::NotSet, AllowList::of)));
+        // There may be several extensions.
+        let is_of_microsoft = |value: &Value| {
+            let extension = value.as_dictionary().and_then(|it| it.get("ExtensionIdentifier")?.as_string());
+            extension.is_some_and(platform_sso::is_of_microsoft)
+        };
+        if let Some(extension) = find(&file, MAX_DEPTH, &|value| Some(value).filter(|value| is_of_microsoft(value))) {
+            let list = find(extension, MAX_DEPTH, &|value| value.as_dictionary()?.get("AppPrefixAllowList"));
+            return Ok(Some(list.map_or(AllowList::NotSet, AllowList::of)));
         }
     }
     Ok(None)
@@ -144,23 +150,6 @@ impl AllowList {
         } else {
             Self::LacksJamf
         }
-    }
-}
-
-/// The dictionary that sets up Microsoft's extension, however deep it is, down to a limit: there may be several
-/// extensions.
-fn of_microsoft(value: &Value, depth: usize) -> Option<&Value> {
-    let depth = depth.checked_sub(1)?;
-    match value {
-        Value::Dictionary(entries) => {
-            let extension = entries.get("ExtensionIdentifier").and_then(Value::as_string);
-            if extension.is_some_and(platform_sso::is_of_microsoft) {
-                return Some(value);
-            }
-            entries.values().find_map(|value| of_microsoft(value, depth))
-        }
-        Value::Array(values) => values.iter().find_map(|value| of_microsoft(value, depth)),
-        _ => None,
     }
 }
 
@@ -184,16 +173,15 @@ fn boolean(value: &Value) -> Option<bool> {
     }
 }
 
-/// The value of a key, however deep it is, down to a limit.
-fn find<'a>(value: &'a Value, key: &str, depth: usize) -> Option<&'a Value> {
+/// The first value of which `wanted` makes something, however deep it is, down to a limit.
+fn find<'a>(value: &'a Value, depth: usize, wanted: &impl Fn(&'a Value) -> Option<&'a Value>) -> Option<&'a Value> {
     let depth = depth.checked_sub(1)?;
-    match value {
-        Value::Dictionary(entries) => {
-            entries.get(key).or_else(|| entries.values().find_map(|value| find(value, key, depth)))
-        }
-        Value::Array(values) => values.iter().find_map(|value| find(value, key, depth)),
+    let inner = |value| find(value, depth, wanted);
+    wanted(value).or_else(|| match value {
+        Value::Dictionary(entries) => entries.values().find_map(inner),
+        Value::Array(values) => values.iter().find_map(inner),
         _ => None,
-    }
+    })
 }
 
 #[cfg(test)]

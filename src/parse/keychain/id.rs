@@ -10,11 +10,9 @@ pub struct RelationId(pub u32);
 impl RelationId {
     /// The attributes of all relations; the only relation whose own attributes have to be known beforehand.
     pub(crate) const SCHEMA_ATTRIBUTES: Self = Self(2);
-    /// Private keys.
     pub const PRIVATE_KEY: Self = Self(0x10);
     /// Generic passwords; identity preferences are kept as such, too.
     pub(crate) const GENERIC_PASSWORD: Self = Self(0x8000_0000);
-    /// X.509 certificates.
     pub(crate) const CERTIFICATE: Self = Self(0x8000_1000);
 
     /// The one record without attributes that holds the keychain's own encrypted keys; no row declares it.
@@ -48,11 +46,8 @@ impl AttributeId {
     pub(crate) const ISSUER: Self = Self::code(*b"issu");
     /// Certificates: SHA-1 of the public key's bits.
     pub(crate) const PUBLIC_KEY_HASH: Self = Self::code(*b"hpky");
-    /// Passwords: the account.
     pub(crate) const ACCOUNT: Self = Self::code(*b"acct");
-    /// Passwords: the service.
     pub(crate) const SERVICE: Self = Self::code(*b"svce");
-    /// Passwords: time of the last change.
     pub(crate) const MODIFIED: Self = Self::code(*b"mdat");
 
     const fn code(letters: [u8; 4]) -> Self {
