@@ -103,6 +103,8 @@ pub(super) fn read_all<T: Serialize + DeserializeOwned>(
     jobs: Vec<Job<'_, T>>,
     deadline: &Deadline,
 ) -> Vec<Result<T, Obstacle>> {
+    // From here on, so a signal between the start and the wait ends what was started.
+    let _signals = signals::Hold::new();
     let mut jobs = jobs.into_iter();
     let mut answers = Vec::new();
     while jobs.len() > 0 {

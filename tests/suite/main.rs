@@ -7,6 +7,7 @@ mod command_line;
 mod damage;
 mod ea_wrapper;
 mod explain;
+mod home;
 mod inspect;
 mod jamf_kit;
 mod mac;
@@ -21,3 +22,10 @@ mod shells;
 mod supply_chain;
 mod upload;
 mod users;
+
+#[cfg(target_os = "linux")]
+mod root {
+    mod held_up;
+    mod signals;
+    mod user;
+}
