@@ -98,18 +98,20 @@ enum Message<T> {
     Failed(Cause),
 }
 
-/// Does each job in a reader process of its own, until the deadline; more than sixteen share the time.
+/// Does each job in a reader process of its own, until the deadline. More than sixteen share the time, and several leave
+/// a share for what comes after them: a home that hangs hides no other.
 pub(super) fn read_all<T: Serialize + DeserializeOwned>(
     jobs: Vec<Job<'_, T>>,
     deadline: &Deadline,
 ) -> Vec<Result<T, Obstacle>> {
     // From here on, so a signal between the start and the wait ends what was started.
     let _signals = signals::Hold::new();
+    let for_later = u32::from(jobs.len() > 1);
     let mut jobs = jobs.into_iter();
     let mut answers = Vec::new();
     while jobs.len() > 0 {
         let groups = u32::try_from(jobs.len().div_ceil(AT_ONCE)).unwrap_or(u32::MAX);
-        let limit = deadline.share(groups);
+        let limit = deadline.share(groups.saturating_add(for_later));
         let started: Vec<_> = jobs.by_ref().take(AT_ONCE).map(|job| start(job, limit, None)).collect();
         answers.extend(finish(started, deadline));
     }

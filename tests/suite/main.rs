@@ -25,6 +25,7 @@ mod users;
 
 #[cfg(target_os = "linux")]
 mod root {
+    mod deadline;
     mod held_up;
     mod signals;
     mod user;
