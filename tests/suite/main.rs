@@ -20,6 +20,7 @@ mod reading;
 mod readme;
 mod shells;
 mod supply_chain;
+mod torn;
 mod upload;
 mod users;
 
