@@ -27,9 +27,7 @@ use std::{
 use nix::{
     libc,
     sys::resource::{Resource, setrlimit},
-    unistd::{
-        ForkResult, Gid, SysconfVar, Uid, alarm, fork, getegid, geteuid, getgid, getuid, setgid, setuid, sysconf,
-    },
+    unistd::{ForkResult, Gid, Uid, alarm, fork, getegid, geteuid, getgid, getuid, setgid, setuid},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -178,10 +176,8 @@ fn close_all_but(kept: Option<RawFd>) {
     let listed = fs::read_dir("/dev/fd").map(|folder| {
         folder.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect::<Vec<RawFd>>()
     });
-    let open = listed.unwrap_or_else(|_| {
-        let most = sysconf(SysconfVar::OPEN_MAX).ok().flatten().and_then(|most| RawFd::try_from(most).ok());
-        (0..most.unwrap_or(RawFd::MAX).min(65_536)).collect()
-    });
+    // What is open may be above a limit that was lowered since.
+    let open = listed.unwrap_or_else(|_| (0..65_536).collect());
     for descriptor in open.into_iter().filter(|&descriptor| descriptor > 2 && Some(descriptor) != kept) {
         // SAFETY: what owns it is not used any more in this process. One that is closed already does no harm.
         unsafe { libc::close(descriptor) };

@@ -28,6 +28,7 @@ mod users;
 mod root {
     mod deadline;
     mod held_up;
+    mod reader;
     mod signals;
     mod user;
 }

@@ -40,9 +40,12 @@ pub fn with_accounts(home: &Home, accounts: &str, groups: &str, options: &[&str]
     Ok(tool)
 }
 
-/// A program that is run by the user.
+/// The group with which the home of a user without an account is read.
+pub const NOBODY: u32 = 65_534;
+
+/// A program that the user runs, with all the rights of the reader process.
 pub fn run(program: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
-    command.uid(USER).gid(GROUP).current_dir(Path::new("/")).args(arguments);
+    command.uid(USER).gid(NOBODY).current_dir(Path::new("/")).args(arguments);
     command
 }
