@@ -29,6 +29,7 @@ mod root {
     mod deadline;
     mod held_up;
     mod reader;
+    mod second_opinion;
     mod signals;
     mod user;
 }
