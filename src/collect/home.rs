@@ -81,7 +81,7 @@ pub(super) fn read(wanted: &Wanted<'_>, rights: Rights, trail: &Trail) -> Result
     let reading = Reading { depth, rights, trail };
     trail.at(home);
     let has_library =
-        check(home).map_err(|cause| Obstacle { path: Some(home.to_owned()), cause: reading.named(cause) })?;
+        check(home, trail).map_err(|cause| Obstacle { path: Some(home.to_owned()), cause: reading.named(cause) })?;
     if !has_library && !wanted.may_be_unused && (wanted.keychain || wanted.plist) {
         return Err(Obstacle { path: Some(home.to_owned()), cause: Cause::NotAHome });
     }
@@ -100,13 +100,15 @@ pub(super) fn read(wanted: &Wanted<'_>, rights: Rights, trail: &Trail) -> Result
 }
 
 /// Whether there is a `Library` in what has to be a home.
-fn check(home: &Path) -> Result<bool, Cause> {
+fn check(home: &Path, trail: &Trail) -> Result<bool, Cause> {
     let found = file::check_folder(home)?;
     // What others can write to is nobody's home: `/Users/Shared` is like that.
     if found.uid() == 0 && found.mode() & 0o022 != 0 {
         return Err(Cause::SharedFolder);
     }
-    match fs::metadata(home.join("Library")) {
+    let library = home.join("Library");
+    trail.at(&library);
+    match fs::metadata(library) {
         Ok(_) => Ok(true),
         // Not if it leads to a disk that is not there now.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(file::is_absent(&home.join(KEYCHAINS)).is_err()),

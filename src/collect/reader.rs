@@ -27,9 +27,7 @@ use std::{
 use nix::{
     libc,
     sys::resource::{Resource, setrlimit},
-    unistd::{
-        ForkResult, Gid, SysconfVar, Uid, alarm, fork, getegid, geteuid, getgid, getuid, setgid, setuid, sysconf,
-    },
+    unistd::{ForkResult, Gid, Uid, alarm, fork, getegid, geteuid, getgid, getuid, setgid, setuid},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -92,16 +90,20 @@ enum Message<T> {
     Failed(Cause),
 }
 
-/// Does each job in a reader process of its own, until the deadline; more than sixteen share the time.
+/// Does each job in a reader process of its own, until the deadline. More than sixteen share the time, and several leave
+/// a share for what comes after them: a home that hangs hides no other.
 pub(super) fn read_all<T: Serialize + DeserializeOwned>(
     jobs: Vec<Job<'_, T>>,
     deadline: &Deadline,
 ) -> Vec<Result<T, Obstacle>> {
+    // From here on, so a signal between the start and the wait ends what was started.
+    let _signals = signals::Hold::new();
+    let for_later = u32::from(jobs.len() > 1);
     let mut jobs = jobs.into_iter();
     let mut answers = Vec::new();
     while jobs.len() > 0 {
         let groups = u32::try_from(jobs.len().div_ceil(AT_ONCE)).unwrap_or(u32::MAX);
-        let limit = deadline.share(groups);
+        let limit = deadline.share(groups.saturating_add(for_later));
         let started: Vec<_> = jobs.by_ref().take(AT_ONCE).map(|job| start(job, limit, None)).collect();
         answers.extend(finish(started, deadline));
     }
@@ -169,10 +171,8 @@ fn close_all_but(kept: Option<RawFd>) {
     let listed = fs::read_dir("/dev/fd").map(|folder| {
         folder.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect::<Vec<RawFd>>()
     });
-    let open = listed.unwrap_or_else(|_| {
-        let most = sysconf(SysconfVar::OPEN_MAX).ok().flatten().and_then(|most| RawFd::try_from(most).ok());
-        (0..most.unwrap_or(RawFd::MAX).min(65_536)).collect()
-    });
+    // What is open may be above a limit that was lowered since.
+    let open = listed.unwrap_or_else(|_| (0..65_536).collect());
     for descriptor in open.into_iter().filter(|&descriptor| descriptor > 2 && Some(descriptor) != kept) {
         // SAFETY: what owns it is not used any more in this process. One that is closed already does no harm.
         unsafe { libc::close(descriptor) };

@@ -8,7 +8,7 @@ use std::{
     env,
     fs::{self, DirBuilder, File, OpenOptions},
     hash::{BuildHasher, RandomState},
-    io::{self, Read, Write},
+    io::{self, Read, Seek},
     os::{
         fd::AsFd,
         unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
@@ -101,12 +101,12 @@ pub(super) fn ask(keychain: &Path, rights: Rights, deadline: &Deadline) -> Resul
 
 fn write_copy(keychain: &Path, mut copy: &File, trail: &Trail) -> Result<(), Cause> {
     trail.at(keychain);
-    let content = file::stable(keychain, MAX_COPY, |file| {
-        let mut content = Vec::new();
-        file.take(MAX_COPY).read_to_end(&mut content).map_err(|error| file::cause_of(&error))?;
-        Ok(content)
+    let written = file::stable(keychain, MAX_COPY, |file| {
+        let emptied = copy.set_len(0).and_then(|()| copy.rewind());
+        let written = emptied.and_then(|()| io::copy(&mut file.take(MAX_COPY), &mut copy));
+        written.map_err(|error| file::cause_of(&error))
     })?;
-    copy.write_all(&content.ok_or(Cause::FileMissing)?).map_err(|error| Cause::Failed(error.to_string()))
+    written.map(drop).ok_or(Cause::FileMissing)
 }
 
 /// A folder that nobody else can enter; removed when dropped.

@@ -9,6 +9,7 @@ mod damage;
 mod ea_wrapper;
 mod evidence;
 mod explain;
+mod home;
 mod inspect;
 mod jamf_kit;
 mod mac;
@@ -22,10 +23,17 @@ mod readme;
 mod renamed;
 mod shells;
 mod supply_chain;
+mod torn;
 mod upload;
 mod users;
 
+#[cfg(target_os = "linux")]
 mod root {
-    #[cfg(target_os = "linux")]
+    mod deadline;
+    mod held_up;
     mod installation;
+    mod reader;
+    mod second_opinion;
+    mod signals;
+    mod user;
 }

@@ -43,6 +43,7 @@ impl Notes {
     fn reader(&self, script: &str, limit: Duration) -> Ended {
         let (output, answer) = io::pipe().unwrap();
         let words = self.words(script);
+        #[expect(clippy::zombie_processes, reason = "`await_all` waits for it")]
         let child = Command::new(&words[0]).args(&words[1..]).stdout(answer).spawn().unwrap();
         let pid = Pid::from_raw(child.id().cast_signed());
         let child = Child { pid, is_group: false, outputs: vec![output], limit: Instant::now() + limit };

@@ -1,0 +1,169 @@
+//! What holds up a reader process: a file that a security agent does not let through, and a file system that never
+//! answers. Linux lets root make both.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read, Write},
+    os::{fd::AsRawFd, unix::fs::OpenOptionsExt},
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use nix::{
+    fcntl::{AT_FDCWD, OFlag},
+    mount::{MntFlags, MsFlags, mount, umount2},
+    sys::fanotify::{EventFFlags, Fanotify, FanotifyResponse, InitFlags, MarkFlags, MaskFlags, Response},
+    unistd::Pid,
+};
+
+use crate::{
+    home::Home,
+    mac::KEYCHAIN,
+    outcome::{Failed, Outcome, equal},
+};
+
+/// A user and a group that own nothing but the homes of these tests.
+pub const USER: u32 = 61_234;
+pub const GROUP: u32 = 61_235;
+
+/// Tries again and again, far longer than anything here takes.
+pub fn wait_for<T>(what: &str, mut it: impl FnMut() -> Result<Option<T>, Failed>) -> Result<T, Failed> {
+    for _ in 0..60_000 {
+        if let Some(it) = it()? {
+            return Ok(it);
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    Err(format!("{what} does not come").into())
+}
+
+/// A registered user's home with a file that does not open while this lives.
+pub struct HeldUp {
+    pub home: Home,
+    holder: Fanotify,
+    file: PathBuf,
+}
+
+impl HeldUp {
+    /// Root's, whose keychain does not open.
+    pub fn new() -> Result<Self, Failed> {
+        Self::of(Home::new()?, KEYCHAIN)
+    }
+
+    /// A user's, whose keychain does not open.
+    pub fn belonging_to_user() -> Result<Self, Failed> {
+        Self::of(Home::new()?.belonging_to(USER, GROUP)?, KEYCHAIN)
+    }
+
+    pub fn of(home: Home, file: &str) -> Result<Self, Failed> {
+        let flags = InitFlags::FAN_CLASS_CONTENT | InitFlags::FAN_NONBLOCK | InitFlags::FAN_CLOEXEC;
+        let holder = Fanotify::init(flags, EventFFlags::O_RDONLY | EventFFlags::O_CLOEXEC)?;
+        let file = home.file(file);
+        holder.mark(MarkFlags::FAN_MARK_ADD, MaskFlags::FAN_OPEN_PERM, AT_FDCWD, Some(&file))?;
+        Ok(Self { home, holder, file })
+    }
+
+    /// Waits until a process is at the file, and gives its PID.
+    pub fn reader(&self) -> Result<Pid, Failed> {
+        wait_for("a reader process", || match self.holder.read_events() {
+            Ok(events) => Ok(events.first().map(|event| Pid::from_raw(event.pid()))),
+            Err(nix::errno::Errno::EAGAIN) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        })
+    }
+
+    /// Waits until a process is at the file, and lets it through.
+    pub fn let_one_through(&self) -> Outcome {
+        wait_for("a reader process", || match self.holder.read_events() {
+            Ok(events) => {
+                let Some(event) = events.first() else { return Ok(None) };
+                let file = event.fd().ok_or("the file")?;
+                Ok(Some(self.holder.write_response(FanotifyResponse::new(file, Response::FAN_ALLOW))?))
+            }
+            Err(nix::errno::Errno::EAGAIN) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        })
+    }
+
+    /// Forgets the processes that were at the file.
+    pub fn forget(&self) {
+        while self.holder.read_events().is_ok() {}
+    }
+
+    /// Lets everything through.
+    pub fn release(self) -> Home {
+        self.home
+    }
+
+    /// What the tool says about it.
+    pub fn reason(&self, seconds: u32) -> String {
+        no_answer(&self.file, seconds)
+    }
+}
+
+pub fn no_answer(file: &Path, seconds: u32) -> String {
+    let remedy = "find out what holds it up, or give it more time with --deadline";
+    format!("{}: no answer within {seconds} s; {remedy}", file.display())
+}
+
+/// A file system that answers the first question, whether anybody is there, and then no other.
+pub struct Dead {
+    place: PathBuf,
+    device: File,
+}
+
+const INIT: u32 = 26;
+
+impl Dead {
+    /// Mounts one on a folder or a file.
+    pub fn mount_on(place: &Path) -> Result<Self, Failed> {
+        let device = File::options().read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open("/dev/fuse")?;
+        let mode = if fs::metadata(place)?.is_dir() { "40000" } else { "100000" };
+        let options = format!("fd={},rootmode={mode},user_id=0,group_id=0,allow_other", device.as_raw_fd());
+        mount(Some("dead"), place, Some("fuse"), MsFlags::empty(), Some(options.as_str()))?;
+        let mut dead = Self { place: place.to_owned(), device };
+        dead.begin()?;
+        Ok(dead)
+    }
+
+    /// Takes the next question: its kind and its number.
+    fn next(&mut self) -> Result<(u32, [u8; 8]), Failed> {
+        let mut question = vec![0; 1 << 17];
+        let length = wait_for("a question", || match self.device.read(&mut question) {
+            Ok(length) => Ok(Some(length)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error.into()),
+        })?;
+        let header = question.get(..length).and_then(|it| it.first_chunk::<16>()).ok_or("a whole header")?;
+        let [_, _, _, _, a, b, c, d, number @ ..] = *header;
+        Ok((u32::from_ne_bytes([a, b, c, d]), number))
+    }
+
+    /// Says that it is there: version 7.31, and nothing special.
+    fn begin(&mut self) -> Outcome {
+        let (kind, number) = self.next()?;
+        equal(&kind, &INIT)?;
+        let mut answer = Vec::new();
+        answer.extend(80u32.to_ne_bytes());
+        answer.extend(0i32.to_ne_bytes());
+        answer.extend(number);
+        answer.extend(7u32.to_ne_bytes());
+        answer.extend(31u32.to_ne_bytes());
+        answer.resize(80, 0);
+        self.device.write_all(&answer)?;
+        Ok(())
+    }
+
+    /// Takes a process's question. From then on that process cannot even be killed.
+    pub fn take_question(&mut self) -> Outcome {
+        let (kind, _) = self.next()?;
+        equal(&(kind == INIT), &false)
+    }
+}
+
+impl Drop for Dead {
+    fn drop(&mut self) {
+        let _ = umount2(&self.place, MntFlags::MNT_DETACH);
+    }
+}

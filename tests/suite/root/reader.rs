@@ -1,0 +1,311 @@
+//! The reader process seen from outside: what it holds, what its user can do to it, and what becomes of an answer that it
+//! does not give.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use assert_cmd::cargo::cargo_bin;
+use fixture_generator::{Certificate, Keychain};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use super::{
+    held_up::{GROUP, HeldUp, USER, wait_for},
+    user,
+};
+use crate::{
+    home::{Answer, Home, answer, is_registered, undetermined},
+    mac::{KEYCHAIN, PLIST},
+    outcome::{Failed, Outcome, equal},
+};
+
+/// The tool while its reader process hangs.
+struct Running {
+    tool: Child,
+    reader: Pid,
+    held_up: HeldUp,
+}
+
+impl Running {
+    fn new() -> Result<Self, Failed> {
+        Self::with(HeldUp::belonging_to_user()?, |_| ())
+    }
+
+    fn with(held_up: HeldUp, change: impl FnOnce(&mut Command)) -> Result<Self, Failed> {
+        let mut tool = held_up.home.tool();
+        change(&mut tool);
+        Self::start(tool, held_up)
+    }
+
+    fn start(mut tool: Command, held_up: HeldUp) -> Result<Self, Failed> {
+        let tool = tool.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        Ok(Self { tool, reader: held_up.reader()?, held_up })
+    }
+
+    fn read(&self, file: &str) -> Result<String, Failed> {
+        Ok(fs::read_to_string(format!("/proc/{}/{file}", self.reader))?)
+    }
+
+    /// The reader process's descriptors, and what each is.
+    fn descriptors(&self) -> Result<Vec<(String, String)>, Failed> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(format!("/proc/{}/fd", self.reader))? {
+            let entry = entry?;
+            let what = fs::read_link(entry.path())?.display().to_string();
+            found.push((entry.file_name().to_string_lossy().into_owned(), what));
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    fn holds_its_answer_alone(&self) -> Outcome {
+        let descriptors = self.descriptors()?;
+        let pipe = descriptors.first().map(|(_, what)| what.clone()).unwrap_or_default();
+        equal(&pipe.starts_with("pipe:"), &true)?;
+        equal(&descriptors, &["0", "1", "2"].map(|number| (number.to_owned(), pipe.clone())).to_vec())
+    }
+
+    /// Sends something in the reader process's place, until nobody listens any more.
+    fn send(&self, bytes: &[u8]) -> Outcome {
+        let mut answer = File::options().write(true).open(format!("/proc/{}/fd/1", self.reader))?;
+        match answer.write_all(bytes) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets the reader process go on, and gives what the tool says.
+    fn release(self) -> Result<(Home, Answer), Failed> {
+        let home = self.held_up.release();
+        let output = self.tool.wait_with_output()?;
+        Ok((home, (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?, output.status.code())))
+    }
+
+    fn gave_no_answer(self, file: &str, words: &str) -> Outcome {
+        let (home, answer) = self.release()?;
+        let words = format!("the process that reads the user's files gave no answer: {words}");
+        let remedy = "run it again, and find out what ends processes of this user";
+        equal(&answer, &undetermined(format!("{}: {words}; {remedy}", home.file(file).display())))
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn it_is_its_user_for_good() -> Outcome {
+    let running = Running::new()?;
+    let status = running.read("status")?;
+    // The owner of this home has no account, so the home's own group does not count.
+    for (name, expected) in [
+        ("Uid:", format!("{USER}\t{USER}\t{USER}\t{USER}")),
+        ("Gid:", "65534\t65534\t65534\t65534".to_owned()),
+        ("Groups:", "65534".to_owned()),
+        ("CapPrm:", "0000000000000000".to_owned()),
+        ("CapEff:", "0000000000000000".to_owned()),
+        ("CapInh:", "0000000000000000".to_owned()),
+        ("CapAmb:", "0000000000000000".to_owned()),
+        ("Threads:", "1".to_owned()),
+    ] {
+        let found = status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        equal(&found, &Some(expected.as_str())).map_err(|failed| format!("{name} {failed:?}"))?;
+    }
+    let limits = running.read("limits")?;
+    for (name, expected) in [("Max core file size", "0"), ("Max data size", "58720256"), ("Max cpu time", "2")] {
+        let line = limits.lines().find_map(|line| line.strip_prefix(name)).ok_or("a limit")?;
+        equal(&line.split_whitespace().take(2).collect::<Vec<_>>(), &vec![expected; 2])?;
+    }
+    equal(&running.release()?.1, &is_registered())
+}
+
+#[test]
+#[ignore = "needs root"]
+fn an_account_s_primary_group_is_its_only_one() -> Outcome {
+    let held_up = HeldUp::belonging_to_user()?;
+    let adele = format!("adele:x:{USER}:{GROUP}::{}:/bin/sh\n", held_up.home.path.display());
+    let groups = format!("adele:x:{GROUP}:\nshared:x:{}:adele\n", GROUP + 1);
+    let tool = user::with_accounts(&held_up.home, &adele, &groups, &["--user", "adele"])?;
+    let running = Running::start(tool, held_up)?;
+    let status = running.read("status")?;
+    for expected in [
+        format!("Uid:\t{USER}\t{USER}\t{USER}\t{USER}\n"),
+        format!("Gid:\t{GROUP}\t{GROUP}\t{GROUP}\t{GROUP}\n"),
+        format!("Groups:\t{GROUP} \n"),
+    ] {
+        equal(&status.contains(&expected), &true).map_err(|_| status.clone())?;
+    }
+    equal(&running.release()?.1, &is_registered())
+}
+
+#[test]
+#[ignore = "needs root"]
+fn it_holds_nothing_but_its_answer() -> Outcome {
+    let open = "for number in 3 4 5 6 7 8 9 10 250; do eval \"exec $number</dev/null\"; done";
+    for (before, streams) in [
+        (open.to_owned(), ""),
+        // What is open may be above the limit.
+        (format!("{open}; ulimit -n 64"), ""),
+        (open.to_owned(), "<&- >&- 2>&-"),
+        // Nothing says what is open.
+        (format!("{open}; mount -t tmpfs none /proc && mount -t tmpfs none /dev && ulimit -n 64"), ""),
+    ] {
+        let held_up = HeldUp::belonging_to_user()?;
+        let mut tool = Command::new("unshare");
+        tool.args(["-m", "bash", "-c", &format!("{before}; exec \"$@\" {streams}"), "bash"]);
+        tool.arg(cargo_bin("wpj-state")).arg("--home").arg(&held_up.home.path);
+        let running = Running::start(tool, held_up)?;
+        running.holds_its_answer_alone().map_err(|failed| format!("{before} {streams}: {failed:?}"))?;
+        let answer = running.release()?.1;
+        let expected = if streams.is_empty() { is_registered() } else { (String::new(), String::new(), Some(0)) };
+        equal(&answer, &expected)?;
+    }
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_reader_of_the_caller_s_own_holds_nothing_but_its_answer_either() -> Outcome {
+    let running = Running::with(HeldUp::new()?, |_| ())?;
+    running.holds_its_answer_alone()?;
+    equal(&running.release()?.1, &is_registered())
+}
+
+#[test]
+#[ignore = "needs root"]
+fn only_the_copy_s_reader_holds_the_copy() -> Outcome {
+    let held_up = HeldUp::belonging_to_user()?;
+    let mut tool = held_up.home.tool();
+    tool.arg("--second-opinion=always").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let tool = tool.spawn()?;
+    held_up.let_one_through()?;
+    let running = Running { reader: held_up.reader()?, tool, held_up };
+    let others: Vec<String> = running.descriptors()?.into_iter().skip(3).map(|(_, what)| what).collect();
+    let is_copy = |what: &String| what.starts_with("/tmp/wpj-state.") && what.ends_with("/copy.keychain-db");
+    equal(&(others.len(), others.iter().all(is_copy)), &(1, true)).map_err(|_| format!("{others:?}"))?;
+    equal(&running.release()?.1, &is_registered())
+}
+
+#[test]
+#[ignore = "needs root"]
+fn its_memory_and_descriptors_are_closed_to_its_user() -> Outcome {
+    let running = Running::new()?;
+    let place = format!("/proc/{}", running.reader);
+    for file in ["mem", "environ", "maps", "auxv"] {
+        let path = format!("{place}/{file}");
+        let (stdout, stderr, status) = answer(&mut user::run("cat", &[&path]))?;
+        let denied = format!("cat: {path}: Permission denied\n");
+        equal(&(stdout.as_str(), stderr.as_str(), status), &("", denied.as_str(), Some(1)))?;
+    }
+    for file in ["fd/1", "exe", "cwd", "root"] {
+        let (stdout, _, status) = answer(&mut user::run("readlink", &[&format!("{place}/{file}")]))?;
+        equal(&(stdout.as_str(), status), &("", Some(1)))?;
+    }
+    // As root they are there.
+    equal(&fs::read_link(format!("{place}/exe"))?, &cargo_bin("wpj-state"))?;
+    equal(&running.release()?.1, &is_registered())
+}
+
+#[test]
+#[ignore = "needs root and strace"]
+fn its_user_cannot_trace_it() -> Outcome {
+    let running = Running::new()?;
+    let (_, stderr, status) = answer(&mut user::run("strace", &["-p", &running.reader.to_string()]))?;
+    equal(&(stderr.contains("Operation not permitted"), status), &(true, Some(1))).map_err(|_| stderr)?;
+    equal(&running.release()?.1, &is_registered())
+}
+
+/// What the user does to the reader process, by a program.
+fn by_user(running: &Running, program: &str, arguments: &[&str]) -> Outcome {
+    let pid = running.reader.to_string();
+    let found = answer(user::run(program, arguments).arg(pid))?;
+    equal(&found.2, &Some(0)).map_err(|_| format!("{found:?}").into())
+}
+
+#[test]
+#[ignore = "needs root"]
+fn one_that_is_killed_gave_no_answer() -> Outcome {
+    for signal in ["KILL", "TERM", "SEGV"] {
+        let running = Running::new()?;
+        by_user(&running, "kill", &["-s", signal])?;
+        running.gave_no_answer(KEYCHAIN, &format!("it was ended by SIG{signal}"))?;
+    }
+    let running = Running::with(HeldUp::new()?, |_| ())?;
+    kill(running.reader, Signal::SIGKILL)?;
+    running.gave_no_answer(KEYCHAIN, "it was ended by SIGKILL")
+}
+
+#[test]
+#[ignore = "needs root"]
+fn one_that_its_user_slows_down_answers() -> Outcome {
+    let running = Running::new()?;
+    by_user(&running, "renice", &["-n", "19", "-p"])?;
+    equal(&running.release()?.1, &is_registered())
+}
+
+#[test]
+#[ignore = "needs root"]
+fn one_that_its_user_stops_delays_the_answer_until_the_deadline() -> Outcome {
+    let running = Running::with(HeldUp::belonging_to_user()?, |tool| {
+        tool.args(["--deadline", "2"]);
+    })?;
+    let reason = running.held_up.reason(2);
+    by_user(&running, "kill", &["-s", "STOP"])?;
+    equal(&running.release()?.1, &undetermined(reason))
+}
+
+#[test]
+#[ignore = "needs root"]
+fn one_that_its_user_leaves_without_memory_gave_no_answer() -> Outcome {
+    // Its table of certificates is larger than what a process has at its start.
+    let certificate = Certificate::workplace_join();
+    let keychain = Keychain::new().workplace_join_key(&certificate);
+    let large = (0..4000).fold(keychain, |keychain, _| keychain.certificate(&certificate)).to_bytes();
+    let home = Home::with_keychain(&large)?.belonging_to(USER, GROUP)?;
+    let running = Running::with(HeldUp::of(home, KEYCHAIN)?, |_| ())?;
+    by_user(&running, "prlimit", &["--data=1", "--as=1", "--pid"])?;
+    running.gave_no_answer(KEYCHAIN, "it was ended by SIGABRT")
+}
+
+#[test]
+#[ignore = "needs root"]
+fn one_that_its_user_leaves_without_descriptors_gives_the_reason() -> Outcome {
+    let running = Running::new()?;
+    by_user(&running, "prlimit", &["--nofile=3", "--pid"])?;
+    let (home, answer) = running.release()?;
+    let words = "Too many open files (os error 24); run it again, and check the disk if that does not help";
+    equal(&answer, &undetermined(format!("{}: {words}", home.file(PLIST).display())))
+}
+
+#[test]
+#[ignore = "needs root"]
+fn nonsense_is_not_an_answer() -> Outcome {
+    for (sent, words) in
+        [(&b"nonsense"[..], "it did not send an answer"), (&[b'x'; 2 << 20], "it sent more than 1 MiB")]
+    {
+        // After this file comes the answer.
+        let home = Home::new()?.belonging_to(USER, GROUP)?;
+        let running = Running::with(HeldUp::of(home, PLIST)?, |_| ())?;
+        running.send(sent)?;
+        running.gave_no_answer(PLIST, words)?;
+    }
+    // Whole lines that a library prints do no harm.
+    let running = Running::new()?;
+    running.send(b"nonsense\n\n")?;
+    equal(&running.release()?.1, &is_registered())
+}
+
+#[test]
+#[ignore = "needs root"]
+fn one_whose_tool_is_killed_ends_too() -> Outcome {
+    let mut running = Running::new()?;
+    running.tool.kill()?;
+    running.tool.wait()?;
+    let reader = running.reader;
+    let _home = running.held_up.release();
+    let is_gone = || Ok((!Path::new(&format!("/proc/{reader}")).exists()).then_some(()));
+    wait_for("the end of the reader process", is_gone)
+}

@@ -1,0 +1,86 @@
+//! The copy for macOS's own keychain reader, on a system that has no such reader.
+
+use std::{
+    fs::{self, File},
+    io::{Seek, SeekFrom, Write},
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use assert_cmd::cargo::cargo_bin;
+
+use super::held_up::{GROUP, HeldUp, USER};
+use crate::{
+    home::Home,
+    mac::KEYCHAIN,
+    outcome::{Failed, Outcome, equal},
+};
+
+const ASK: [&str; 2] = ["--second-opinion=always", "--json"];
+
+/// The state, and why there is no second opinion.
+fn missing(tool: &mut Command) -> Result<(Option<String>, String), Failed> {
+    let tool = tool.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let copies = format!("wpj-state.{}.", tool.id());
+    let json: serde_json::Value = serde_json::from_slice(&tool.wait_with_output()?.stdout)?;
+    let is_copy = |name: std::ffi::OsString| name.to_string_lossy().starts_with(&copies);
+    let left: Vec<_> =
+        fs::read_dir("/tmp")?.flatten().map(|entry| entry.file_name()).filter(|it| is_copy(it.clone())).collect();
+    equal(&left, &Vec::<std::ffi::OsString>::new())?;
+    let findings = json["findings"].as_array().ok_or("findings")?;
+    let finding = findings.iter().find(|it| it["code"] == "second-opinion-missing").ok_or(format!("{json:#}"))?;
+    let message = finding["message"].as_str().ok_or("a message")?;
+    Ok((json["state"].as_str().map(str::to_owned), message.to_owned()))
+}
+
+fn finding(words: &str) -> String {
+    format!("macOS' own keychain reader does not help: {words}.")
+}
+
+fn registered(words: &str) -> (Option<String>, String) {
+    (Some("Registered".to_owned()), finding(words))
+}
+
+#[test]
+#[ignore = "needs root"]
+fn it_is_missing_with_the_reason_and_leaves_nothing() -> Outcome {
+    for home in [Home::new()?, Home::new()?.belonging_to(USER, GROUP)?] {
+        equal(&missing(home.tool().args(ASK))?, &registered("only a Mac has one"))?;
+    }
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_copy_takes_no_memory_of_its_size() -> Outcome {
+    let home = Home::new()?.belonging_to(USER, GROUP)?;
+    // It is damaged, and larger than what a reader process may take.
+    let mut keychain = File::options().write(true).open(home.file(KEYCHAIN))?;
+    keychain.seek(SeekFrom::Start(100 << 20))?;
+    keychain.write_all(b"end")?;
+    home.age(KEYCHAIN)?;
+    equal(&missing(home.tool().args(ASK))?, &(None, finding("only a Mac has one")))
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_full_disk_is_the_reason_if_the_copy_cannot_be_written() -> Outcome {
+    let home = Home::within(&PathBuf::from("/var/tmp"))?.belonging_to(USER, GROUP)?;
+    let mut tool = Command::new("unshare");
+    tool.args(["-m", "/bin/sh", "-c", "mount -t tmpfs -o size=8k none /tmp && exec \"$@\"", "sh"]);
+    tool.arg(cargo_bin("wpj-state")).arg("--home").arg(&home.path).args(ASK);
+    equal(&missing(&mut tool)?, &registered("No space left on device (os error 28)"))
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_reader_that_is_killed_while_it_writes_the_copy_is_the_reason() -> Outcome {
+    let held_up = HeldUp::belonging_to_user()?;
+    let tool = held_up.home.tool().args(ASK).stdout(Stdio::piped()).spawn()?;
+    held_up.let_one_through()?;
+    nix::sys::signal::kill(held_up.reader()?, nix::sys::signal::Signal::SIGKILL)?;
+    let json: serde_json::Value = serde_json::from_slice(&tool.wait_with_output()?.stdout)?;
+    equal(&json["state"], &serde_json::json!("Registered"))?;
+    let words = "the process that reads the user's files gave no answer: it was ended by SIGKILL";
+    equal(&json["findings"][0]["message"], &serde_json::json!(finding(words)))
+}
