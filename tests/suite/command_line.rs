@@ -97,7 +97,7 @@ fn a_user_without_an_account_is_no_answer() {
 }
 
 #[test]
-fn a_user_s_home_is_the_account_s() {
+fn a_users_home_is_the_account_s() {
     let account = nix::unistd::User::from_uid(Uid::effective()).unwrap().unwrap();
     for user in [account.name.clone(), account.uid.to_string()] {
         let output = tool(&["--json", "--user", &user, "--keychain", "fixtures/no-such-file"]);
@@ -361,7 +361,7 @@ fn a_file_that_is_given_has_to_exist() {
 }
 
 #[test]
-fn a_folder_with_the_system_s_files_has_to_exist() {
+fn a_folder_with_the_systems_files_has_to_exist() {
     for root in ["no-such-folder", "Cargo.toml"] {
         let stderr = format!("wpj-state: {root}: there is no such folder; give an existing folder\n");
         let output = tool(&["--home", REGISTERED, "--system-root", root]);

@@ -212,7 +212,7 @@ fn no_command_is_run_where_the_login_keychain_has_the_key() {
 }
 
 #[test]
-fn platform_sso_is_asked_first_and_jamf_s_tool_only_if_that_shows_no_key() {
+fn platform_sso_is_asked_first_and_jamfs_tool_only_if_that_shows_no_key() {
     let device = Certificate::workplace_join().subject;
     let registered = || Ok(PlatformSso::registered().json());
     let both = Mac { programs: vec![(JAMF, Ok(sso_status(3, ""))), (APP_SSO, registered())], ..with_session() };

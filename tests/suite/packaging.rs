@@ -220,7 +220,7 @@ fn an_accepted_package_gets_its_ticket() {
 }
 
 #[test]
-fn anything_but_accepted_fails_and_shows_apple_s_log() {
+fn anything_but_accepted_fails_and_shows_apples_log() {
     for status in ["Invalid", "In Progress", "Rejected"] {
         let place = Place::new();
         let answer = format!("{{\"status\":\"{status}\",\"id\":\"1-2\"}}");

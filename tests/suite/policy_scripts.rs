@@ -89,7 +89,7 @@ fn gather_aad_info_is_run_for_who_has_a_key_alone() -> Outcome {
 
 #[test]
 #[cfg_attr(not(target_os = "macos"), ignore = "only a Mac has a compiler for it")]
-fn the_dialog_s_source_compiles() -> Outcome {
+fn the_dialogs_source_compiles() -> Outcome {
     let folder = tempfile::tempdir()?;
     let compiled = folder.path().join("dialog.scpt");
     let output = Command::new("/usr/bin/osacompile").arg("-o").arg(compiled).args(["-e", &dialog()?]).output()?;

@@ -177,7 +177,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_keychain_s_reader_returns_what_was_put_in(items in items(2), layout in any::<Layout>()) {
+    fn a_keychains_reader_returns_what_was_put_in(items in items(2), layout in any::<Layout>()) {
         let keychain = keychain(&items, layout);
         let bytes = keychain.to_bytes();
         let [state, details] = [Depth::State, Depth::Details].map(|depth| login_keychain::read(bytes.as_slice(), depth).unwrap());

@@ -26,7 +26,7 @@ fn the_first_table_lists_the_four_results() {
 }
 
 #[test]
-fn every_finding_s_code_severity_and_short_text_is_listed_in_order() {
+fn every_findings_code_severity_and_short_text_is_listed_in_order() {
     let listed = rows(&readme(), "JSON");
     let codes: Vec<_> =
         Code::ALL.iter().map(|code| [code.as_str(), code.severity().as_str(), code.short_text()]).collect();

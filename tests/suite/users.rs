@@ -45,7 +45,7 @@ fn each_user_has_a_line_and_one_who_cannot_be_read_hides_no_other() {
 }
 
 #[test]
-fn the_json_of_all_users_is_an_array_of_what_each_one_s_is() {
+fn the_json_of_all_users_is_an_array_of_what_each_ones_is() {
     let mac = of_three();
     let report = all(&mac, Output::Json);
     assert_eq!(report.reasons, [reason_for_claire(&mac)]);
@@ -130,7 +130,7 @@ fn whoever_has_a_session_is_listed_and_can_be_asked_about_single_sign_on() {
 }
 
 #[test]
-fn each_user_s_damaged_keychain_gets_a_second_opinion() {
+fn each_users_damaged_keychain_gets_a_second_opinion() {
     let mac = Mac {
         others: vec![(BEN, "ben")],
         opinion: Ok(records(&both(), &both())),

@@ -197,7 +197,7 @@ fn after_fast_user_switching_the_front_user_counts() {
 }
 
 #[test]
-fn if_the_session_on_the_console_is_another_user_s_the_outer_number_counts_and_that_is_told() {
+fn if_the_session_on_the_console_is_another_users_the_outer_number_counts_and_that_is_told() {
     let mac = Made::of_two().sessions("ben", BEN, Some(ADELE));
     assert_eq!(mac.chosen(), chosen("ben", Source::Console, Console::Contradictory));
     let mac = Made::of_two().sessions("ben", BEN, None);
@@ -240,7 +240,7 @@ fn where_nobody_is_at_the_console_the_last_user_counts() {
 }
 
 #[test]
-fn the_first_person_s_number_is_500() {
+fn the_first_persons_number_is_500() {
     let mut mac = Made::of_two().console("adele", 500);
     mac.accounts[0].uid = 500;
     assert_eq!(mac.chosen(), chosen("adele", Source::Console, Console::ThisUser));
@@ -285,7 +285,7 @@ fn of_the_owners_of_homes_only_persons_with_an_account_and_a_keychain_count() {
 }
 
 #[test]
-fn of_two_keychains_that_changed_at_once_the_first_account_s_counts() {
+fn of_two_keychains_that_changed_at_once_the_first_accounts_counts() {
     let mut mac = Made::of_two();
     mac.homes.insert(ADELE, Some(20));
     assert_eq!(mac.chosen(), chosen("adele", Source::MostRecent, Console::Nobody));

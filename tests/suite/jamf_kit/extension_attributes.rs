@@ -120,7 +120,7 @@ pub fn xml<T: Serialize>(value: &T) -> String {
 }
 
 #[test]
-fn the_templates_are_those_of_the_tool_s_attributes_and_of_the_wrapper() {
+fn the_templates_are_those_of_the_tools_attributes_and_of_the_wrapper() {
     let files = |attribute: Attribute| {
         let body = serde_json::to_string_pretty(&Body::from(template(attribute))).unwrap() + "\n";
         [(format!("{}.xml", attribute.name()), xml(&template(attribute))), (format!("{}.json", attribute.name()), body)]
@@ -136,7 +136,7 @@ fn the_templates_are_those_of_the_tool_s_attributes_and_of_the_wrapper() {
 }
 
 #[test]
-fn a_template_s_script_is_the_wrapper_byte_for_byte_but_for_the_attribute() {
+fn a_templates_script_is_the_wrapper_byte_for_byte_but_for_the_attribute() {
     let wrapper = fs::read_to_string("ea-wrapper.sh").unwrap();
     for attribute in Attribute::ALL {
         let path = format!("jamf/extension-attributes/{}.xml", attribute.name());

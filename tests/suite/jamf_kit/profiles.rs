@@ -195,7 +195,7 @@ fn a_bare_property_list_has_the_settings_of_its_profile() {
 }
 
 #[test]
-fn microsoft_s_extension_is_set_up_as_macos_wants_it() {
+fn microsofts_extension_is_set_up_as_macos_wants_it() {
     let payload = payload(&read("microsoft-sso-extension.mobileconfig"));
     let settings: Dictionary = payload.into_iter().filter(|(key, _)| !key.starts_with("Payload")).collect();
     let text = |key: &str| settings[key].as_string().unwrap();

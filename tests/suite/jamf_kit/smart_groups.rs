@@ -81,7 +81,7 @@ fn groups() -> BTreeMap<String, Group> {
 }
 
 #[test]
-fn the_groups_are_those_of_the_tool_s_states() {
+fn the_groups_are_those_of_the_tools_states() {
     let groups = groups();
     let files = groups.iter().map(|(name, group)| (name.clone(), xml(group))).collect();
     super::keep_or_compare("jamf/smart-groups", &files);
