@@ -175,7 +175,9 @@ fn read_homes(request: &Request, mac: &impl Mac, people: &mut Vec<Person>) {
             {
                 return false;
             }
-            Some(Err(found)) => *obstacle = Some(found),
+            Some(Err(Obstacle { path, cause })) => {
+                *obstacle = Some(Obstacle { path: path.or_else(|| user.home.clone()), cause });
+            }
         }
         true
     });

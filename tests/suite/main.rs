@@ -24,12 +24,17 @@ mod torn;
 mod upload;
 mod users;
 
-#[cfg(target_os = "linux")]
 mod root {
+    #[cfg(target_os = "linux")]
     mod deadline;
+    #[cfg(target_os = "linux")]
     mod held_up;
+    #[cfg(target_os = "linux")]
     mod reader;
+    mod rights;
+    #[cfg(target_os = "linux")]
     mod second_opinion;
+    #[cfg(target_os = "linux")]
     mod signals;
     mod user;
 }

@@ -16,8 +16,8 @@ use nix::{
 };
 
 use super::{
-    held_up::{GROUP, HeldUp, USER, wait_for},
-    user,
+    held_up::{HeldUp, wait_for},
+    user::{self, GROUP, USER},
 };
 use crate::{
     home::{Answer, Home, answer, is_registered, undetermined},

@@ -9,7 +9,10 @@ use std::{
 
 use assert_cmd::cargo::cargo_bin;
 
-use super::held_up::{Dead, GROUP, HeldUp, USER};
+use super::{
+    held_up::{Dead, HeldUp},
+    user::{GROUP, USER},
+};
 use crate::{
     home::Home,
     mac::KEYCHAIN,
