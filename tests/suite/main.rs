@@ -7,6 +7,7 @@ mod command_line;
 mod damage;
 mod ea_wrapper;
 mod explain;
+mod faults;
 mod home;
 mod inspect;
 mod jamf_kit;

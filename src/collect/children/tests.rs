@@ -40,6 +40,7 @@ impl Notes {
     }
 
     /// Runs a script the way a reader process runs: in this process's group, with one output.
+    #[expect(clippy::zombie_processes, reason = "it is waited for by its PID")]
     fn reader(&self, script: &str, limit: Duration) -> Ended {
         let (output, answer) = io::pipe().unwrap();
         let words = self.words(script);
