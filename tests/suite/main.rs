@@ -11,6 +11,7 @@ mod faults;
 mod home;
 mod inspect;
 mod jamf_kit;
+mod limits;
 mod mac;
 mod macos;
 mod outcome;
