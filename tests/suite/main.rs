@@ -20,6 +20,7 @@ mod policy_scripts;
 mod properties;
 mod reading;
 mod readme;
+mod secrets;
 mod shells;
 mod supply_chain;
 mod torn;
@@ -30,7 +31,7 @@ mod root {
     #[cfg(target_os = "linux")]
     mod deadline;
     #[cfg(target_os = "linux")]
-    mod held_up;
+    pub mod held_up;
     #[cfg(target_os = "linux")]
     mod reader;
     mod rights;
@@ -38,5 +39,10 @@ mod root {
     mod second_opinion;
     #[cfg(target_os = "linux")]
     mod signals;
-    mod user;
+    pub mod user;
+}
+
+#[cfg(target_os = "linux")]
+mod strace {
+    mod cost;
 }

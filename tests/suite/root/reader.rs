@@ -126,9 +126,9 @@ fn it_is_its_user_for_good() -> Outcome {
 #[ignore = "needs root"]
 fn an_account_s_primary_group_is_its_only_one() -> Outcome {
     let held_up = HeldUp::belonging_to_user()?;
-    let adele = format!("adele:x:{USER}:{GROUP}::{}:/bin/sh\n", held_up.home.path.display());
-    let groups = format!("adele:x:{GROUP}:\nshared:x:{}:adele\n", GROUP + 1);
-    let tool = user::with_accounts(&held_up.home, &adele, &groups, &["--user", "adele"])?;
+    let groups = format!("shared:x:{}:adele\n", GROUP + 1);
+    let mut tool = Command::new(cargo_bin("wpj-state"));
+    let tool = user::with_adele(&held_up.home, &groups, tool.args(["--user", "adele"]))?;
     let running = Running::start(tool, held_up)?;
     let status = running.read("status")?;
     for expected in [

@@ -310,13 +310,13 @@ fn of_an_account_s_groups_only_the_primary_one_counts() -> Outcome {
     for (group, expected) in [(GROUP, true), (GROUP + 1, false), (0, false)] {
         let place = Place::new()?;
         place.secret_of_group(group)?;
-        let adele = format!("adele:x:{USER}:{GROUP}::{}:/bin/sh\n", place.home("").display());
-        let groups = format!("adele:x:{GROUP}:\nshared:x:{}:adele\n", GROUP + 1);
+        let groups = format!("shared:x:{}:adele\n", GROUP + 1);
         let home = place.home("").display().to_string();
         let reason = format!("{}: {DENIED}", place.home(KEYCHAIN).display());
         let expected = if expected { is_registered() } else { undetermined(reason) };
         for options in [["--user", "adele"], ["--home", &home]] {
-            let mut tool = user::with_accounts(&place.0, &adele, &groups, &options)?;
+            let mut tool = Command::new(cargo_bin("wpj-state"));
+            let mut tool = user::with_adele(&place.0, &groups, tool.args(options))?;
             equal(&answer(&mut tool)?, &expected).map_err(|failed| format!("{group} {options:?}: {failed:?}"))?;
         }
     }

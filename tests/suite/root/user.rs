@@ -31,22 +31,25 @@ mod linux {
         Ok(copy)
     }
 
-    /// The tool run by root for Adele, whose home this is. Her account is made up, in a mount namespace of the tool's own.
+    /// The tool run by root for Adele, whose home this is.
     pub fn named(home: &Home) -> Result<Command, Failed> {
-        let adele = format!("adele:x:{USER}:{GROUP}::{}:/bin/sh\n", home.path.display());
-        with_accounts(home, &adele, &format!("adele:x:{GROUP}:\n"), &["--user", "adele"])
+        let mut tool = Command::new(cargo_bin("wpj-state"));
+        tool.args(["--user", "adele"]);
+        with_adele(home, "", &tool)
     }
 
-    /// The tool run by root where there are these accounts and groups.
-    pub fn with_accounts(home: &Home, accounts: &str, groups: &str, options: &[&str]) -> Result<Command, Failed> {
+    /// A command where Adele has an account and this home, and these groups beside her own. Her account is made up, in a
+    /// mount namespace of the command's own.
+    pub fn with_adele(home: &Home, groups: &str, inner: &Command) -> Result<Command, Failed> {
         let [passwd, group] = ["passwd", "group"].map(|name| home.folder.path().join(name));
-        fs::write(&passwd, format!("root:x:0:0::/root:/bin/sh\n{accounts}"))?;
-        fs::write(&group, format!("root:x:0:\n{groups}"))?;
+        let adele = format!("adele:x:{USER}:{GROUP}::{}:/bin/sh", home.path.display());
+        fs::write(&passwd, format!("root:x:0:0::/root:/bin/sh\n{adele}\n"))?;
+        fs::write(&group, format!("root:x:0:\nadele:x:{GROUP}:\n{groups}"))?;
         let script = "mount --bind \"$1\" /etc/passwd && mount --bind \"$2\" /etc/group && shift 2 && exec \"$@\"";
-        let mut tool = Command::new("unshare");
-        tool.args(["-m", "/bin/sh", "-c", script, "sh"]).args([&passwd, &group]);
-        tool.arg(cargo_bin("wpj-state")).args(options);
-        Ok(tool)
+        let mut command = Command::new("unshare");
+        command.args(["-m", "/bin/sh", "-c", script, "sh"]).args([&passwd, &group]);
+        command.arg(inner.get_program()).args(inner.get_args());
+        Ok(command)
     }
 
     /// The group with which the home of a user without an account is read.
