@@ -261,3 +261,6 @@ impl Place<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,7 @@ mod secrets;
 mod shells;
 mod supply_chain;
 mod torn;
+mod unchanged;
 mod upload;
 mod users;
 
