@@ -22,9 +22,9 @@ use wpj_state::{
 };
 
 use crate::{
-    home::{Answer, BLANK, Home, REGISTERED, answer, is_registered, undetermined},
-    mac::{KEYCHAIN, PLIST},
-    outcome::{Failed, Outcome, equal},
+    home::{BLANK, Home, REGISTERED, answer, is_registered},
+    mac::PLIST,
+    outcome::{Outcome, equal},
 };
 
 fn registered() -> Vec<u8> {
@@ -239,6 +239,11 @@ fn a_clock_in_1970_or_in_2100_changes_no_state() -> Outcome {
 #[cfg(target_os = "linux")]
 mod strace {
     use super::*;
+    use crate::{
+        home::{Answer, undetermined},
+        mac::KEYCHAIN,
+        outcome::Failed,
+    };
 
     /// More calls than the tool makes to read its two files.
     const CALLS: usize = 40;

@@ -9,7 +9,9 @@ use std::{
 
 use assert_cmd::cargo::cargo_bin;
 
-use super::user::{self, GROUP, USER};
+#[cfg(target_os = "linux")]
+use super::user;
+use super::user::{GROUP, USER};
 use crate::{
     home::{Answer, Home, answer, is_registered, undetermined},
     mac::{KEYCHAIN, PLIST},
