@@ -64,7 +64,7 @@ mod root {
 
     #[test]
     #[ignore = "needs root"]
-    fn a_user_s_home_stays_the_same() -> Outcome {
+    fn the_home_of_another_user_stays_the_same() -> Outcome {
         stays_the_same(&Home::new()?.belonging_to(USER, GROUP)?)?;
         stays_the_same(&Home::with_keychain(&damaged())?.belonging_to(USER, GROUP)?)
     }

@@ -88,13 +88,13 @@ const DENIED: &str =
 
 #[test]
 #[ignore = "needs root"]
-fn a_home_is_read_with_its_owner_s_rights() -> Outcome {
+fn a_home_is_read_with_the_rights_of_its_owner() -> Outcome {
     Place::new()?.is_registered(&[])
 }
 
 #[test]
 #[ignore = "needs root"]
-fn each_of_several_homes_is_read_with_its_own_user_s_rights() -> Outcome {
+fn each_of_several_homes_is_read_with_the_rights_of_its_own_user() -> Outcome {
     let place = Place::new()?;
     // Another user who has laid a link to what only the first one can enter.
     let other = place.path("other");
@@ -119,7 +119,7 @@ fn each_of_several_homes_is_read_with_its_own_user_s_rights() -> Outcome {
 
 #[test]
 #[ignore = "needs root"]
-fn copies_of_the_system_s_files_are_read_with_the_caller_s_rights() -> Outcome {
+fn copies_of_system_files_are_read_with_the_rights_of_the_caller() -> Outcome {
     let place = Place::new()?;
     let copy = place.path("secret");
     let agent = "Library/Preferences/com.jamfsoftware.jamf.plist";
@@ -220,7 +220,7 @@ fn a_file_of_1_tib_is_refused_unread() -> Outcome {
 
 #[test]
 #[ignore = "needs root"]
-fn renamed_keychains_are_read_with_the_user_s_rights_too() -> Outcome {
+fn renamed_keychains_are_read_with_the_rights_of_the_user_too() -> Outcome {
     let place = Place::new()?;
     let renamed = "Library/Keychains/login_renamed_1.keychain-db";
     fs::hard_link(place.secret()?, place.home(renamed))?;
@@ -234,7 +234,7 @@ fn renamed_keychains_are_read_with_the_user_s_rights_too() -> Outcome {
 
 #[test]
 #[ignore = "needs root"]
-fn a_keychain_that_root_names_elsewhere_is_read_with_root_s_rights() -> Outcome {
+fn a_keychain_that_root_names_elsewhere_is_read_with_the_rights_of_root() -> Outcome {
     let place = Place::new()?;
     let secret = place.secret()?;
     place.is_registered(&["--keychain", secret.to_str().ok_or("a path in UTF-8")?])
@@ -262,7 +262,7 @@ fn where_rights_cannot_be_taken_nothing_is_read() -> Outcome {
 
 #[test]
 #[ignore = "needs root"]
-fn a_home_s_group_is_not_its_owner_s() -> Outcome {
+fn the_group_of_a_home_does_not_count() -> Outcome {
     for group in [0, GROUP] {
         let place = Place::new()?;
         place.secret_of_group(group)?;
@@ -283,7 +283,7 @@ fn the_group_of_an_owner_without_account_is_nobody() -> Outcome {
 
 #[test]
 #[ignore = "needs root"]
-fn a_plist_is_read_with_the_user_s_rights() -> Outcome {
+fn a_plist_is_read_with_the_rights_of_the_user() -> Outcome {
     let place = Place::new()?;
     let preferences = place.home("Library/Preferences");
     fs::set_permissions(&preferences, Permissions::from_mode(0o700))?;
@@ -293,7 +293,7 @@ fn a_plist_is_read_with_the_user_s_rights() -> Outcome {
 
 #[test]
 #[ignore = "needs root"]
-fn renamed_keychains_are_listed_with_the_user_s_rights() -> Outcome {
+fn renamed_keychains_are_listed_with_the_rights_of_the_user() -> Outcome {
     let place = Place::new()?;
     fs::remove_file(place.home(KEYCHAIN))?;
     // Its user may enter the folder, but not list it.
@@ -308,7 +308,7 @@ fn renamed_keychains_are_listed_with_the_user_s_rights() -> Outcome {
 #[test]
 #[cfg(target_os = "linux")]
 #[ignore = "needs root"]
-fn of_an_account_s_groups_only_the_primary_one_counts() -> Outcome {
+fn only_the_primary_group_of_an_account_counts() -> Outcome {
     for (group, expected) in [(GROUP, true), (GROUP + 1, false), (0, false)] {
         let place = Place::new()?;
         place.secret_of_group(group)?;
@@ -325,10 +325,10 @@ fn of_an_account_s_groups_only_the_primary_one_counts() -> Outcome {
     Ok(())
 }
 
-/// As `/Users/Shared` is: a user could make a home of anybody's there.
+/// `/Users/Shared` is like that, and any user could make something there that looks like a home.
 #[test]
 #[ignore = "needs root"]
-fn a_folder_of_root_s_in_which_others_can_write_is_not_a_home() -> Outcome {
+fn a_root_folder_in_which_others_can_write_is_not_a_home() -> Outcome {
     for mode in [0o1777, 0o777, 0o775, 0o757] {
         let place = Place::new()?;
         chown(place.home(""), Some(0), Some(0))?;
@@ -340,10 +340,9 @@ fn a_folder_of_root_s_in_which_others_can_write_is_not_a_home() -> Outcome {
     Ok(())
 }
 
-/// What the caller names itself is read with the caller's rights, even in a home.
 #[test]
 #[ignore = "needs root"]
-fn a_user_s_links_do_not_count_for_the_caller() -> Outcome {
+fn a_link_of_a_user_is_refused_to_root_too() -> Outcome {
     let place = Place::new()?;
     symlink(place.secret()?, place.home(KEYCHAIN))?;
     let keychain = place.home(KEYCHAIN);
