@@ -120,12 +120,17 @@ fn given_homes(request: &Request, homes: &[PathBuf], mac: &impl Mac) -> Vec<Pers
     }
     let jobs = homes.iter().map(|home| Job::new(Rights::Caller, |trail| home::owner(home, trail)));
     let owners: Vec<Result<Result<u32, Obstacle>, Obstacle>> = mac.read(jobs.collect());
-    let rights = |owner: Result<Result<u32, Obstacle>, Obstacle>| {
-        let uid = owner.and_then(|owner| owner)?;
+    let rights = |home: &PathBuf, owner: Result<Result<u32, Obstacle>, Obstacle>| {
+        let uid = owner.and_then(|owner| owner).map_err(|found| at_home(found, Some(home)))?;
         let gid = mac.by_uid(uid)?.map_or(platform::NOBODY_GROUP, |account| account.gid);
         Ok(mac.rights_of(uid, gid))
     };
-    homes.iter().zip(owners).map(|(home, owner)| person(home, rights(owner))).collect()
+    homes.iter().zip(owners).map(|(home, owner)| person(home, rights(home, owner))).collect()
+}
+
+/// What a reader process reports without a file is in the way of the whole home.
+fn at_home(obstacle: Obstacle, home: Option<&Path>) -> Obstacle {
+    Obstacle { path: obstacle.path.or_else(|| home.map(Path::to_owned)), ..obstacle }
 }
 
 fn depth(request: &Request) -> Depth {
@@ -168,7 +173,7 @@ fn read_homes(request: &Request, mac: &impl Mac, people: &mut Vec<Person>) {
             {
                 return false;
             }
-            Some(Err(found)) => *obstacle = Some(found),
+            Some(Err(found)) => *obstacle = Some(at_home(found, user.home.as_deref())),
         }
         true
     });

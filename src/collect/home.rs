@@ -275,35 +275,4 @@ fn number_of_renamed(name: &str) -> Option<u32> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_numbered_login_keychains_count_as_renamed() {
-        assert_eq!(number_of_renamed("login_renamed_1.keychain-db"), Some(1));
-        assert_eq!(number_of_renamed("login_renamed_23.keychain-db"), Some(23));
-        for name in
-            ["login_renamed_.keychain-db", "login_renamed_1", "login_renamed_1a.keychain-db", "login.keychain-db"]
-        {
-            assert_eq!(number_of_renamed(name), None, "{name}");
-        }
-    }
-
-    #[test]
-    fn an_empty_keychain_is_read_once_more_and_nothing_else_is() {
-        let empty = Err(Cause::Keychain(keychain::Error { kind: ErrorKind::Empty, offset: 0 }));
-        let outcome = |answers: &[Result<u8, Cause>]| {
-            let (mut reads, mut waits) = (0, 0);
-            let read = || {
-                reads += 1;
-                answers[reads - 1].clone()
-            };
-            let outcome = once_more_if_empty(read, || waits += 1);
-            (outcome, reads, waits)
-        };
-        assert_eq!(outcome(&[Ok(1)]), (Ok(1), 1, 0));
-        assert_eq!(outcome(&[empty.clone(), Ok(1)]), (Ok(1), 2, 1));
-        assert_eq!(outcome(&[empty.clone(), empty.clone()]), (empty, 2, 1));
-        assert_eq!(outcome(&[Err(Cause::SymbolicLink)]), (Err(Cause::SymbolicLink), 1, 0));
-    }
-}
+mod tests;

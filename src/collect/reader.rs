@@ -55,7 +55,7 @@ pub enum Rights {
 }
 
 /// Tells which file is about to be read, so that it can be named if that never ends.
-pub struct Trail(fn(&Path));
+pub struct Trail(pub(super) fn(&Path));
 
 impl Trail {
     /// Tells nobody.

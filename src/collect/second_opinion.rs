@@ -15,6 +15,7 @@ use std::{
     },
     path::{Path, PathBuf},
     process,
+    time::Duration,
 };
 
 use nix::{
@@ -33,7 +34,7 @@ use super::{
 };
 use crate::{
     cli::READ_COPY,
-    evidence::Cause,
+    evidence::{Cause, Obstacle},
     parse::{
         login_keychain::LoginKeychain,
         records::{Comparison, Records, compare},
@@ -48,6 +49,9 @@ const FOLDER: &str = "wpj-state.";
 
 /// How many entries of the folder for temporary files are looked at for what other runs have left.
 const MAX_ENTRIES: usize = 10_000;
+
+/// How long to look for what other runs have left.
+const CLEANING: Duration = Duration::from_secs(1);
 
 /// What came of reading a copy with both readers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,7 +77,9 @@ pub fn read_copy(copy: &Path) -> anyhow::Result<String> {
 pub(super) fn ask(keychain: &Path, rights: Rights, deadline: &Deadline) -> Result<SecondReading, String> {
     // Until the copy is gone.
     let _signals = signals::Hold::new();
-    remove_what_is_left();
+    // In a reader process, because anybody can make what looks like a copy, and on a disk that never answers.
+    let clean = Job::new(Rights::Caller, |_| remove_what_is_left());
+    let _: Vec<Result<(), Obstacle>> = reader::read_all(vec![clean], &Deadline::in_time(CLEANING.min(deadline.left())));
     let folder = PrivateFolder::new().map_err(|error| format!("no private folder could be made: {error}"))?;
     let path = folder.0.join("copy.keychain-db");
     let copy = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);

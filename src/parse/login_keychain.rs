@@ -56,12 +56,12 @@ pub struct LoginKeychain {
     /// Offset of the first certificate record that has a private key and could be from any issuer.
     pub unknown_issuer: Option<u64>,
     /// At [`Depth::Details`] only.
-    pub(crate) details: Option<Details>,
+    pub details: Option<Details>,
 }
 
 /// What the state does not depend on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Details {
+pub struct Details {
     /// Number of certificates that cannot be read up to their issuer, or are described and cannot be parsed.
     pub(crate) unparsable_certificates: usize,
     /// Offset of the first of their records.
@@ -73,7 +73,7 @@ pub(crate) struct Details {
     /// Whether the name of the Workplace Join issuer occurs in a record that is not a certificate.
     pub(crate) issuer_name_elsewhere: bool,
     /// Whether the tables that only the details need could be read.
-    pub(crate) other_records: Result<(), Error>,
+    pub other_records: Result<(), Error>,
 }
 
 impl LoginKeychain {

@@ -4,8 +4,7 @@
 use std::{
     cell::Cell,
     fs, io,
-    path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Stdio},
     time::Duration,
 };
 
@@ -23,15 +22,10 @@ use wpj_state::{
 };
 
 use crate::{
-    outcome::{Failed, Outcome, equal},
-    startup_disk,
+    home::{BLANK, Home, REGISTERED, answer, is_registered},
+    mac::PLIST,
+    outcome::{Outcome, equal},
 };
-
-const KEYCHAIN: &str = "Library/Keychains/login.keychain-db";
-const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
-const REGISTERED: &str = "fixtures/registered/home";
-const RESULT: &str = "<result>Registered</result>\n";
-const BLANK: &str = "<result></result>\n";
 
 fn registered() -> Vec<u8> {
     let certificate = Certificate::workplace_join();
@@ -144,133 +138,84 @@ fn a_disk_that_fails_is_not_taken_for_damage() -> Outcome {
     Ok(())
 }
 
-/// A registered user's home, and a link to it. Behind a link another disk may lie, which only a worker may ask.
-struct Homes {
-    _folder: tempfile::TempDir,
-    homes: [PathBuf; 2],
-}
-
-impl Homes {
-    fn new() -> Result<Self, Failed> {
-        let folder = tempfile::tempdir_in(startup_disk::folder().unwrap_or_else(std::env::temp_dir))?;
-        let homes = ["home", "link"].map(|name| folder.path().join(name));
-        let [home, link] = &homes;
-        for file in [KEYCHAIN, PLIST] {
-            fs::create_dir_all(home.join(file).parent().ok_or("a file has a folder")?)?;
-            fs::copy(Path::new(REGISTERED).join(file), home.join(file))?;
-        }
-        std::os::unix::fs::symlink(home, link)?;
-        Ok(Self { _folder: folder, homes })
-    }
-
-    fn each(test: impl Fn(&Path) -> Outcome) -> Outcome {
-        Self::new()?
-            .homes
-            .iter()
-            .try_for_each(|home| test(home).map_err(|error| Failed::from(format!("{}: {error:?}", home.display()))))
-    }
-}
-
-/// Runs the tool by a shell that does something before.
-fn by_shell(home: &Path, before: &str, redirections: &str) -> Result<Output, Failed> {
+/// The tool, run by a shell that does something before.
+fn by_shell(home: &Home, before: &str, redirections: &str) -> Command {
     let script = format!("{before}\nexec \"$@\" {redirections}");
     let mut command = Command::new("/bin/sh");
-    command.args(["-c", &script, "sh"]).arg(cargo_bin("wpj-state")).arg("--home").arg(home);
-    Ok(command.output()?)
-}
-
-/// Runs the tool so that some of its calls that are about its two files fail.
-fn with_faults(home: &Path, faults: &str, options: &[&str]) -> Result<Output, Failed> {
-    let mut command = Command::new("strace");
-    command.args(["-f", "--quiet=all", "-o", "/dev/null"]).args(options).args(["-e", &format!("inject={faults}")]);
-    command.arg(cargo_bin("wpj-state")).arg("--home").arg(home);
-    Ok(command.output()?)
-}
-
-fn gives(output: &Output, stdout: &str, stderr: &str, status: i32) -> Outcome {
-    equal(&(text(&output.stdout).as_str(), text(&output.stderr).as_str()), &(stdout, stderr))?;
-    equal(&output.status.code(), &Some(status))
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    command.args(["-c", &script, "sh"]).arg(cargo_bin("wpj-state")).arg("--home").arg(&home.path);
+    command
 }
 
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "needs Linux, which says what it does without descriptors")]
 fn a_lack_of_descriptors_gives_the_answer_or_none_with_a_reason() -> Outcome {
-    Homes::each(|home| {
-        let mut answered = 0;
-        for limit in 3..24 {
-            let output = by_shell(home, &format!("ulimit -n {limit}"), "")?;
-            let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-            match output.status.code() {
-                Some(0) => {
-                    answered += 1;
-                    equal(&(stdout.as_str(), stderr.as_str()), &(RESULT, ""))?;
-                }
-                Some(1) => {
-                    equal(&stdout, BLANK)?;
-                    equal(&stderr.contains("wpj-state: "), &true)?;
-                }
-                // The dynamic linker has not even come so far.
-                Some(127) => equal(&stdout, "")?,
-                other => return Err(format!("{limit} descriptors: {other:?}: {stdout}{stderr}").into()),
+    let home = Home::new()?;
+    let mut answered = 0;
+    for limit in 3..24 {
+        let (stdout, stderr, status) = answer(&mut by_shell(&home, &format!("ulimit -n {limit}"), ""))?;
+        match status {
+            Some(0) => {
+                answered += 1;
+                equal(&(stdout.as_str(), stderr.as_str()), &(REGISTERED, ""))?;
             }
+            Some(1) => {
+                equal(&stdout, BLANK)?;
+                let names_file = stderr.starts_with(&format!("wpj-state: {}", home.path.display()));
+                let is_right = names_file && stderr.contains("Too many open files") && stderr.lines().count() == 1;
+                equal(&is_right, &true).map_err(|_| stderr)?;
+            }
+            // The dynamic linker has not even come so far.
+            Some(127) => equal(&stdout, "")?,
+            other => return Err(format!("{limit} descriptors: {other:?}: {stdout}{stderr}").into()),
         }
-        equal(&(answered > 0), &true)
-    })
+    }
+    equal(&(answered > 0), &true)
 }
 
 /// Redirections, and what is then printed. What is written to nowhere is written, as far as anybody can tell.
-const CLOSED: [(&str, &str); 6] =
-    [("<&-", RESULT), ("2>&-", RESULT), ("<&- 2>&-", RESULT), (">&-", ""), ("<&- >&-", ""), ("<&- >&- 2>&-", "")];
+const CLOSED: [(&str, &str); 6] = [
+    ("<&-", REGISTERED),
+    ("2>&-", REGISTERED),
+    ("<&- 2>&-", REGISTERED),
+    (">&-", ""),
+    ("<&- >&-", ""),
+    ("<&- >&- 2>&-", ""),
+];
 
 #[test]
 fn closed_standard_streams_change_nothing_but_what_is_written_to_them() -> Outcome {
-    Homes::each(|home| {
-        CLOSED.into_iter().try_for_each(|(streams, stdout)| gives(&by_shell(home, "", streams)?, stdout, "", 0))
+    let home = Home::new()?;
+    CLOSED.into_iter().try_for_each(|(streams, stdout)| {
+        let expected = (stdout.to_owned(), String::new(), Some(0));
+        equal(&answer(&mut by_shell(&home, "", streams))?, &expected)
+            .map_err(|failed| format!("{streams}: {failed:?}").into())
     })
 }
 
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "needs /dev/full, which only Linux has")]
 fn a_full_disk_behind_standard_output_is_a_failure() -> Outcome {
-    Homes::each(|home| {
-        let output = by_shell(home, "", ">/dev/full")?;
-        let stderr = text(&output.stderr);
-        let words = "wpj-state: writing the answer to standard output; run it again where there is room: ";
-        equal(&stderr.starts_with(words), &true)?;
-        equal(&output.status.code(), &Some(1))
-    })
+    let (_, stderr, status) = answer(&mut by_shell(&Home::new()?, "", ">/dev/full"))?;
+    let words = "wpj-state: writing the answer to standard output; run it again where there is room: ";
+    equal(&(stderr.starts_with(words), status), &(true, Some(1)))
 }
 
 #[test]
 fn ignored_and_default_sigpipe_are_the_same() -> Outcome {
-    Homes::each(|home| {
-        for before in ["", "trap '' PIPE"] {
-            let (reader, writer) = io::pipe()?;
-            drop(reader);
-            let script = format!("{before}\nexec \"$@\"");
-            let mut command = Command::new("/bin/sh");
-            command.args(["-c", &script, "sh"]).arg(cargo_bin("wpj-state")).arg("--home").arg(home);
-            gives(&command.stdout(writer).output()?, "", "", 0)?;
-        }
-        Ok(())
-    })
+    let home = Home::new()?;
+    for before in ["", "trap '' PIPE"] {
+        let (reader, writer) = io::pipe()?;
+        drop(reader);
+        let output = by_shell(&home, before, "").stdout(writer).stderr(Stdio::piped()).spawn()?.wait_with_output()?;
+        equal(&(output.stderr, output.status.code()), &(Vec::new(), Some(0)))?;
+    }
+    Ok(())
 }
 
 #[test]
 fn no_environment_changes_nothing() -> Outcome {
-    Homes::each(|home| {
-        let mut command = Command::new(cargo_bin("wpj-state"));
-        let output = command.env_clear().current_dir("/").arg("--home").arg(home).output()?;
-        gives(&output, RESULT, "", 0)
-    })
+    equal(&answer(Home::new()?.tool().env_clear().current_dir("/"))?, &is_registered())
 }
-
-/// More calls than the tool makes to read its two files.
-const CALLS: usize = 40;
 
 #[test]
 fn a_clock_in_1970_or_in_2100_changes_no_state() -> Outcome {
@@ -278,7 +223,7 @@ fn a_clock_in_1970_or_in_2100_changes_no_state() -> Outcome {
     evidence.obstacle = None;
     let found = login_keychain::read(registered().as_slice(), Depth::Details).map_err(|error| error.to_string())?;
     evidence.login_keychain = Witness { path: None, probe: Probe::Found(found) };
-    let plist = fs::read(Path::new(REGISTERED).join(PLIST))?;
+    let plist = fs::read(Home::new()?.file(PLIST))?;
     evidence.jamf_aad = Witness { path: None, probe: Probe::Found(jamf_aad::parse(&plist)) };
     let year = Duration::from_secs(365 * 24 * 60 * 60 + 6 * 60 * 60);
     for (years, codes) in [(0, vec![Code::CertificateNotYetValid]), (60, vec![]), (130, vec![Code::CertificateExpired])]
@@ -293,61 +238,80 @@ fn a_clock_in_1970_or_in_2100_changes_no_state() -> Outcome {
 
 mod strace {
     use super::*;
+    use crate::{
+        home::{Answer, undetermined},
+        mac::KEYCHAIN,
+        outcome::Failed,
+    };
+
+    /// More calls than the tool makes to read its two files.
+    const CALLS: usize = 40;
+
+    /// Runs the tool so that some of its calls fail.
+    fn with_faults(home: &Home, faults: &str, options: &[&str]) -> Result<Answer, Failed> {
+        let mut command = Command::new("strace");
+        command.args(["-f", "--quiet=all", "-o", "/dev/null"]).args(options).args(["-e", &format!("inject={faults}")]);
+        answer(command.arg(cargo_bin("wpj-state")).arg("--home").arg(&home.path))
+    }
 
     #[test]
     #[ignore = "needs strace, and the right to trace"]
     fn interrupted_calls_are_made_again() -> Outcome {
-        Homes::each(|home| {
-            let files = [KEYCHAIN, PLIST].map(|file| home.join(file).display().to_string());
-            let files = ["-P", &files[0], "-P", &files[1]];
-            for call in 1..CALLS {
-                for name in ["openat", "read", "pread64"] {
-                    gives(&with_faults(home, &format!("{name}:error=EINTR:when={call}"), &files)?, RESULT, "", 0)?;
-                }
-                gives(&with_faults(home, &format!("write:error=EINTR:when={call}"), &[])?, RESULT, "", 0)?;
+        let home = Home::new()?;
+        let files = [KEYCHAIN, PLIST].map(|file| home.file(file).display().to_string());
+        let files = ["-P", &files[0], "-P", &files[1]];
+        for call in 1..CALLS {
+            for name in ["openat", "read", "pread64"] {
+                equal(&with_faults(&home, &format!("{name}:error=EINTR:when={call}"), &files)?, &is_registered())?;
             }
-            Ok(())
-        })
+            for name in ["write", "poll", "waitid", "wait4"] {
+                let found = with_faults(&home, &format!("{name}:error=EINTR:when={call}"), &[])?;
+                equal(&found, &is_registered()).map_err(|failed| format!("{name} {call}: {failed:?}"))?;
+            }
+        }
+        Ok(())
     }
 
     #[test]
     #[ignore = "needs strace, and the right to trace"]
     fn a_disk_that_fails_under_the_tool_gives_a_blank_result_and_the_reason() -> Outcome {
         let words = "run it again, and check the disk if that does not help";
-        Homes::each(|home| {
-            for (file, name) in [(KEYCHAIN, "pread64"), (KEYCHAIN, "openat"), (PLIST, "read"), (PLIST, "openat")] {
-                let path = home.join(file).display().to_string();
-                let run = |call| with_faults(home, &format!("{name}:error=EIO:when={call}"), &["-P", &path]);
-                // The first call that is not made any more does not fail.
-                let mut calls = 1;
-                let mut output = run(calls)?;
-                while output.status.code() != Some(0) {
-                    equal(&text(&output.stdout).as_str(), &BLANK)?;
-                    let stderr = text(&output.stderr);
-                    let is_right = stderr.starts_with(&format!("wpj-state: {path}: "))
-                        && stderr.ends_with(&format!("; {words}\n"))
-                        && stderr.contains("Input/output error");
-                    equal(&(is_right, stderr.as_str()), &(true, stderr.as_str()))?;
-                    equal(&output.status.code(), &Some(1))?;
-                    calls += 1;
-                    output = run(calls)?;
-                }
-                gives(&output, RESULT, "", 0)?;
-                equal(&(calls > 1), &true)?;
+        let home = Home::new()?;
+        for (file, name) in [(KEYCHAIN, "pread64"), (KEYCHAIN, "openat"), (PLIST, "read"), (PLIST, "openat")] {
+            let path = home.file(file).display().to_string();
+            let run = |call| with_faults(&home, &format!("{name}:error=EIO:when={call}"), &["-P", &path]);
+            // The first call that is not made any more does not fail.
+            let mut calls = 1;
+            let mut found = run(calls)?;
+            while found.2 != Some(0) {
+                let (stdout, stderr, status) = found;
+                let is_right = stderr.starts_with(&format!("wpj-state: {path}: "))
+                    && stderr.ends_with(&format!("; {words}\n"))
+                    && stderr.contains("Input/output error");
+                equal(&(stdout.as_str(), is_right, status), &(BLANK, true, Some(1))).map_err(|_| stderr)?;
+                calls += 1;
+                found = run(calls)?;
             }
-            Ok(())
-        })
+            equal(&found, &is_registered())?;
+            equal(&(calls > 1), &true)?;
+        }
+        Ok(())
     }
 
     #[test]
     #[ignore = "needs strace, and the right to trace"]
-    fn where_no_thread_can_be_started_the_result_is_blank() -> Outcome {
-        let reason = "this tool failed: Resource temporarily unavailable (os error 11); report this, with the output of \
-                      --version";
-        Homes::each(|home| {
-            let output = with_faults(home, "clone3,clone:error=EAGAIN", &[])?;
-            gives(&output, BLANK, &format!("wpj-state: {reason}\n"), 1)
-        })
+    fn where_no_reader_process_can_be_started_the_result_is_blank() -> Outcome {
+        let home = Home::new()?;
+        let reason = "the process that reads the user's files gave no answer";
+        let remedy = "run it again, and find out what ends processes of this user";
+        for (faults, words) in [
+            ("clone3,clone,fork,vfork:error=EAGAIN", "Try again"),
+            ("pipe2,pipe:error=EMFILE", "Too many open files (os error 24)"),
+        ] {
+            let reason = format!("{}: {reason}: {words}; {remedy}", home.path.display());
+            equal(&with_faults(&home, faults, &[])?, &undetermined(reason))?;
+        }
+        Ok(())
     }
 }
 
@@ -360,45 +324,17 @@ mod root {
     #[test]
     #[ignore = "needs root"]
     fn a_system_without_dev_null_gives_the_same_answer() -> Outcome {
-        let without = |home: &Path, redirections: &str| -> Result<Output, Failed> {
+        let home = Home::new()?;
+        let without = |redirections: &str| {
             let script = format!("mount -t tmpfs none /dev && [ ! -e /dev/null ] && exec \"$@\" {redirections}");
             let mut command = Command::new("unshare");
             command.args(["--mount", "/bin/sh", "-c", &script, "sh"]).arg(cargo_bin("wpj-state"));
-            Ok(command.arg("--home").arg(home).output()?)
+            command.arg("--home").arg(&home.path);
+            command
         };
-        Homes::each(|home| {
-            gives(&without(home, "")?, RESULT, "", 0)?;
-            // Rust's own start puts it in the place of streams that are closed, and ends the process if it cannot.
-            let output = without(home, "<&-")?;
-            equal(&(text(&output.stdout).as_str(), output.status.signal()), &("", Some(6)))
-        })
-    }
-
-    #[test]
-    #[ignore = "needs root"]
-    fn a_full_disk_leaves_no_copy_of_a_keychain_and_no_answer_that_rests_on_it() -> Outcome {
-        use nix::mount::{MntFlags, MsFlags, mount, umount2};
-        use wpj_state::collect::{progress::Progress, rights::Rights, second_opinion};
-
-        let disk = tempfile::tempdir()?;
-        mount(Some("full"), disk.path(), Some("tmpfs"), MsFlags::empty(), Some("size=8k"))?;
-        let ask = || -> Outcome {
-            let keychain = disk.path().join("../keychain.db");
-            let keychain = tempfile::NamedTempFile::new_in(keychain.parent().ok_or("a folder")?)?;
-            fs::write(keychain.path(), registered())?;
-            let private = disk.path().join("private");
-            let opinion = second_opinion::ask(
-                &fs::File::open(keychain.path())?,
-                &Rights::Own,
-                &Progress::silent(&private),
-                |_| panic!("there is no whole copy to ask about"),
-            );
-            let words = opinion.err().ok_or("there is no opinion")?;
-            equal(&words.contains("No space left on device"), &true)?;
-            equal(&private.exists(), &false)
-        };
-        let asked = ask();
-        umount2(disk.path(), MntFlags::MNT_DETACH)?;
-        asked
+        equal(&answer(&mut without(""))?, &is_registered())?;
+        // Rust's own start puts it in the place of streams that are closed, and ends the process if it cannot.
+        let output = without("<&-").output()?;
+        equal(&(output.stdout, output.status.signal()), &(Vec::new(), Some(6)))
     }
 }

@@ -30,7 +30,7 @@ pub struct Home {
 
 impl Home {
     pub fn new() -> Result<Self, Failed> {
-        Self::within(&std::env::temp_dir())
+        Self::within(Path::new("/tmp"))
     }
 
     pub fn within(place: &Path) -> Result<Self, Failed> {

@@ -1,32 +1,29 @@
-//! Files that are made to take time or memory: the tool answers within limits that the operating system enforces on it,
-//! for the address space and for the processor's time of each of its processes.
+//! Files that are made to take time or memory: for each kind of output the tool answers, within limits of memory and of
+//! the processor's time that its two processes together keep.
 
 use std::{
     collections::BTreeSet,
     fs::{self, File},
-    os::unix::fs::symlink,
-    path::{Path, PathBuf},
     process::Command,
 };
 
 use assert_cmd::cargo::cargo_bin;
 use fixture_generator::{Certificate, Keychain, Relation};
-use tempfile::TempDir;
 
 use crate::{
+    home::{Answer, Home, answer},
+    mac::{KEYCHAIN, PLIST},
     outcome::{Failed, Outcome, equal},
-    startup_disk,
 };
 
-const KEYCHAIN: &str = "Library/Keychains/login.keychain-db";
-const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
+/// What each of the two processes may take of its address space, so both together take at most 64 MiB of memory.
+const KILOBYTES: u64 = 32 * 1024;
 
-/// Most of an address space are stacks of threads, which are hardly used, and the program itself.
-const KEYCHAIN_KILOBYTES: u64 = 96 * 1024;
-/// A plist's reader holds all of it, and some of it twice.
-const PLIST_KILOBYTES: u64 = 320 * 1024;
-/// The tests' build is not optimised much.
-const CPU_SECONDS: u64 = 10;
+/// What both together may take of the processor's time.
+const CPU_SECONDS: f64 = 1.0;
+
+/// The kinds of output.
+const MODES: [&[&str]; 4] = [&[], &["--json"], &["--attribute", "finding"], &["--explain"]];
 
 type Make = fn() -> Result<Vec<u8>, Failed>;
 
@@ -80,114 +77,116 @@ const KEYCHAINS: [(&str, Make, &str, &str); 11] = [
     ),
 ];
 
-/// Name, the plist, what is printed.
-const PLISTS: [(&str, Make, &str); 10] = [
-    ("XML that is nested a million deep", || Ok(xml(&"<array>".repeat(1_000_000))), NOT_ACQUIRED),
-    ("a binary plist that is nested as deep as it is long", || Ok(chain(100_000, false)), NOT_ACQUIRED),
-    ("a binary plist that contains itself", || Ok(chain(1000, true)), NOT_ACQUIRED),
-    ("a binary array that claims 2^60 values", || Ok(claiming(0xAF)), NOT_ACQUIRED),
-    ("a binary text that claims 2^60 characters", || Ok(claiming(0x6F)), NOT_ACQUIRED),
-    ("16 MiB of texts", || Ok(texts()), NOT_ACQUIRED),
-    ("a text of 16 MiB in UTF-16", || Ok(wide()), NOT_ACQUIRED),
-    ("a small file that stands for 6 GB of text", || Ok(same_text(60_000, 60_000)), NOT_ACQUIRED),
+/// As for keychains.
+const PLISTS: [(&str, Make, &str, &str); 11] = [
+    ("XML that is nested deeply", || Ok(xml(&"<array>".repeat(MOST / 8))), NOT_ACQUIRED, ""),
+    ("a binary plist that is nested as deep as it is long", || Ok(chain(100_000, false)), NOT_ACQUIRED, ""),
+    ("a binary plist that contains itself", || Ok(chain(1000, true)), NOT_ACQUIRED, ""),
+    ("a binary array that claims 2^60 values", || Ok(claiming(0xAF)), NOT_ACQUIRED, ""),
+    ("a binary text that claims 2^60 characters", || Ok(claiming(0x6F)), NOT_ACQUIRED, ""),
+    ("nothing but texts", || Ok(texts()), NOT_ACQUIRED, ""),
+    ("a text in UTF-16", || Ok(wide()), NOT_ACQUIRED, ""),
+    ("a small file that stands for 6 GB of text", || Ok(same_text(60_000, 60_000)), NOT_ACQUIRED, ""),
+    ("one comment that never ends", || Ok(xml(&format!("<!--{}", "x".repeat(MOST - 100)))), NOT_ACQUIRED, ""),
+    ("many entities", || Ok(xml(&format!("<dict><key>{}</key></dict>", "&lt;".repeat(MOST / 5)))), NOT_ACQUIRED, ""),
     (
-        "16 MiB of one comment that never ends",
-        || Ok(xml(&format!("<!--{}", "x".repeat(16 * 1024 * 1024 - 100)))),
-        NOT_ACQUIRED,
+        "more than is read",
+        || Ok(vec![b' '; MOST + 1]),
+        "",
+        "the file has 1048577 bytes, and no more than 1048576 are read",
     ),
-    ("a million entities", || Ok(xml(&format!("<dict><key>{}</key></dict>", "&lt;".repeat(1_000_000)))), NOT_ACQUIRED),
 ];
+
+/// The most bytes of a plist that are read.
+const MOST: usize = 1024 * 1024;
 
 const NOT_ACQUIRED: &str = "WPJ Key present, AAD ID not acquired";
 
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "only Linux limits an address space")]
 fn hostile_keychains_take_no_more_memory_and_time_than_others() -> Outcome {
-    KEYCHAINS.into_iter().try_for_each(|(name, make, state, words)| {
-        keychain_gives(&make()?, state, words).map_err(|failed| format!("{name}: {failed:?}").into())
-    })
+    every(KEYCHAINS.iter().map(|(name, make, state, words)| {
+        let content = make()?;
+        Ok((*name, gives(KEYCHAIN, &content, state, words)))
+    }))
 }
 
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "only Linux limits an address space")]
 fn hostile_plists_take_no_more_memory_and_time_than_others() -> Outcome {
-    PLISTS.into_iter().try_for_each(|(name, make, state)| {
-        plist_gives(&make()?, state).map_err(|failed| format!("{name}: {failed:?}").into())
-    })
+    every(PLISTS.iter().map(|(name, make, state, words)| {
+        let content = make()?;
+        Ok((*name, gives(PLIST, &content, state, words)))
+    }))
 }
 
-/// A registered user's home.
-struct Home(TempDir);
-
-impl Home {
-    fn new() -> Result<Self, Failed> {
-        let home = Self(tempfile::tempdir_in(startup_disk::folder().unwrap_or_else(std::env::temp_dir))?);
-        for file in [KEYCHAIN, PLIST] {
-            fs::create_dir_all(home.path(file).parent().ok_or("a file has a folder")?)?;
-            fs::copy(Path::new("fixtures/registered/home").join(file), home.path(file))?;
+/// Names every one that fails.
+fn every(outcomes: impl Iterator<Item = Result<(&'static str, Outcome), Failed>>) -> Outcome {
+    let mut failures = Vec::new();
+    for outcome in outcomes {
+        if let (name, Err(failed)) = outcome? {
+            failures.push(format!("{name}: {failed:?}"));
         }
-        Ok(home)
     }
-
-    fn path(&self, file: &str) -> PathBuf {
-        self.0.path().join(file)
-    }
-
-    fn run(&self, kilobytes: u64) -> Result<[Answer; 2], Failed> {
-        run(self.0.path(), kilobytes)
-    }
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("\n").into()) }
 }
 
-/// Standard output, standard error and exit status.
-type Answer = (String, String, Option<i32>);
-
-/// What the tool answers, for the plain result and for everything.
-fn run(home: &Path, kilobytes: u64) -> Result<[Answer; 2], Failed> {
-    let run = |options: &[&str]| -> Result<_, Failed> {
-        let script = format!("ulimit -v {kilobytes} && ulimit -t {CPU_SECONDS} && exec \"$@\"");
-        let mut command = Command::new("/bin/sh");
-        command.args(["-c", &script, "sh"]).arg(cargo_bin("wpj-state"));
-        // Else the C library reserves 64 MiB of the address space for each further thread, if there are as many.
-        command.env("MALLOC_ARENA_MAX", "1");
-        let output = command.args(["--deadline=600", "--home"]).arg(home).args(options).output()?;
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Ok((text(output.stdout), text(output.stderr), output.status.code()))
+/// What the tool answers about a home, and the processor's time that both of its processes took.
+fn run(home: &Home, kilobytes: u64, options: &[&str]) -> Result<(Answer, f64), Failed> {
+    let times = tempfile::NamedTempFile::new()?;
+    // The second line of what `times` prints is of the processes that have ended.
+    let script = "ulimit -v \"$1\" && times=$2 && shift 2 && \"$@\"; status=$?; times >\"$times\"; exit \"$status\"";
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", script, "sh", &kilobytes.to_string()]).arg(times.path()).arg(cargo_bin("wpj-state"));
+    let found = answer(command.args(["--deadline=600", "--home"]).arg(&home.path).args(options))?;
+    let times = fs::read_to_string(times.path())?;
+    let seconds = |time: &str| -> Result<f64, Failed> {
+        let (minutes, seconds) = time.trim_end_matches('s').split_once('m').ok_or("minutes and seconds")?;
+        Ok(minutes.parse::<f64>()? * 60.0 + seconds.parse::<f64>()?)
     };
-    Ok([run(&[])?, run(&["--json"])?])
+    let times = times.lines().nth(1).ok_or("a second line")?.split(' ').map(seconds);
+    Ok((found, times.sum::<Result<f64, Failed>>()?))
 }
 
-fn gives(home: &Home, kilobytes: u64, state: &str, words: &str) -> Outcome {
-    let [(stdout, stderr, status), (json, json_stderr, json_status)] = home.run(kilobytes)?;
-    equal(&stdout, &format!("<result>{state}</result>\n"))?;
-    equal(&status, &Some(i32::from(state.is_empty())))?;
-    let json: serde_json::Value = serde_json::from_str(&json).map_err(|error| format!("{error}: {json_stderr}"))?;
-    equal(&json["state"].as_str().unwrap_or_default(), &state)?;
-    equal(&(json_stderr, json_status), &(stderr.clone(), status))?;
-    if stderr.contains(words) && !stderr.contains("this tool failed") {
-        Ok(())
-    } else {
-        Err(format!("{stderr} does not say {words}").into())
+/// That the tool gives this state, or none for a reason with these words, for every kind of output, and within limits.
+fn gives(file: &str, content: &[u8], state: &str, words: &str) -> Outcome {
+    let home = Home::new()?;
+    fs::write(home.file(file), content)?;
+    home.age(file)?;
+    gives_for(&home, state, words)
+}
+
+fn gives_for(home: &Home, state: &str, words: &str) -> Outcome {
+    let mut reason = None;
+    for options in MODES {
+        let ((stdout, stderr, status), seconds) = run(home, KILOBYTES, options)?;
+        let failed = |failed: Failed| Failed::from(format!("{options:?}: {failed:?}\n{stdout}{stderr}"));
+        match options {
+            [] => equal(&stdout, &format!("<result>{state}</result>\n")).map_err(failed)?,
+            ["--json"] => {
+                let json: serde_json::Value = serde_json::from_str(&stdout).map_err(|error| failed(error.into()))?;
+                equal(&json["state"].as_str().unwrap_or_default(), &state).map_err(failed)?;
+            }
+            _ => {}
+        }
+        equal(&status, &Some(i32::from(state.is_empty()))).map_err(failed)?;
+        // The reason is the same for all.
+        equal(&stderr, reason.get_or_insert(stderr.clone())).map_err(failed)?;
+        let is_right =
+            stderr.contains(words) && !stderr.contains("this tool failed") && !stderr.contains("the process");
+        equal(&is_right, &true).map_err(failed)?;
+        equal(&(seconds <= CPU_SECONDS), &true).map_err(|_| failed(format!("{seconds} s").into()))?;
     }
-}
-
-fn keychain_gives(bytes: &[u8], state: &str, words: &str) -> Outcome {
-    let home = Home::new()?;
-    fs::write(home.path(KEYCHAIN), bytes)?;
-    gives(&home, KEYCHAIN_KILOBYTES, state, words)
-}
-
-fn plist_gives(bytes: &[u8], state: &str) -> Outcome {
-    let home = Home::new()?;
-    fs::write(home.path(PLIST), bytes)?;
-    gives(&home, PLIST_KILOBYTES, state, "")
+    Ok(())
 }
 
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "only Linux limits an address space")]
-fn a_keychain_of_1_gib_of_zeros_takes_no_more() -> Outcome {
+fn a_keychain_of_256_mib_of_zeros_takes_no_more() -> Outcome {
     let home = Home::new()?;
-    File::create(home.path(KEYCHAIN))?.set_len(1 << 30)?;
-    gives(&home, KEYCHAIN_KILOBYTES, "", "not a macOS file keychain (at offset 0)")
+    File::create(home.file(KEYCHAIN))?.set_len(256 << 20)?;
+    home.age(KEYCHAIN)?;
+    gives_for(&home, "", "not a macOS file keychain (at offset 0)")
 }
 
 /// A lack of memory ends a process, but not the one that answers: with any amount of it there is an answer, or a blank
@@ -195,33 +194,33 @@ fn a_keychain_of_1_gib_of_zeros_takes_no_more() -> Outcome {
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "only Linux limits an address space")]
 fn files_that_take_more_memory_than_there_is_give_the_answer_or_a_reason() -> Outcome {
-    const STEP: u64 = 2 * 1024;
+    const STEP: u64 = 512;
     let home = Home::new()?;
-    let link = home.path("link");
-    symlink(home.0.path(), &link)?;
-    // As much as the tool and a worker take at least.
+    // As much as the tool takes at least.
     let enough = (1..100).map(|step| step * STEP).find(|&kilobytes| {
-        run(&link, kilobytes).is_ok_and(|[_, (_, stderr, status)]| (stderr.as_str(), status) == ("", Some(0)))
+        run(&home, kilobytes, &["--json"])
+            .is_ok_and(|((_, stderr, status), _)| (stderr.as_str(), status) == ("", Some(0)))
     });
     let enough = enough.ok_or("some memory is enough")?;
     for (file, content, state) in [
         (PLIST, texts(), NOT_ACQUIRED),
-        (PLIST, chain(800_000, false), NOT_ACQUIRED),
-        (KEYCHAIN, many(3_000_000, 0)?, "Not Registered"),
+        (PLIST, chain(100_000, false), NOT_ACQUIRED),
+        (KEYCHAIN, many(500_000, 0)?, "Not Registered"),
         (KEYCHAIN, labelled(95), "Not Registered"),
     ] {
-        fs::write(home.path(file), content)?;
+        fs::write(home.file(file), content)?;
+        home.age(file)?;
         let mut answers = BTreeSet::new();
         for step in 0..40 {
-            let [(stdout, stderr, status), (_, json_stderr, json_status)] = home.run(enough + step * STEP)?;
-            let answer = (stdout.as_str(), stderr.lines().count(), status);
+            let ((stdout, stderr, status), _) = run(&home, enough + step * STEP, &[])?;
+            let found = (stdout.as_str(), stderr.lines().count(), status);
             let [blank, known] = ["", state].map(|state| format!("<result>{state}</result>\n"));
-            let is_right = [(blank.as_str(), 1, Some(1)), (&known, 0, Some(0))].contains(&answer)
-                && [(1, Some(1)), (0, Some(0))].contains(&(json_stderr.lines().count(), json_status));
-            equal(&is_right, &true).map_err(|_| format!("{file} {step}: {answer:?}: {stderr}{json_stderr}"))?;
+            let is_right = [(blank.as_str(), 1, Some(1)), (&known, 0, Some(0))].contains(&found);
+            equal(&is_right, &true).map_err(|_| format!("{file} {step}: {found:?}: {stderr}"))?;
             answers.insert(status);
         }
-        equal(&answers.contains(&Some(0)), &true)?;
+        equal(&answers.contains(&Some(0)), &true).map_err(|_| file)?;
+        fs::copy(format!("fixtures/registered/home/{file}"), home.file(file))?;
     }
     Ok(())
 }
@@ -230,8 +229,7 @@ fn files_that_take_more_memory_than_there_is_give_the_answer_or_a_reason() -> Ou
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "only Linux limits an address space")]
 fn the_limits_are_enforced() -> Outcome {
-    let home = Home::new()?;
-    let [(stdout, _, status), _] = home.run(1024)?;
+    let ((stdout, _, status), _) = run(&Home::new()?, 1024, &[])?;
     equal(&(stdout.as_str(), status == Some(0)), &("", false))
 }
 
@@ -370,14 +368,14 @@ fn claiming(marker: u8) -> Vec<u8> {
 fn texts() -> Vec<u8> {
     let mut content = String::from("<dict>");
     let text = "x".repeat(80);
-    while content.len() < 16 * 1024 * 1024 - 300 {
+    while content.len() < MOST - 400 {
         content.push_str(&format!("<key>{text}</key><string>{text}</string>"));
     }
     xml(&(content + "</dict>"))
 }
 
 fn wide() -> Vec<u8> {
-    let characters = 8 * 1024 * 1024 - 100;
+    let characters = MOST / 2 - 100;
     let length = u32::try_from(characters).unwrap_or_default().to_be_bytes();
     binary(&[[&[0x6F, 0x12][..], &length, &[0x26, 0x03].repeat(characters)].concat()])
 }

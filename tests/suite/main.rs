@@ -9,9 +9,11 @@ mod damage;
 mod ea_wrapper;
 mod evidence;
 mod explain;
+mod faults;
 mod home;
 mod inspect;
 mod jamf_kit;
+mod limits;
 mod mac;
 mod macos;
 mod outcome;
@@ -21,19 +23,32 @@ mod properties;
 mod reading;
 mod readme;
 mod renamed;
+mod secrets;
 mod shells;
 mod supply_chain;
 mod torn;
+mod unchanged;
 mod upload;
 mod users;
 
-#[cfg(target_os = "linux")]
 mod root {
+    #[cfg(target_os = "linux")]
     mod deadline;
-    mod held_up;
+    #[cfg(target_os = "linux")]
+    pub mod held_up;
+    #[cfg(target_os = "linux")]
     mod installation;
+    #[cfg(target_os = "linux")]
     mod reader;
+    mod rights;
+    #[cfg(target_os = "linux")]
     mod second_opinion;
+    #[cfg(target_os = "linux")]
     mod signals;
-    mod user;
+    pub mod user;
+}
+
+#[cfg(target_os = "linux")]
+mod strace {
+    mod cost;
 }

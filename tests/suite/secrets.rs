@@ -1,18 +1,10 @@
 //! What macOS encrypts in a keychain, keys, passwords and what unlocks them, never shows: not in any kind of output, not in
 //! an error, nor in what the library's types say of themselves; and what is not needed is not even in memory.
 
-use std::{
-    cell::RefCell,
-    env, fs, io,
-    ops::Range,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{cell::RefCell, fs, io, ops::Range};
 
-use assert_cmd::cargo::cargo_bin;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use fixture_generator::{Certificate, GenericPassword, Keychain};
-use tempfile::TempDir;
 use wpj_state::{
     cli::attribute::Attribute,
     parse::{
@@ -22,12 +14,12 @@ use wpj_state::{
     },
 };
 
+use crate::home::{Home, answer};
+
 /// Long enough not to be there by chance, and short enough to be whole in everything that is encrypted.
 const SECRET: &[u8] = b"Xq7-SECRET-wZ";
 
-const KEYCHAIN: &str = "Library/Keychains/login.keychain-db";
 const RENAMED: &str = "Library/Keychains/login_renamed_1.keychain-db";
-const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
 
 fn keychain() -> Keychain {
     let (joined, own) = (Certificate::workplace_join(), Certificate::contoso());
@@ -55,40 +47,20 @@ fn assert_hidden(text: &str, whence: &str) {
     }
 }
 
-struct Home(TempDir);
-
-impl Home {
-    fn new(bytes: &[u8]) -> Self {
-        Self::in_folder(&env::temp_dir(), bytes)
-    }
-
-    fn in_folder(folder: &Path, bytes: &[u8]) -> Self {
-        let home = Self(tempfile::tempdir_in(folder).unwrap());
-        for folder in ["Library/Keychains", "Library/Preferences"] {
-            fs::create_dir_all(home.0.path().join(folder)).unwrap();
-        }
-        fs::write(home.path(KEYCHAIN), bytes).unwrap();
-        fs::copy(Path::new("fixtures/registered/home").join(PLIST), home.path(PLIST)).unwrap();
-        home
-    }
-
-    fn path(&self, file: &str) -> PathBuf {
-        self.0.path().join(file)
-    }
-
-    /// All that the tool prints, in every way.
-    fn look(&self, whence: &str) {
-        let attributes = Attribute::ALL.map(|attribute| vec!["--attribute", attribute.name()]);
-        let others =
-            [vec!["--json"], vec!["--explain"], vec!["--all-users", "--json"], vec!["--second-opinion", "--json"]];
-        for options in attributes.into_iter().chain(others) {
-            let mut tool = Command::new(cargo_bin("wpj-state"));
-            let output = tool.arg("--home").arg(self.0.path()).args(&options).output().unwrap();
-            for text in [output.stdout, output.stderr] {
-                assert_hidden(&String::from_utf8_lossy(&text), &format!("{whence}, {options:?}"));
-            }
+/// Checks all that the tool prints about a home, in every way.
+fn assert_all_hidden(home: &Home, whence: &str) {
+    let attributes = Attribute::ALL.map(|attribute| vec!["--attribute", attribute.name()]);
+    let others = [vec!["--json"], vec!["--explain"], vec!["--all-users", "--json"], vec!["--second-opinion", "--json"]];
+    for options in attributes.into_iter().chain(others) {
+        let (stdout, stderr, _) = answer(home.tool().args(&options)).unwrap();
+        for text in [stdout, stderr] {
+            assert_hidden(&text, &format!("{whence}, {options:?}"));
         }
     }
+}
+
+fn home(keychain: &[u8]) -> Home {
+    Home::with_keychain(keychain).unwrap()
 }
 
 #[test]
@@ -102,10 +74,10 @@ fn the_secret_is_in_everything_that_is_encrypted() {
 #[test]
 fn no_output_shows_what_is_encrypted() {
     let bytes = keychain().to_bytes();
-    Home::new(&bytes).look("a whole keychain");
-    let renamed = Home::new(&Keychain::new().to_bytes());
-    fs::write(renamed.path(RENAMED), &bytes).unwrap();
-    renamed.look("a renamed keychain");
+    assert_all_hidden(&home(&bytes), "a whole keychain");
+    let renamed = home(&Keychain::new().to_bytes());
+    fs::write(renamed.file(RENAMED), &bytes).unwrap();
+    assert_all_hidden(&renamed, "a renamed keychain");
 }
 
 #[test]
@@ -114,15 +86,15 @@ fn no_error_shows_what_is_encrypted() {
     let places: Vec<usize> = (0..bytes.len() - SECRET.len()).filter(|&at| bytes[at..].starts_with(SECRET)).collect();
     // Cut off within a secret, and with a secret in place of what an error might quote: sizes, numbers and offsets.
     for &place in places.iter().step_by(7) {
-        Home::new(&bytes[..place + 4]).look("a keychain that is cut off");
+        assert_all_hidden(&home(&bytes[..place + 4]), "a keychain that is cut off");
         for before in [4, 32, 64, 96] {
             let mut damaged = bytes.clone();
             damaged[place - before..place - before + SECRET.len()].copy_from_slice(SECRET);
-            Home::new(&damaged).look("a damaged keychain");
+            assert_all_hidden(&home(&damaged), "a damaged keychain");
         }
     }
     let swapped = [&bytes[..20], SECRET, &bytes[20..]].concat();
-    Home::new(&swapped).look("a keychain whose tables are elsewhere");
+    assert_all_hidden(&home(&swapped), "a keychain whose tables are elsewhere");
 }
 
 #[test]
@@ -195,15 +167,25 @@ fn tables_that_are_not_needed_are_not_even_read() {
 mod memory {
     use std::{
         fs::File,
-        io::{self, Write},
+        io::{PipeReader, Write},
+        process::{Child, Stdio},
         thread,
         time::Duration,
     };
 
-    use nix::fcntl::{FcntlArg, fcntl};
+    use nix::{
+        fcntl::{FcntlArg, fcntl},
+        libc::SYS_write,
+    };
 
     use super::*;
-    use crate::startup_disk;
+    use crate::{
+        mac::PLIST,
+        root::{
+            held_up::HeldUp,
+            user::{GROUP, USER},
+        },
+    };
 
     const METADATA: u32 = 0x8000_8000;
 
@@ -224,25 +206,23 @@ mod memory {
         bytes
     }
 
-    /// The memory of the tool when it has its answer and cannot give it, because nobody reads it.
-    fn memory_at_the_end(home: &Home, options: &[&str]) -> Vec<u8> {
-        let (_reader, mut writer) = io::pipe().unwrap();
+    /// The tool when it has its answer and cannot give it, because nobody reads what is written to this pipe.
+    fn at_the_end(home: &Home, options: &[&str]) -> (Child, PipeReader) {
+        let (reader, mut writer) = io::pipe().unwrap();
         let room = fcntl(&writer, FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
         writer.write_all(&vec![0; room.try_into().unwrap()]).unwrap();
-        let mut tool = Command::new(cargo_bin("wpj-state"));
-        tool.arg("--home").arg(home.0.path()).args(options).stdout(writer);
-        let mut tool = tool.spawn().unwrap();
-        // The number of the call that it waits in, and its arguments: here the first one is standard output.
-        let call = || fs::read_to_string(format!("/proc/{}/syscall", tool.id())).unwrap();
+        let mut tool = home.tool().args(options).stdout(writer).spawn().unwrap();
+        // The number of the call that it waits in, and the first argument: standard output.
+        let writes = format!("{SYS_write} 0x1 ");
         let waits = (0..60_000).any(|_| {
             thread::sleep(Duration::from_millis(1));
-            call().split(' ').nth(1) == Some("0x1")
+            fs::read_to_string(format!("/proc/{}/syscall", tool.id())).unwrap().starts_with(&writes)
         });
-        let memory = memory_of(tool.id());
-        tool.kill().unwrap();
-        tool.wait().unwrap();
+        if !waits {
+            tool.kill().unwrap();
+        }
         assert!(waits, "it does not answer");
-        memory
+        (tool, reader)
     }
 
     /// All that a process can write to: its heap, its stacks, and what it has freed.
@@ -267,15 +247,38 @@ mod memory {
         memory.windows(bytes.len()).any(|window| window == bytes)
     }
 
-    /// What is not on the startup disk is looked at by a worker, which does not wait.
-    #[test]
-    fn what_is_not_needed_is_not_in_memory() {
-        let folder = startup_disk::folder().expect("some temporary folder is on the startup disk");
-        for (options, whence) in [
-            (&[][..], keychain_but(|relation| relation == PRIVATE_KEYS)),
+    /// Options, and a keychain whose secrets are where these do not look.
+    fn not_needed() -> [(&'static [&'static str], Vec<u8>); 2] {
+        [
+            (&[], keychain_but(|relation| relation == PRIVATE_KEYS)),
             (&["--json"], keychain_but(|relation| relation != METADATA)),
-        ] {
-            let memory = memory_at_the_end(&Home::in_folder(&folder, &whence), options);
+        ]
+    }
+
+    #[test]
+    fn what_is_not_needed_is_not_in_the_memory_of_what_answers() {
+        for (options, keychain) in not_needed() {
+            let home = home(&keychain);
+            let (mut tool, _reader) = at_the_end(&home, options);
+            let memory = memory_of(tool.id());
+            tool.kill().unwrap();
+            tool.wait().unwrap();
+            assert!(is_in(&memory, DEVICE), "the certificate was read");
+            assert!(!is_in(&memory, SECRET), "{options:?}");
+        }
+    }
+
+    /// It has read the keychain when it reads the plist.
+    #[test]
+    #[ignore = "needs root"]
+    fn what_is_not_needed_is_not_in_the_memory_of_the_reader_process() {
+        for (options, keychain) in not_needed() {
+            let home = home(&keychain).belonging_to(USER, GROUP).unwrap();
+            let held_up = HeldUp::of(home, PLIST).unwrap();
+            let mut tool = held_up.home.tool().args(options).stdout(Stdio::null()).spawn().unwrap();
+            let memory = memory_of(held_up.reader().unwrap().as_raw().cast_unsigned());
+            drop(held_up);
+            tool.wait().unwrap();
             assert!(is_in(&memory, DEVICE), "the certificate was read");
             assert!(!is_in(&memory, SECRET), "{options:?}");
         }

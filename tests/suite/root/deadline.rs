@@ -15,8 +15,8 @@ use std::{
 use assert_cmd::cargo::cargo_bin;
 
 use super::{
-    held_up::{Dead, GROUP, HeldUp, USER, no_answer},
-    user,
+    held_up::{Dead, HeldUp, no_answer},
+    user::{self, GROUP, USER},
 };
 use crate::{
     home::{Answer, Home, undetermined},

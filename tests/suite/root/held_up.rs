@@ -17,15 +17,12 @@ use nix::{
     unistd::Pid,
 };
 
+use super::user::{GROUP, USER};
 use crate::{
     home::Home,
     mac::KEYCHAIN,
     outcome::{Failed, Outcome, equal},
 };
-
-/// A user and a group that own nothing but the homes of these tests.
-pub const USER: u32 = 61_234;
-pub const GROUP: u32 = 61_235;
 
 /// Tries again and again, far longer than anything here takes.
 pub fn wait_for<T>(what: &str, mut it: impl FnMut() -> Result<Option<T>, Failed>) -> Result<T, Failed> {

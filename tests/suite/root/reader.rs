@@ -16,8 +16,8 @@ use nix::{
 };
 
 use super::{
-    held_up::{GROUP, HeldUp, USER, wait_for},
-    user,
+    held_up::{HeldUp, wait_for},
+    user::{self, GROUP, USER},
 };
 use crate::{
     home::{Answer, Home, answer, is_registered, undetermined},
@@ -124,11 +124,11 @@ fn it_is_its_user_for_good() -> Outcome {
 
 #[test]
 #[ignore = "needs root"]
-fn an_account_s_primary_group_is_its_only_one() -> Outcome {
+fn its_only_group_is_the_primary_one_of_the_account() -> Outcome {
     let held_up = HeldUp::belonging_to_user()?;
-    let adele = format!("adele:x:{USER}:{GROUP}::{}:/bin/sh\n", held_up.home.path.display());
-    let groups = format!("adele:x:{GROUP}:\nshared:x:{}:adele\n", GROUP + 1);
-    let tool = user::with_accounts(&held_up.home, &adele, &groups, &["--user", "adele"])?;
+    let groups = format!("shared:x:{}:adele\n", GROUP + 1);
+    let mut tool = Command::new(cargo_bin("wpj-state"));
+    let tool = user::with_adele(&held_up.home, &groups, tool.args(["--user", "adele"]))?;
     let running = Running::start(tool, held_up)?;
     let status = running.read("status")?;
     for expected in [
@@ -168,7 +168,7 @@ fn it_holds_nothing_but_its_answer() -> Outcome {
 
 #[test]
 #[ignore = "needs root"]
-fn a_reader_of_the_caller_s_own_holds_nothing_but_its_answer_either() -> Outcome {
+fn one_with_the_rights_of_the_caller_holds_nothing_but_its_answer_either() -> Outcome {
     let running = Running::with(HeldUp::new()?, |_| ())?;
     running.holds_its_answer_alone()?;
     equal(&running.release()?.1, &is_registered())
@@ -176,7 +176,7 @@ fn a_reader_of_the_caller_s_own_holds_nothing_but_its_answer_either() -> Outcome
 
 #[test]
 #[ignore = "needs root"]
-fn only_the_copy_s_reader_holds_the_copy() -> Outcome {
+fn only_the_one_that_writes_the_copy_holds_the_copy() -> Outcome {
     let held_up = HeldUp::belonging_to_user()?;
     let mut tool = held_up.home.tool();
     tool.arg("--second-opinion=always").stdout(Stdio::piped()).stderr(Stdio::piped());

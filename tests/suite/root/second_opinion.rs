@@ -9,7 +9,10 @@ use std::{
 
 use assert_cmd::cargo::cargo_bin;
 
-use super::held_up::{GROUP, HeldUp, USER};
+use super::{
+    held_up::{Dead, HeldUp},
+    user::{GROUP, USER},
+};
 use crate::{
     home::Home,
     mac::KEYCHAIN,
@@ -83,4 +86,23 @@ fn a_reader_that_is_killed_while_it_writes_the_copy_is_the_reason() -> Outcome {
     equal(&json["state"], &serde_json::json!("Registered"))?;
     let words = "the process that reads the user's files gave no answer: it was ended by SIGKILL";
     equal(&json["findings"][0]["message"], &serde_json::json!(finding(words)))
+}
+
+/// Any user can have one in the folder for temporary files, by any name.
+#[test]
+#[ignore = "needs root"]
+fn a_dead_file_system_that_looks_like_a_copy_holds_up_nothing() -> Outcome {
+    let mut gone = Command::new("true").spawn()?;
+    gone.wait()?;
+    let place = PathBuf::from(format!("/tmp/wpj-state.{}.dead", gone.id()));
+    fs::create_dir(&place)?;
+    let dead = Dead::mount_on(&place)?;
+    let home = Home::new()?.belonging_to(USER, GROUP)?;
+    let mut tool = home.tool();
+    let (answer, answers) = std::sync::mpsc::channel();
+    std::thread::spawn(move || answer.send(missing(tool.args(ASK).args(["--deadline", "6"]))));
+    let found = answers.recv_timeout(std::time::Duration::from_secs(60));
+    drop(dead);
+    fs::remove_dir(place)?;
+    equal(&found??, &registered("only a Mac has one"))
 }

@@ -18,7 +18,10 @@ use nix::{
     unistd::Pid,
 };
 
-use super::held_up::{HeldUp, USER, wait_for};
+use super::{
+    held_up::{HeldUp, wait_for},
+    user::USER,
+};
 use crate::{
     home::{Home, answer, is_registered},
     mac::KEYCHAIN,

@@ -1,102 +1,107 @@
-//! What a look costs that can be counted: the files that are opened, and the processes that are started.
+//! What an answer costs that can be counted: the files that are opened, and the processes that are started.
 
 use std::{
     fs,
-    os::unix::fs::symlink,
-    path::{Path, PathBuf},
+    os::unix::{fs::chown, process::CommandExt},
     process::Command,
 };
 
-use assert_cmd::cargo::cargo_bin;
+use fixture_generator::Keychain;
 
 use crate::{
+    home::Home,
+    mac::{KEYCHAIN, PLIST},
     outcome::{Failed, Outcome, equal},
-    startup_disk,
+    root::user::{self, GROUP, USER},
 };
 
-const KEYCHAIN: &str = "Library/Keychains/login.keychain-db";
-const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
-
-/// On the startup disk, so that the tool looks at it without a worker.
-fn folder() -> PathBuf {
-    startup_disk::folder().expect("some temporary folder is on the startup disk")
-}
-
-/// What a program does: the files that it opens, and how many processes it starts.
+/// What a program does: the files that it opens, how many processes it starts, and how many programs.
 #[derive(Debug, PartialEq)]
 struct Traced {
     opened: Vec<String>,
-    started: usize,
+    forks: usize,
+    programs: usize,
 }
 
-fn trace(program: &Path, arguments: &[&Path]) -> Result<Traced, Failed> {
-    let log = tempfile::NamedTempFile::new()?;
-    let mut command = Command::new("strace");
-    command.args(["-f", "--quiet=all", "--trace=open,openat,creat,clone,clone3,fork,vfork", "-o"]);
-    let output = command.arg(log.path()).arg(program).args(arguments).output()?;
-    if !output.status.success() {
-        return Err(format!("{output:?}").into());
-    }
-    let log = fs::read_to_string(log.path())?;
-    let calls = |names: &'static [&str]| log.lines().filter(move |line| names.iter().any(|name| line.contains(name)));
-    let opened = calls(&["open(", "openat(", "creat("]).filter(|line| !line.contains(" = -1 "));
-    // A thread is no process.
-    let started = calls(&["clone(", "clone3(", "fork("]).filter(|line| !line.contains("CLONE_THREAD"));
-    let name = |line: &str| line.split('"').nth(1).map(str::to_owned);
-    Ok(Traced { opened: opened.filter_map(name).collect(), started: started.count() })
+/// As whom the tool is run.
+#[derive(Debug, Clone, Copy)]
+enum Caller {
+    User,
+    Root,
 }
 
-/// What the tool does more than it does to tell its version, which is what any program does at its start.
-fn look(home: &Path) -> Result<Traced, Failed> {
-    let tool = cargo_bin("wpj-state");
-    let start = trace(&tool, &[Path::new("--version")])?;
-    let mut all = trace(&tool, &[Path::new("--home"), home])?;
-    let begins_alike = all.opened.starts_with(&start.opened);
-    if !begins_alike || start.started > 0 {
-        return Err(format!("{start:?} is no beginning of {all:?}").into());
-    }
-    all.opened.drain(..start.opened.len());
-    Ok(all)
-}
-
-fn home_in(fixture: &str) -> Result<(tempfile::TempDir, PathBuf), Failed> {
-    let place = tempfile::tempdir_in(folder())?;
-    let home = place.path().join("home");
-    for file in [KEYCHAIN, PLIST] {
-        fs::create_dir_all(home.join(file).parent().ok_or("a file has a folder")?)?;
-        let original = Path::new("fixtures").join(fixture).join("home").join(file);
-        if original.exists() {
-            fs::copy(original, home.join(file))?;
+impl Caller {
+    fn trace(self, home: &Home, arguments: &[&str]) -> Result<Traced, Failed> {
+        // Where the user can write, and run the tool.
+        let log = home.folder.path().join("log");
+        fs::write(&log, "")?;
+        chown(&log, Some(USER), None)?;
+        let tool = user::tool(home)?;
+        let mut strace = Command::new("strace");
+        let calls = "--trace=open,openat,creat,clone,clone3,fork,vfork,execve";
+        strace.args(["-f", "--quiet=all", calls, "-o"]).arg(&log).arg(tool).args(arguments);
+        let output = match self {
+            Self::User => strace.uid(USER).gid(GROUP).output()?,
+            Self::Root => user::with_adele(home, "", &strace)?.output()?,
+        };
+        if !output.status.success() {
+            return Err(format!("{output:?}").into());
         }
+        let log = fs::read_to_string(log)?;
+        let calls = |names: &'static [&str]| log.lines().filter(move |line| names.iter().any(|it| line.contains(it)));
+        let done = |line: &&str| !line.contains(" = -1 ");
+        let name = |line: &str| line.split('"').nth(1).map(str::to_owned);
+        Ok(Traced {
+            opened: calls(&["open(", "openat(", "creat("]).filter(done).filter_map(name).collect(),
+            forks: calls(&["clone(", "clone3(", "fork("]).count(),
+            programs: calls(&["execve("]).filter(done).count(),
+        })
     }
-    Ok((place, home))
+
+    /// What the tool does more than it does to tell its version, which is what any program does at its start.
+    fn cost(self, home: &Home, arguments: &[&str]) -> Result<Traced, Failed> {
+        let start = self.trace(home, &["--version"])?;
+        let mut all = self.trace(home, arguments)?;
+        if !all.opened.starts_with(&start.opened) {
+            return Err(format!("{start:?} is not how {all:?} begins").into());
+        }
+        all.opened.drain(..start.opened.len());
+        Ok(Traced { forks: all.forks - start.forks, programs: all.programs - start.programs, ..all })
+    }
 }
 
-fn names(home: &Path, files: &[&str]) -> Vec<String> {
-    files.iter().map(|file| home.join(file).display().to_string()).collect()
+/// The home's files that are opened, after what says which descriptors there are.
+fn opened(home: &Home, files: &[&str]) -> Vec<String> {
+    let files = files.iter().map(|file| home.file(file).display().to_string());
+    ["/dev/fd".to_owned()].into_iter().chain(files).collect()
+}
+
+const RENAMED: &str = "Library/Keychains/login_renamed_1.keychain-db";
+
+#[test]
+#[ignore = "needs root and strace"]
+fn two_files_of_a_home_are_opened_and_one_process_is_started() -> Outcome {
+    let home = Home::new()?.belonging_to(USER, GROUP)?;
+    let expected = Traced { opened: opened(&home, &[KEYCHAIN, PLIST]), forks: 1, programs: 0 };
+    equal(&Caller::User.cost(&home, &["--home", &home.path.to_string_lossy()])?, &expected)?;
+    // As Jamf runs it, the tool itself reads the account records.
+    let mut found = Caller::Root.cost(&home, &["--user", "adele"])?;
+    found.opened.retain(|file| !file.starts_with("/etc/") && !file.contains(".so"));
+    equal(&found, &expected)
 }
 
 #[test]
-#[ignore = "needs strace, and the right to trace"]
-fn two_files_are_opened_and_no_process_is_started_if_the_login_keychain_has_the_key() -> Outcome {
-    let (_place, home) = home_in("registered")?;
-    equal(&look(&home)?, &Traced { opened: names(&home, &[KEYCHAIN, PLIST]), started: 0 })
-}
-
-#[test]
-#[ignore = "needs strace, and the right to trace"]
-fn one_file_is_opened_and_no_process_is_started_if_it_has_not() -> Outcome {
-    let (_place, home) = home_in("not-registered")?;
-    equal(&look(&home)?, &Traced { opened: names(&home, &[KEYCHAIN]), started: 0 })
-}
-
-#[test]
-#[ignore = "needs strace, and the right to trace"]
-fn what_lies_behind_a_link_takes_one_process_more() -> Outcome {
-    let (place, home) = home_in("registered")?;
-    let link = place.path().join("link");
-    symlink(home, &link)?;
-    let traced = look(&link)?;
-    equal(&traced.started, &1)?;
-    equal(&traced.opened.ends_with(&names(&link, &[KEYCHAIN, PLIST])), &true)
+#[ignore = "needs root and strace"]
+fn keychains_that_were_put_aside_are_opened_only_in_detail() -> Outcome {
+    let home = Home::with_keychain(&Keychain::new().to_bytes())?;
+    fs::copy(home.file(KEYCHAIN), home.file(RENAMED))?;
+    let home = home.belonging_to(USER, GROUP)?;
+    let path = home.path.to_string_lossy();
+    let expected = Traced { opened: opened(&home, &[KEYCHAIN, PLIST]), forks: 1, programs: 0 };
+    equal(&Caller::User.cost(&home, &["--home", &path])?, &expected)?;
+    let files = [KEYCHAIN, "Library/Keychains", RENAMED, PLIST];
+    // The second process is for the system's files, which are the caller's to read.
+    let opened = [opened(&home, &files), opened(&home, &[])].concat();
+    let expected = Traced { opened, forks: 2, programs: 0 };
+    equal(&Caller::User.cost(&home, &["--home", &path, "--json"])?, &expected)
 }
