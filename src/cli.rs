@@ -100,41 +100,19 @@ impl Request {
 
     /// Whether the output shows what the state does not depend on.
     pub(crate) const fn needs_details(&self) -> bool {
-        match self.output {
-            Output::Json => true,
-            Output::Explain => !self.subject.is_several(),
-            Output::Result(attribute) => {
-                matches!(attribute, Attribute::UserPrincipalName | Attribute::LastToken | Attribute::Finding)
-            }
-        }
+        self.needs_set_up()
+            || matches!(self.output, Output::Result(Attribute::UserPrincipalName | Attribute::LastToken))
     }
 
     /// Whether the output shows how the Mac is set up.
     pub(crate) const fn needs_set_up(&self) -> bool {
         match self.output {
-            Output::Json => true,
+            Output::Json | Output::Result(Attribute::Finding) => true,
             Output::Explain => !self.subject.is_several(),
-            Output::Result(attribute) => matches!(attribute, Attribute::Finding),
+            Output::Result(_) => false,
         }
     }
 }
-
-/// The options that make no sense where no user is reported on.
-const ABOUT_USERS: [&str; 13] = [
-    "home",
-    "user",
-    "all_users",
-    "explain",
-    "json",
-    "attribute",
-    "keychain",
-    "plist",
-    "app_sso_state",
-    "psso_status",
-    "system_root",
-    "second_opinion",
-    "deadline",
-];
 
 /// Tell how far a Mac's registration with Microsoft Entra through Jamf got
 #[derive(Parser)]
@@ -184,7 +162,7 @@ struct Options {
     )]
     attribute: Option<Attribute>,
     /// The names, types and meanings of these values
-    #[arg(long, conflicts_with_all = ABOUT_USERS, help_heading = "Output")]
+    #[arg(long, exclusive = true, help_heading = "Output")]
     list_attributes: bool,
     /// In place of the login keychain
     #[arg(long, value_name = "FILE", help_heading = "Other evidence")]
@@ -225,7 +203,7 @@ struct Options {
     )]
     deadline: u64,
     /// Print the manual page, as mandoc reads it
-    #[arg(long, conflicts_with_all = ABOUT_USERS, conflicts_with = "list_attributes", help_heading = "Help")]
+    #[arg(long, exclusive = true, help_heading = "Help")]
     man: bool,
     /// Print this
     #[arg(short, long, action = ArgAction::Help, help_heading = "Help")]

@@ -119,9 +119,9 @@ fn given_homes(request: &Request, homes: &[PathBuf], mac: &impl Mac) -> Vec<Pers
         return homes.iter().map(|home| person(home, Ok(Rights::Caller))).collect();
     }
     let jobs = homes.iter().map(|home| Job::new(Rights::Caller, |trail| home::owner(home, trail)));
-    let owners: Vec<Result<Result<u32, Obstacle>, Obstacle>> = mac.read(jobs.collect());
-    let rights = |home: &PathBuf, owner: Result<Result<u32, Obstacle>, Obstacle>| {
-        let uid = owner.and_then(|owner| owner).map_err(|found| at_home(found, Some(home)))?;
+    let owners = mac.read(jobs.collect());
+    let rights = |home: &PathBuf, owner: Result<u32, Obstacle>| {
+        let uid = owner.map_err(|found| at_home(found, Some(home)))?;
         let gid = mac.by_uid(uid)?.map_or(platform::NOBODY_GROUP, |account| account.gid);
         Ok(mac.rights_of(uid, gid))
     };
@@ -158,7 +158,7 @@ fn read_homes(request: &Request, mac: &impl Mac, people: &mut Vec<Person>) {
             return true;
         }
         let found = if user.home.is_some() { found.next() } else { None };
-        match found.map(|found| found.and_then(|found| found)) {
+        match found {
             None => {
                 login_keychain.probe = Probe::Absent;
                 jamf_aad.probe = Probe::Absent;
@@ -194,7 +194,7 @@ fn read_given_and_system(request: &Request, mac: &impl Mac, people: &mut [Person
     let found = mac.read(jobs.collect());
     for (person, found) in people.iter_mut().filter(|person| person.is_readable()).zip(found) {
         let evidence = &mut person.evidence;
-        match found.and_then(|found| found) {
+        match found {
             Ok(found) => {
                 evidence.login_keychain = found.login_keychain.unwrap_or_else(|| evidence.login_keychain.clone());
                 evidence.jamf_aad = found.jamf_aad.unwrap_or_else(|| evidence.jamf_aad.clone());
@@ -258,9 +258,10 @@ fn ask_about_single_sign_on(mac: &impl Mac, people: &mut [Person]) {
     };
     let mut open: Vec<&mut Person> = people.iter_mut().filter(is_open).collect();
     let jobs = open.iter().map(|person| {
-        Job::new(Rights::Caller, |trail| system_files::sso_configuration(mac.root(), &person.evidence.user, trail))
+        let user = &person.evidence.user;
+        Job::new(Rights::Caller, |trail| Ok(system_files::sso_configuration(mac.root(), user, trail)))
     });
-    let found: Vec<Result<Option<Vec<u8>>, Obstacle>> = mac.read(jobs.collect());
+    let found = mac.read(jobs.collect());
     for (person, found) in open.iter_mut().zip(found) {
         match found {
             Ok(path) => person.evidence.unasked_sso = path.map(|path| OsString::from_vec(path).into()),

@@ -95,7 +95,7 @@ pub(super) fn read_one<T: Serialize + DeserializeOwned>(
     read: impl FnOnce(&Trail) -> Result<T, Obstacle>,
 ) -> Result<T, Obstacle> {
     let answer = mac.read(vec![Job::new(rights, read)]).pop();
-    answer.unwrap_or_else(|| Err(Cause::NotRead.into())).and_then(|answer| answer)
+    answer.unwrap_or_else(|| Err(Cause::NotRead.into()))
 }
 
 /// Reads something of an account's home, as that user.

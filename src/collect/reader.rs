@@ -66,15 +66,17 @@ impl Trail {
     }
 }
 
+type Read<'a, T> = dyn FnOnce(&Trail) -> Result<T, Obstacle> + 'a;
+
 /// Something to read.
 pub struct Job<'a, T> {
     /// With whose rights.
     pub(crate) rights: Rights,
-    pub read: Box<dyn FnOnce(&Trail) -> T + 'a>,
+    pub read: Box<Read<'a, T>>,
 }
 
 impl<'a, T> Job<'a, T> {
-    pub(super) fn new(rights: Rights, read: impl FnOnce(&Trail) -> T + 'a) -> Self {
+    pub(super) fn new(rights: Rights, read: impl FnOnce(&Trail) -> Result<T, Obstacle> + 'a) -> Self {
         Self { rights, read: Box::new(read) }
     }
 }
@@ -84,8 +86,8 @@ impl<'a, T> Job<'a, T> {
 enum Message<T> {
     /// It is about to read the file with this path.
     At(Vec<u8>),
-    /// It has read everything.
-    Answer(T),
+    /// What it has read, or why it could not.
+    Answer(Result<T, Obstacle>),
     /// It cannot go on; why.
     Failed(Cause),
 }
@@ -239,7 +241,7 @@ fn answer<T: DeserializeOwned>(ended: Ended, deadline: &Deadline) -> Result<T, O
     let mut is_nonsense = false;
     for line in outputs.concat().split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
         match serde_json::from_slice(line) {
-            Ok(Message::Answer(answer)) if outcome != Err(Failure::TooMuch) => return Ok(answer),
+            Ok(Message::Answer(answer)) if outcome != Err(Failure::TooMuch) => return answer,
             Ok(Message::Failed(cause)) => return Err(Obstacle { path, cause }),
             Ok(Message::At(bytes)) => path = Some(PathBuf::from(OsString::from_vec(bytes))),
             Ok(Message::Answer(_)) | Err(_) => is_nonsense = true,

@@ -78,16 +78,17 @@ pub(super) fn ask(keychain: &Path, rights: Rights, deadline: &Deadline) -> Resul
     // Until the copy is gone.
     let _signals = signals::Hold::new();
     // In a reader process, because anybody can make what looks like a copy, and on a disk that never answers.
-    let clean = Job::new(Rights::Caller, |_| remove_what_is_left());
-    let _: Vec<Result<(), Obstacle>> = reader::read_all(vec![clean], &Deadline::in_time(CLEANING.min(deadline.left())));
+    let clean = Job::new(Rights::Caller, |_| {
+        remove_what_is_left();
+        Ok(())
+    });
+    let _ = reader::read_all(vec![clean], &Deadline::in_time(CLEANING.min(deadline.left())));
     let folder = PrivateFolder::new().map_err(|error| format!("no private folder could be made: {error}"))?;
     let path = folder.0.join("copy.keychain-db");
     let copy = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
     let copy = copy.map_err(|error| format!("the copy could not be written: {error}"))?;
     let job = Job::new(rights, |trail| write_copy(keychain, &copy, trail));
-    let copied: Result<(), Cause> =
-        reader::read_keeping(job, deadline, copy.as_fd()).unwrap_or_else(|obstacle| Err(obstacle.cause));
-    copied.map_err(|cause| cause.to_string())?;
+    reader::read_keeping(job, deadline, copy.as_fd()).map_err(|obstacle| obstacle.cause.to_string())?;
     let program = env::current_exe().and_then(fs::canonicalize).map_err(|error| error.to_string())?;
     let words = [program.to_string_lossy().into_owned(), READ_COPY.to_owned(), path.to_string_lossy().into_owned()];
     let ended = children::run(vec![(words.into(), deadline.share(1))]).pop();
@@ -105,14 +106,14 @@ pub(super) fn ask(keychain: &Path, rights: Rights, deadline: &Deadline) -> Resul
     }
 }
 
-fn write_copy(keychain: &Path, mut copy: &File, trail: &Trail) -> Result<(), Cause> {
+fn write_copy(keychain: &Path, mut copy: &File, trail: &Trail) -> Result<(), Obstacle> {
     trail.at(keychain);
     let written = file::stable(keychain, MAX_COPY, |file| {
         let emptied = copy.set_len(0).and_then(|()| copy.rewind());
         let written = emptied.and_then(|()| io::copy(&mut file.take(MAX_COPY), &mut copy));
         written.map_err(|error| file::cause_of(&error))
     })?;
-    written.map(drop).ok_or(Cause::FileMissing)
+    written.map(drop).ok_or_else(|| Cause::FileMissing.into())
 }
 
 /// A folder that nobody else can enter; removed when dropped.

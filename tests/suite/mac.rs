@@ -192,7 +192,7 @@ impl collect::Mac for Mac {
     /// What a reader process sends is read back, as it is there.
     fn read<T: Serialize + DeserializeOwned>(&self, jobs: Vec<Job<'_, T>>) -> Vec<Result<T, Obstacle>> {
         let sent = |job: Job<'_, T>| serde_json::to_vec(&(job.read)(&Trail::SILENT)).unwrap();
-        jobs.into_iter().map(|job| Ok(serde_json::from_slice(&sent(job)).unwrap())).collect()
+        jobs.into_iter().map(|job| serde_json::from_slice(&sent(job)).unwrap()).collect()
     }
 
     fn is_installed(&self, program: &Path) -> Result<bool, Cause> {

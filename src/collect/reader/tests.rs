@@ -20,7 +20,7 @@ fn at() -> Vec<u8> {
 }
 
 fn whole() -> Vec<u8> {
-    line(&Message::Answer("read".to_owned()))
+    line(&Message::Answer(Ok("read".to_owned())))
 }
 
 const EXITED: Result<Option<Exit>, Failure> = Ok(Some(Exit::Status(0)));

@@ -115,9 +115,11 @@ fn it_is_its_user_for_good() -> Outcome {
         equal(&found, &Some(expected.as_str())).map_err(|failed| format!("{name} {failed:?}"))?;
     }
     let limits = running.read("limits")?;
-    for (name, expected) in [("Max core file size", "0"), ("Max data size", "58720256"), ("Max cpu time", "2")] {
+    for (name, expected) in
+        [("Max core file size", ["0"; 2]), ("Max data size", ["58720256"; 2]), ("Max cpu time", ["2", "3"])]
+    {
         let line = limits.lines().find_map(|line| line.strip_prefix(name)).ok_or("a limit")?;
-        equal(&line.split_whitespace().take(2).collect::<Vec<_>>(), &vec![expected; 2])?;
+        equal(&line.split_whitespace().take(2).collect::<Vec<_>>(), &expected.to_vec())?;
     }
     equal(&running.release()?.1, &is_registered())
 }
