@@ -96,8 +96,8 @@ enum Message<T> {
     Failed(Cause),
 }
 
-/// Does each job in a reader process of its own, until the deadline. More than sixteen share the time, and several leave
-/// a share for what comes after them: a home that hangs hides no other.
+/// Does each job in a reader process of its own, until the deadline. More than sixteen share the time, and several
+/// leave a share for what comes after them: a home that hangs hides no other.
 pub(super) fn read_all<T: Serialize + DeserializeOwned>(
     jobs: Vec<Job<'_, T>>,
     deadline: &Deadline,
