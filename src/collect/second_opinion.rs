@@ -91,7 +91,7 @@ pub(super) fn ask(keychain: &Path, rights: Rights, deadline: &Deadline) -> Resul
     reader::read_keeping(job, deadline, copy.as_fd()).map_err(|obstacle| obstacle.cause.to_string())?;
     let program = env::current_exe().and_then(fs::canonicalize).map_err(|error| error.to_string())?;
     let words = [program.to_string_lossy().into_owned(), READ_COPY.to_owned(), path.to_string_lossy().into_owned()];
-    let ended = children::run(vec![(words.into(), deadline.share(1))]).pop();
+    let ended = children::run(vec![(words.into(), deadline.share(2))]).pop();
     let ended = ended.ok_or_else(|| "it was not started".to_owned())?;
     match ended.outcome {
         Ok(Some(Exit::Status(0)) | None) => {

@@ -88,6 +88,21 @@ fn a_reader_that_is_killed_while_it_writes_the_copy_is_the_reason() -> Outcome {
     equal(&json["findings"][0]["message"], &serde_json::json!(finding(words)))
 }
 
+#[test]
+#[ignore = "needs root"]
+fn a_copy_that_is_held_up_leaves_time_for_the_other_homes() -> Outcome {
+    let held_up = HeldUp::belonging_to_user()?;
+    let mut tool = held_up.home.tool();
+    tool.args(["--home", "fixtures/registered/home", "--deadline", "6"]).args(ASK);
+    let tool = tool.stdout(Stdio::piped()).spawn()?;
+    held_up.let_one_through()?;
+    let json: serde_json::Value = serde_json::from_slice(&tool.wait_with_output()?.stdout)?;
+    let found = |number: usize| (&json[number]["state"], &json[number]["findings"][0]["message"]);
+    let registered = serde_json::json!("Registered");
+    let [late, missing] = ["no answer within 6 s", "only a Mac has one"].map(|words| serde_json::json!(finding(words)));
+    equal(&[found(0), found(1)], &[(&registered, &late), (&registered, &missing)])
+}
+
 /// Any user can have one in the folder for temporary files, by any name.
 #[test]
 #[ignore = "needs root"]
