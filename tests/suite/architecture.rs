@@ -33,7 +33,7 @@ fn read_sources(folder: &Path, module: &str, sources: &mut Sources) {
         let inner = if module.is_empty() { name.to_owned() } else { format!("{module}::{name}") };
         if path.is_dir() {
             read_sources(&path, &inner, sources);
-        } else if name != "tests" {
+        } else if name != "tests" && path.extension().is_some_and(|it| it == "rs") {
             sources.insert(inner, fs::read_to_string(&path).unwrap());
         }
     }
@@ -241,4 +241,21 @@ fn a_wrong_arrow_and_a_circle_are_found() {
     assert_eq!(wrong_arrows(&uses), ["assess -> collect::command"]);
     let circle = ["parse::keychain -> parse::plist", "parse::plist -> parse::text", "parse::text -> parse::keychain"];
     assert_eq!(circles(&uses), circle);
+}
+
+/// A file that no `mod` names is not compiled, and its tests are not missed.
+#[test]
+fn every_file_of_the_tests_is_a_module_of_its_program() {
+    for program in ["tests/suite", "tests/cases"] {
+        let mut sources = Sources::new();
+        read_sources(Path::new(program), "", &mut sources);
+        for module in sources.keys() {
+            let (parent, name) = module.rsplit_once("::").unwrap_or(("main", module));
+            let declared = |source: &String| source.contains(&format!("mod {name};"));
+            assert!(
+                name == "main" || ["main", parent].iter().any(|it| sources.get(*it).is_some_and(declared)),
+                "{module}"
+            );
+        }
+    }
 }

@@ -6,9 +6,7 @@
 use std::{
     collections::BTreeSet,
     fs,
-    path::PathBuf,
-    process::{Command, Output},
-    sync::{Mutex, MutexGuard, PoisonError},
+    process::{self, Command, Output, Stdio},
     thread::sleep,
     time::Duration,
 };
@@ -43,22 +41,14 @@ fn openssl(arguments: &[&str]) {
     run("/usr/bin/openssl", arguments);
 }
 
-/// Private folders are all in one place.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// A keychain that macOS has made, deleted when dropped.
 struct Made {
     folder: TempDir,
-    _alone: MutexGuard<'static, ()>,
 }
 
 impl Made {
     fn empty() -> Self {
-        let made = Self { folder: tempfile::tempdir().unwrap(), _alone: alone() };
+        let made = Self { folder: tempfile::tempdir().unwrap() };
         security(&["create-keychain", "-p", PASSWORD, &made.keychain()]);
         made
     }
@@ -155,7 +145,10 @@ fn all_readers_agree(made: &Made) {
 
 /// What macOS's own reader and this tool's both find in a copy of the keychain, by the tool's hidden verb.
 fn read_copy(made: &Made) -> Value {
-    let copy: PathBuf = made.folder.path().join("copy.keychain-db");
+    // It reads nothing but copies that this user has in a private folder.
+    let prefix = format!("wpj-state.{}.", process::id());
+    let folder = tempfile::Builder::new().prefix(&prefix).tempdir_in("/private/tmp").unwrap();
+    let copy = folder.path().join("copy.keychain-db");
     fs::copy(made.keychain(), &copy).unwrap();
     let output = Command::new(cargo_bin("wpj-state")).arg("--read-copy").arg(copy).output().unwrap();
     let reading: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -216,20 +209,24 @@ fn a_damaged_keychain_leaves_nothing_behind() {
     bytes.truncate(length - 400);
     let damaged = made.folder.path().join("damaged.keychain-db");
     fs::write(&damaged, &bytes).unwrap();
-    let output = Command::new(cargo_bin("wpj-state"))
+    let tool = Command::new(cargo_bin("wpj-state"))
         .arg("--home")
         .arg(made.folder.path())
         .arg("--keychain")
         .arg(&damaged)
         .args(["--plist", PLIST])
-        .output()
+        .stdout(Stdio::piped())
+        .spawn()
         .unwrap();
+    let folders_of_this_run = format!("wpj-state.{}.", tool.id());
+    let output = tool.wait_with_output().unwrap();
     // macOS may make sense of what is left, or not; what it must not be taken for is an absence.
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert!(["<result></result>\n", "<result>Registered</result>\n"].contains(&stdout.as_str()), "{stdout}");
     assert_eq!(fs::read(&damaged).unwrap(), bytes);
     let left = fs::read_dir("/private/tmp").unwrap().filter_map(Result::ok);
-    let left: Vec<_> = left.filter(|entry| entry.file_name().to_string_lossy().starts_with("wpj-state.")).collect();
+    let left: Vec<_> =
+        left.filter(|entry| entry.file_name().to_string_lossy().starts_with(&folders_of_this_run)).collect();
     assert!(left.is_empty(), "{left:?}");
 }
 
