@@ -9,7 +9,6 @@ use crate::{
     parse::console::{ConsoleRecord, FIRST_PERSON, is_name_of_person},
 };
 
-/// The person at the console.
 fn person_of(record: &ConsoleRecord) -> Result<Option<u32>, Cause> {
     record.person().map_err(|words| Cause::AccountsUnavailable(words.to_owned()))
 }
@@ -22,7 +21,7 @@ pub(super) struct Choice {
 }
 
 impl Choice {
-    fn of(account: Account, source: Source, console: Console, has_session: bool) -> Self {
+    fn of(account: Account, source: Source, console: Console, has_session: Option<bool>) -> Self {
         let user = User {
             name: Some(account.name.clone()),
             uid: Some(account.uid),
@@ -56,7 +55,7 @@ fn named(name: &str, mac: &impl Mac) -> Result<Choice, Obstacle> {
         Some(Ok(Some(uid))) if uid == account.uid => Console::ThisUser,
         Some(Ok(Some(uid))) => Console::Another(uid),
     };
-    let has_session = record.is_some_and(|record| record.has_session(account.uid));
+    let has_session = record.map(|record| record.has_session(account.uid));
     Ok(Choice::of(account, Source::UserOption, console, has_session))
 }
 
@@ -67,13 +66,13 @@ fn at_console(mac: &impl Mac) -> Result<Choice, Obstacle> {
     // macOS' own functions take the outer number for the console user, and so does this.
     let contradicts = record.session_uid.is_some_and(|session| session != uid);
     let console = if contradicts { Console::Contradictory } else { Console::ThisUser };
-    Ok(Choice::of(account, Source::Console, console, true))
+    Ok(Choice::of(account, Source::Console, console, Some(true)))
 }
 
 fn nobody_at_console(record: &ConsoleRecord, mac: &impl Mac) -> Result<Choice, Obstacle> {
     // At the login window of fast user switching, sessions go on behind it.
     let choice = |account: Account, source| {
-        let has_session = record.has_session(account.uid);
+        let has_session = Some(record.has_session(account.uid));
         Choice::of(account, source, Console::Nobody, has_session)
     };
     if let Some(account) = last_user(mac)? {
@@ -94,17 +93,27 @@ pub(super) type Person = Result<Choice, (User, Obstacle)>;
 /// Fails if it cannot be determined who they are.
 pub(super) fn everybody(mac: &impl Mac) -> Result<Vec<Person>, Obstacle> {
     let mut uids = mac.home_owners()?;
-    // Without the console's record no session is known of, which takes nothing from what the files show.
-    let record = mac.console().ok().flatten().unwrap_or_default();
-    uids.extend(record.person().ok().flatten());
-    uids.extend(&record.sessions);
+    // Without the console's record it is not known who has a session, which takes nothing from what the files show.
+    let record = mac.console().ok().map(Option::unwrap_or_default);
+    uids.extend(record.iter().filter_map(|record| record.person().ok().flatten()));
+    uids.extend(record.iter().flat_map(|record| &record.sessions));
     let person = |uid| match mac.by_uid(uid) {
-        Ok(account) => Some(Ok(Choice::of(account?, Source::AllUsers, Console::NotAsked, record.has_session(uid)))),
+        Ok(account) => {
+            let has_session = record.as_ref().map(|record| record.has_session(uid));
+            Some(Ok(Choice::of(account?, Source::AllUsers, Console::NotAsked, has_session)))
+        }
         Err(cause) => {
             Some(Err((User { uid: Some(uid), source: Some(Source::AllUsers), ..User::default() }, cause.into())))
         }
     };
-    Ok(each_person(uids).into_iter().filter_map(person).collect())
+    let uids = each_person(uids);
+    let people: Vec<Person> = uids.iter().filter_map(|&uid| person(uid)).collect();
+    if people.is_empty() && !uids.is_empty() { Err(nobody_resolves()) } else { Ok(people) }
+}
+
+/// A directory that does not answer looks like one that does not know an account. If it knows nobody, that is no answer.
+fn nobody_resolves() -> Obstacle {
+    Cause::AccountsUnavailable("none of the owners of homes has an account".to_owned()).into()
 }
 
 /// The persons among the owners of accounts, each once, the lowest number first.
@@ -115,27 +124,29 @@ fn each_person(mut uids: Vec<u32>) -> Vec<u32> {
     uids
 }
 
-/// The login window's memory may be stale, so that it counts only if there still are such a person and home.
+/// The login window's memory may be stale, so that it counts only if there still is such a home.
+/// Fails if there is no such account: the directory may only not answer, as on a bound Mac outside its network.
 fn last_user(mac: &impl Mac) -> Result<Option<Account>, Obstacle> {
     let Some(name) = mac.last_user()?.filter(|name| is_name_of_person(name)) else { return Ok(None) };
-    let Some(account) = mac.by_name(&name)?.filter(|account| account.uid >= FIRST_PERSON) else {
-        return Ok(None);
-    };
-    Ok(mac.has_home(&account)?.then_some(account))
+    let account = mac.by_name(&name)?.ok_or(Cause::NoSuchAccount(name))?;
+    Ok((account.uid >= FIRST_PERSON && mac.has_home(&account)?).then_some(account))
 }
 
 /// The person whose login keychain changed last; of several the one with the lowest number.
 fn most_recent(mac: &impl Mac) -> Result<Option<Account>, Obstacle> {
     let mut found: Option<(u64, Account)> = None;
-    for uid in each_person(mac.home_owners()?) {
+    let owners = each_person(mac.home_owners()?);
+    let mut resolves = owners.is_empty();
+    for uid in owners {
         let Some(account) = mac.by_uid(uid)? else { continue };
+        resolves = true;
         if let Some(changed) = mac.keychain_changed(&account)?
             && found.as_ref().is_none_or(|(latest, _)| *latest < changed)
         {
             found = Some((changed, account));
         }
     }
-    Ok(found.map(|(_, account)| account))
+    if resolves { Ok(found.map(|(_, account)| account)) } else { Err(nobody_resolves()) }
 }
 
 #[cfg(test)]

@@ -60,8 +60,10 @@ impl ConsoleRecord {
 
 const SESSION_UID: &str = "kCGSSessionUserIDKey";
 
+/// macOS keeps UIDs in signed 32 bits.
 fn number(dictionary: &Dictionary, key: &str) -> Option<u32> {
-    u32::try_from(dictionary.get(key)?.as_signed_integer()?).ok()
+    let number = dictionary.get(key)?.as_signed_integer()?;
+    i32::try_from(number).map(i32::cast_unsigned).or_else(|_| u32::try_from(number)).ok()
 }
 
 /// Whether a name may be a person's: macOS's own accounts, which the login window and Setup Assistant use, are not.
@@ -108,8 +110,17 @@ mod tests {
         let strange = "<key>Name</key><integer>1</integer><key>UID</key><string>501</string>\
             <key>SessionInfo</key><array><string>x</string><dict/></array>";
         assert_eq!(record(strange), ConsoleRecord::default());
-        assert_eq!(record("<key>UID</key><integer>-2</integer>"), ConsoleRecord::default());
+        assert_eq!(record("<key>UID</key><integer>-2147483649</integer>"), ConsoleRecord::default());
+        assert_eq!(record("<key>UID</key><integer>4294967296</integer>"), ConsoleRecord::default());
         assert_eq!(record(""), ConsoleRecord::default());
+    }
+
+    #[test]
+    fn a_uid_above_two_billion_is_negative_there() {
+        let uid = |number: &str| record(&format!("<key>UID</key><integer>{number}</integer>")).uid;
+        assert_eq!(uid("-2147483648"), Some(2_147_483_648));
+        assert_eq!(uid("-2"), Some(4_294_967_294));
+        assert_eq!(uid("2147483648"), Some(2_147_483_648));
     }
 
     #[test]
