@@ -18,7 +18,6 @@ use crate::{
 /// The answer, with the evidence that it rests on; every kind of output is drawn from this.
 #[derive(Debug, Clone)]
 pub struct Assessment<'a> {
-    /// The state, or why it cannot be determined.
     pub state: Result<RegistrationState, Obstacle>,
     /// What else was found, the most severe first.
     pub findings: Vec<Finding>,

@@ -12,10 +12,8 @@ use attribute::Attribute;
 /// macOS's own reader; the copy's path follows. Not for people, so it is not an option.
 pub(crate) const READ_COPY: &str = "--read-copy";
 
-/// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// An answer about one or more users.
     Answer(Box<Request>),
     ListAttributes,
     Manual,
@@ -37,14 +35,11 @@ pub struct Request {
     pub psso_status: Option<PathBuf>,
     /// A folder with copies of the system's files that show how JamfAAD is set up.
     pub system_root: Option<PathBuf>,
-    /// When to use macOS's own keychain reader as well.
     pub second_opinion: AskMacos,
-    /// How long the answer may take.
     pub deadline: Duration,
     pub output: Output,
 }
 
-/// Which users to report on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
     One(Who),
@@ -59,7 +54,6 @@ impl Subject {
     }
 }
 
-/// Which user to report on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Who {
     /// The one at the console, or who was there last.
@@ -80,7 +74,6 @@ pub enum AskMacos {
     Always,
 }
 
-/// What to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Output {
     Result(Attribute),

@@ -29,8 +29,8 @@ pub use second_opinion::{SecondReading, read_copy};
 pub use watchdog::LateAnswer;
 
 use crate::{
-    cli::{AskMacos, Request, Subject, Who},
-    evidence::{Cause, Evidence, Obstacle, Probe, SecondOpinion, Source, User, Witness},
+    cli::{AskMacos, Output, Request, Subject, Who, attribute::Attribute},
+    evidence::{Cause, Evidence, Obstacle, Probe, SecondOpinion, SetUp, Source, User, Witness},
     parse::{
         keychain::{self, ErrorKind},
         login_keychain::{Depth, LoginKeychain},
@@ -50,9 +50,11 @@ pub fn collect(request: &Request, late_answer: &dyn Fn() -> LateAnswer) -> Vec<E
 pub fn gather(request: &Request, mac: &impl Mac) -> Vec<Evidence> {
     let mut people = people(request, mac);
     read_homes(request, mac, &mut people);
-    read_given_and_system(request, mac, &mut people);
+    read_given(request, mac, &mut people);
     ask_second_opinion(request, mac, &mut people);
     ask_about_single_sign_on(mac, &mut people);
+    // Last, because no state depends on it, and a disk that hangs may take all the time that is left.
+    read_set_up(request, mac, &mut people);
     people.into_iter().map(|person| person.evidence).collect()
 }
 
@@ -86,7 +88,6 @@ impl Person {
     }
 }
 
-/// The users in question.
 fn people(request: &Request, mac: &impl Mac) -> Vec<Person> {
     let person = |found: who::Person| match found {
         Ok(Choice { user, account }) => {
@@ -146,7 +147,7 @@ fn read_homes(request: &Request, mac: &impl Mac, people: &mut Vec<Person>) {
             keychain: request.keychain.is_none(),
             plist: request.plist.is_none(),
             depth: depth(request),
-            may_be_unused: user.source != Some(Source::HomeOption) && !user.has_session,
+            may_be_unused: user.has_session == Some(false),
         };
         let rights = person.rights;
         Some(Job::new(rights, move |trail| home::read(&wanted, rights, trail)))
@@ -169,7 +170,7 @@ fn read_homes(request: &Request, mac: &impl Mac, people: &mut Vec<Person>) {
                 *jamf_aad = found.jamf_aad.unwrap_or_else(|| jamf_aad.clone());
             }
             Some(Err(Obstacle { cause: Cause::HomeMissing | Cause::HomeNotADirectory, .. }))
-                if user.source == Some(Source::AllUsers) =>
+                if user.source == Some(Source::AllUsers) && user.has_session != Some(true) =>
             {
                 return false;
             }
@@ -179,20 +180,15 @@ fn read_homes(request: &Request, mac: &impl Mac, people: &mut Vec<Person>) {
     });
 }
 
-/// Reads the files that were given and, in detail, the system's, with the caller's rights.
-fn read_given_and_system(request: &Request, mac: &impl Mac, people: &mut [Person]) {
-    if !request.gives_files() && !request.needs_set_up() {
+/// Reads the files that were given, with the caller's rights.
+fn read_given(request: &Request, mac: &impl Mac, people: &mut [Person]) {
+    if !request.gives_files() {
         return;
     }
-    let jobs = people.iter().filter(|person| person.is_readable()).map(|person| {
-        let user = &person.evidence.user;
-        let is_of_this_mac = mac.is_mac() && user.source != Some(Source::HomeOption);
-        let root = is_of_this_mac.then(|| mac.root());
-        let wanted = system_files::Wanted { request, user, depth: depth(request), root };
-        Job::new(Rights::Caller, move |trail| system_files::read(&wanted, trail))
-    });
-    let found = mac.read(jobs.collect());
-    for (person, found) in people.iter_mut().filter(|person| person.is_readable()).zip(found) {
+    let people: Vec<&mut Person> = people.iter_mut().filter(|person| person.is_readable()).collect();
+    let job = || Job::new(Rights::Caller, |trail| system_files::read_given(request, depth(request), trail));
+    let found = mac.read(people.iter().map(|_| job()).collect());
+    for (person, found) in people.into_iter().zip(found) {
         let evidence = &mut person.evidence;
         match found {
             Ok(found) => {
@@ -200,30 +196,54 @@ fn read_given_and_system(request: &Request, mac: &impl Mac, people: &mut [Person
                 evidence.jamf_aad = found.jamf_aad.unwrap_or_else(|| evidence.jamf_aad.clone());
                 evidence.platform_sso = found.platform_sso;
                 evidence.sso_extension = found.sso_extension;
-                evidence.set_up = found.set_up;
             }
             Err(obstacle) => evidence.obstacle = Some(obstacle),
         }
     }
 }
 
+/// Reads how the Mac is set up, with the caller's rights.
+fn read_set_up(request: &Request, mac: &impl Mac, people: &mut [Person]) {
+    if !request.needs_set_up() {
+        return;
+    }
+    let given = request.system_root.as_deref();
+    let is_of_this_mac = |person: &Person| mac.is_mac() && person.evidence.user.source != Some(Source::HomeOption);
+    let has_set_up = |person: &&mut Person| person.is_readable() && (given.is_some() || is_of_this_mac(person));
+    let mut people: Vec<&mut Person> = people.iter_mut().filter(has_set_up).collect();
+    let jobs = people.iter().map(|person| {
+        let user = &person.evidence.user;
+        Job::new(Rights::Caller, move |trail| Ok(system_files::set_up(given, mac.root(), user, trail)))
+    });
+    let found = mac.read(jobs.collect());
+    for (person, found) in people.iter_mut().zip(found) {
+        match found {
+            Ok(found) => person.evidence.set_up = found,
+            // Findings are about it.
+            Err(obstacle) if request.output == Output::Result(Attribute::Finding) => {
+                person.evidence.obstacle = Some(obstacle);
+            }
+            Err(obstacle) => person.evidence.set_up = SetUp::unreadable(&obstacle.cause),
+        }
+    }
+}
+
 /// Asks macOS's own reader where this tool's finds a keychain damaged, or where that was asked for.
 fn ask_second_opinion(request: &Request, mac: &impl Mac, people: &mut [Person]) {
-    for person in people.iter_mut().filter(|person| person.is_readable()) {
+    let is_wanted = |person: &&mut Person| match request.second_opinion {
+        AskMacos::Never => false,
+        AskMacos::IfDamaged => damage(&person.evidence.login_keychain.probe).is_some() && mac.is_mac(),
+        AskMacos::Always => true,
+    };
+    let asked: Vec<&mut Person> = people.iter_mut().filter(|person| person.is_readable()).filter(is_wanted).collect();
+    // One part of the time for each, and one for what comes after them.
+    for (parts, person) in (2..asked.len() + 2).rev().zip(asked) {
         let keychain = &mut person.evidence.login_keychain;
         let damage = damage(&keychain.probe);
-        let is_wanted = match request.second_opinion {
-            AskMacos::Never => false,
-            AskMacos::IfDamaged => damage.is_some() && mac.is_mac(),
-            AskMacos::Always => true,
-        };
-        if !is_wanted {
-            continue;
-        }
         let rights = if request.keychain.is_some() { Rights::Caller } else { person.rights };
         let reading = match (&keychain.path, &keychain.probe) {
-            (Some(path), Probe::Found(_)) => mac.second_reading(path, rights),
-            (Some(path), _) if damage.is_some() => mac.second_reading(path, rights),
+            (Some(path), Probe::Found(_)) => mac.second_reading(path, rights, parts),
+            (Some(path), _) if damage.is_some() => mac.second_reading(path, rights, parts),
             _ => Err("there is no keychain file to ask about".to_owned()),
         };
         let changed = || "the file has changed meanwhile".to_owned();

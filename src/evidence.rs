@@ -15,10 +15,8 @@ use crate::parse::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Everything that was found.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// Whose evidence this is.
     pub user: User,
     /// Why nothing could be determined, if that is so.
     pub obstacle: Option<Obstacle>,
@@ -218,8 +216,8 @@ pub struct User {
     pub source: Option<Source>,
     /// Whether this user is at the console.
     pub console: Console,
-    /// Whether this user is known to have a session on this Mac.
-    pub has_session: bool,
+    /// Whether this user has a session on this Mac, if that is known.
+    pub has_session: Option<bool>,
 }
 
 /// Why a user was chosen; the JSON output has these words.
@@ -266,6 +264,20 @@ pub struct SetUp {
     pub plist_of_root: Probe<()>,
     pub company_portal: Probe<()>,
     pub jamf_tool: Probe<JamfTool>,
+}
+
+impl SetUp {
+    /// Nothing of it could be read.
+    pub(crate) fn unreadable(cause: &Cause) -> Self {
+        Self {
+            preferences: Probe::Unreadable(cause.clone()),
+            allow_list: Probe::Unreadable(cause.clone()),
+            conditional_access: Probe::Unreadable(cause.clone()),
+            plist_of_root: Probe::Unreadable(cause.clone()),
+            company_portal: Probe::Unreadable(cause.clone()),
+            jamf_tool: Probe::Unreadable(cause.clone()),
+        }
+    }
 }
 
 /// What became of the second opinion.

@@ -14,7 +14,6 @@ use crate::{
 pub use reason::reason;
 use style::{Style, readable};
 
-/// What to print.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     pub document: String,
@@ -22,7 +21,6 @@ pub struct Report {
     pub reasons: Vec<String>,
 }
 
-/// Draws what was asked for.
 pub fn report(request: &Request, assessments: &[Assessment<'_>], style: Style) -> Report {
     let mut report = match assessments {
         [assessment] if !request.subject.is_several() => about_one(request, assessment, style),

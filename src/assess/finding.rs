@@ -2,7 +2,6 @@
 
 use crate::rows::rows;
 
-/// Something that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     pub code: Code,
@@ -20,7 +19,6 @@ rows! {
 }
 
 impl Severity {
-    /// The word that the JSON output uses.
     pub const fn as_str(self) -> &'static str {
         self.row().0
     }
@@ -64,7 +62,6 @@ rows! {
 }
 
 impl Code {
-    /// How bad it is.
     pub const fn severity(self) -> Severity {
         self.row().0
     }
@@ -79,12 +76,10 @@ impl Code {
         self.row().2
     }
 
-    /// What to do about it.
     pub(crate) const fn remedy(self) -> &'static str {
         self.row().3
     }
 
-    /// A finding of this kind.
     pub(super) const fn says(self, message: String) -> Finding {
         Finding { code: self, message }
     }

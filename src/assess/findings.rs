@@ -18,7 +18,6 @@ use crate::{
     },
 };
 
-/// All findings, the most severe first.
 pub(super) fn all(evidence: &Evidence, now: Timestamp) -> Vec<Finding> {
     let mut findings: Vec<Finding> = console(&evidence.user).into_iter().collect();
     findings.extend(second_opinion(&evidence.second_opinion));

@@ -40,9 +40,7 @@ impl Storage {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WorkplaceJoin<'a> {
     pub(crate) storage: Storage,
-    /// The device's id in Microsoft Entra.
     pub(crate) device_id: Option<&'a str>,
-    /// The tenant's id in Microsoft Entra.
     pub(crate) tenant_id: Option<&'a str>,
     /// The user principal name; in the login keychain it is only looked for in detail.
     pub(crate) user_principal_name: Option<&'a str>,
@@ -51,7 +49,6 @@ pub(crate) struct WorkplaceJoin<'a> {
 }
 
 impl<'a> WorkplaceJoin<'a> {
-    /// What the evidence shows, if it shows the key.
     pub(crate) fn shown_by(evidence: &'a Evidence) -> Option<Self> {
         let storage = Storage::shown_by(evidence)?;
         let of_certificate = |certificate: Option<&'a Description>, user_principal_name| Self {

@@ -8,7 +8,6 @@ use crate::{
 };
 
 impl Cause {
-    /// What to do about it.
     pub(crate) const fn remedy(&self) -> &'static str {
         match self {
             Self::HomeMissing | Self::HomeNotADirectory => "give an existing home directory with --home",

@@ -13,7 +13,6 @@ pub enum DataType {
 }
 
 impl DataType {
-    /// The name that Jamf Pro shows.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::String => "String",
@@ -39,7 +38,6 @@ rows! {
 }
 
 impl Attribute {
-    /// Its name on the command line.
     pub const fn name(self) -> &'static str {
         self.row().0
     }
@@ -49,7 +47,6 @@ impl Attribute {
         self.row().1
     }
 
-    /// What it says.
     pub const fn meaning(self) -> &'static str {
         self.row().2
     }

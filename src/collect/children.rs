@@ -31,7 +31,6 @@ const DEATH: Duration = Duration::from_millis(200);
 /// What a child may print to each of its outputs, in bytes.
 pub(super) const MAX_OUTPUT: usize = 1024 * 1024;
 
-/// A child process that runs.
 pub(super) struct Child {
     pub(super) pid: Pid,
     /// Whether it is a process group of its own, with all that it starts; it is then told to end before it is killed.
@@ -41,7 +40,6 @@ pub(super) struct Child {
     pub(super) limit: Instant,
 }
 
-/// What became of a child process.
 #[derive(Debug)]
 pub(super) struct Ended {
     /// How it ended, if the system says, or why it was stopped.
@@ -50,7 +48,6 @@ pub(super) struct Ended {
     pub(super) outputs: Vec<Vec<u8>>,
 }
 
-/// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     Status(i32),
@@ -98,7 +95,6 @@ pub(super) fn await_all(children: Vec<Child>) -> Vec<Ended> {
     }
 }
 
-/// What a child is at.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Runs,

@@ -17,7 +17,6 @@ impl Deadline {
         Self { at: Instant::now() + limit, limit }
     }
 
-    /// What is left of the time.
     pub(super) fn left(&self) -> Duration {
         self.at.saturating_duration_since(Instant::now())
     }
@@ -27,13 +26,18 @@ impl Deadline {
         u32::try_from(self.left().as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1)
     }
 
-    /// The end of the first of so many equal parts of what is left.
-    pub(super) fn share(&self, parts: u32) -> Instant {
-        Instant::now() + self.left() / parts.max(1)
+    /// The first of so many equal parts of what is left.
+    pub(super) fn part(&self, parts: usize) -> Self {
+        let left = self.left();
+        let part = left / u32::try_from(parts).unwrap_or(u32::MAX).max(1);
+        Self { at: self.at - (left - part), limit: self.limit.saturating_sub(left - part) }
     }
 
-    /// That it has passed.
-    pub(super) const fn passed(&self) -> Cause {
-        Cause::DeadlinePassed(self.limit.as_secs())
+    pub(super) const fn at(&self) -> Instant {
+        self.at
+    }
+
+    pub(super) fn passed(&self) -> Cause {
+        Cause::DeadlinePassed((self.limit + Duration::from_millis(500)).as_secs().max(1))
     }
 }

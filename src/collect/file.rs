@@ -143,12 +143,14 @@ pub(crate) fn check_folder(home: &Path) -> Result<fs::Metadata, Cause> {
     match fs::metadata(home) {
         Ok(found) if found.is_dir() => Ok(found),
         Ok(_) => Err(Cause::HomeNotADirectory),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Cause::HomeMissing),
+        // The home itself may be such a link.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(is_absent(&home.join("Library")).err().unwrap_or(Cause::HomeMissing))
+        }
         Err(error) => Err(cause_of(&error)),
     }
 }
 
-/// Why a call to the operating system failed.
 pub(crate) fn cause_of(error: &io::Error) -> Cause {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EACCES) => Cause::PermissionDenied,

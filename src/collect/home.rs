@@ -54,7 +54,6 @@ pub(super) fn plist_of(home: &Path) -> PathBuf {
     home.join(PLIST)
 }
 
-/// What to read of a home.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted<'a> {
     pub(super) home: &'a Path,
@@ -66,7 +65,6 @@ pub(super) struct Wanted<'a> {
     pub(super) may_be_unused: bool,
 }
 
-/// What was found in a home.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Found {
     pub(super) login_keychain: Option<Witness<LoginKeychain>>,
@@ -117,14 +115,12 @@ fn check(home: &Path, trail: &Trail) -> Result<bool, Cause> {
     }
 }
 
-/// Who owns a home.
 pub(super) fn owner(home: &Path, trail: &Trail) -> Result<u32, Obstacle> {
     trail.at(home);
     let found = file::check_folder(home).map_err(|cause| Obstacle { path: Some(home.to_owned()), cause })?;
     Ok(found.uid())
 }
 
-/// Whether an account's home is there.
 pub(super) fn is_there(home: &Path, trail: &Trail) -> Result<bool, Cause> {
     trail.at(home);
     match file::check_folder(home) {
@@ -146,13 +142,11 @@ pub(super) fn keychain_changed(home: &Path, trail: &Trail) -> Result<Option<u64>
     Ok(latest.map(|time| u64::try_from(since_1970(time).as_micros()).unwrap_or(u64::MAX)))
 }
 
-/// Reads a keychain that was given.
 pub(super) fn read_given_keychain(path: &Path, depth: Depth, trail: &Trail) -> Witness<LoginKeychain> {
     let reading = Reading { depth, rights: Rights::Caller, trail };
     Witness { path: Some(path.to_owned()), probe: expected(reading.keychain(path, depth)) }
 }
 
-/// Reads a plist that was given.
 pub(super) fn read_given_plist(path: &Path, trail: &Trail) -> Witness<JamfAad> {
     let reading = Reading { depth: Depth::State, rights: Rights::Caller, trail };
     Witness { path: Some(path.to_owned()), probe: expected(reading.plist(path)) }
@@ -206,20 +200,18 @@ impl Reading<'_> {
     }
 
     fn keychain(&self, path: &Path, depth: Depth) -> Probe<LoginKeychain> {
-        self.keychain_within(&mut { MAX_KEYCHAIN_SIZE }, path, depth)
+        let read = || self.keychain_within(&mut { MAX_KEYCHAIN_SIZE }, path, depth);
+        self.probe(once_more_if_empty(read, || thread::sleep(CREATION)))
     }
 
     /// Reads a keychain of no more bytes than are left, and takes its size from these.
-    fn keychain_within(&self, left: &mut u64, path: &Path, depth: Depth) -> Probe<LoginKeychain> {
+    fn keychain_within(&self, left: &mut u64, path: &Path, depth: Depth) -> Result<Option<LoginKeychain>, Cause> {
         self.trail.at(path);
-        let read = || {
-            file::stable(path, *left, |file| {
-                let size = file.metadata().map_err(|error| file::cause_of(&error))?.len();
-                *left = left.saturating_sub(size);
-                login_keychain::read(file, depth).map_err(Cause::Keychain)
-            })
-        };
-        self.probe(once_more_if_empty(read, || thread::sleep(CREATION)))
+        file::stable(path, *left, |file| {
+            let size = file.metadata().map_err(|error| file::cause_of(&error))?.len();
+            *left = left.saturating_sub(size);
+            login_keychain::read(file, depth).map_err(Cause::Keychain)
+        })
     }
 
     fn plist(&self, path: &Path) -> Probe<JamfAad> {
@@ -252,7 +244,7 @@ impl Reading<'_> {
         numbered.truncate(MAX_RENAMED_KEYCHAINS);
         let mut left = MAX_RENAMED_SIZE;
         let read = |(_, path): (u32, PathBuf)| Witness {
-            probe: self.keychain_within(&mut left, &path, Depth::State),
+            probe: self.probe(self.keychain_within(&mut left, &path, Depth::State)),
             path: Some(path),
         };
         numbered.into_iter().map(read).collect()

@@ -15,7 +15,6 @@ use crate::{
     parse::console::ConsoleRecord,
 };
 
-/// An account's record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     pub name: String,
@@ -83,12 +82,11 @@ pub trait Mac {
     /// Runs commands side by side, and gives what each prints to both of its outputs, whatever its exit status.
     fn run(&self, commands: Vec<Vec<String>>) -> Vec<Result<Vec<u8>, Failure>>;
 
-    /// What macOS's own reader finds in a private copy of the keychain at this path.
+    /// What macOS's own reader finds in a private copy of the keychain at this path, in one of so many parts of the time.
     /// Fails with the words why it finds nothing.
-    fn second_reading(&self, keychain: &Path, rights: Rights) -> Result<SecondReading, String>;
+    fn second_reading(&self, keychain: &Path, rights: Rights, parts: usize) -> Result<SecondReading, String>;
 }
 
-/// Does one job with its rights.
 pub(super) fn read_one<T: Serialize + DeserializeOwned>(
     mac: &(impl Mac + ?Sized),
     rights: Rights,

@@ -68,9 +68,7 @@ impl Trail {
 
 type Read<'a, T> = dyn FnOnce(&Trail) -> Result<T, Obstacle> + 'a;
 
-/// Something to read.
 pub struct Job<'a, T> {
-    /// With whose rights.
     pub(crate) rights: Rights,
     pub read: Box<Read<'a, T>>,
 }
@@ -100,14 +98,13 @@ pub(super) fn read_all<T: Serialize + DeserializeOwned>(
 ) -> Vec<Result<T, Obstacle>> {
     // From here on, so a signal between the start and the wait ends what was started.
     let _signals = signals::Hold::new();
-    let for_later = u32::from(jobs.len() > 1);
+    let for_later = usize::from(jobs.len() > 1);
     let mut jobs = jobs.into_iter();
     let mut answers = Vec::new();
     while jobs.len() > 0 {
-        let groups = u32::try_from(jobs.len().div_ceil(AT_ONCE)).unwrap_or(u32::MAX);
-        let limit = deadline.share(groups.saturating_add(for_later));
-        let started: Vec<_> = jobs.by_ref().take(AT_ONCE).map(|job| start(job, limit, None)).collect();
-        answers.extend(finish(started, deadline));
+        let part = deadline.part(jobs.len().div_ceil(AT_ONCE) + for_later);
+        let started: Vec<_> = jobs.by_ref().take(AT_ONCE).map(|job| start(job, part.at(), None)).collect();
+        answers.extend(finish(started, &part));
     }
     answers
 }
@@ -118,7 +115,7 @@ pub(super) fn read_keeping<T: Serialize + DeserializeOwned>(
     deadline: &Deadline,
     kept: BorrowedFd<'_>,
 ) -> Result<T, Obstacle> {
-    let answer = finish(vec![start(job, deadline.share(2), Some(kept.as_raw_fd()))], deadline).pop();
+    let answer = finish(vec![start(job, deadline.at(), Some(kept.as_raw_fd()))], deadline).pop();
     answer.unwrap_or_else(|| Err(failed("it was not started")))
 }
 
@@ -151,14 +148,15 @@ fn become_reader<T: Serialize>(job: Job<'_, T>, limit: Instant, answer: &PipeWri
             return 1;
         }
     }
-    close_all_but(kept);
-    let answer = give_up_rights(job.rights).map_or_else(Message::Failed, |()| {
-        let read = AssertUnwindSafe(|| {
-            (job.read)(&Trail(|path| drop(send::<()>(&Message::At(path.as_os_str().as_bytes().to_vec())))))
-        });
-        panic::catch_unwind(read).map_or_else(|_| Message::Failed(Cause::Crashed(last_panic())), Message::Answer)
+    let read = AssertUnwindSafe(|| {
+        close_all_but(kept);
+        limit_resources();
+        give_up_rights(job.rights)?;
+        let at = |path: &Path| drop(send::<()>(&Message::At(path.as_os_str().as_bytes().to_vec())));
+        Ok((job.read)(&Trail(at)))
     });
-    i32::from(send(&answer).is_err())
+    let read = panic::catch_unwind(read).unwrap_or_else(|_| Err(Cause::Crashed(last_panic())));
+    i32::from(send(&read.map_or_else(Message::Failed, Message::Answer)).is_err())
 }
 
 fn send<T: Serialize>(message: &Message<T>) -> io::Result<()> {
@@ -181,8 +179,8 @@ fn close_all_but(kept: Option<RawFd>) {
     }
 }
 
-/// Becomes the user, for good, and limits what this process may take, as far as the system lets it.
-fn give_up_rights(rights: Rights) -> Result<(), Cause> {
+/// Limits what this process may take, as far as the system lets it.
+pub(super) fn limit_resources() {
     // Past the first limit of processor time comes a signal that names it, past the second one SIGKILL.
     let limits = [
         (Resource::RLIMIT_CORE, 0, 0),
@@ -193,6 +191,10 @@ fn give_up_rights(rights: Rights) -> Result<(), Cause> {
         // One that the system refuses is not a failure: the parsers' own limits come first.
         let _ = setrlimit(resource, soft, hard);
     }
+}
+
+/// Becomes the user, for good.
+fn give_up_rights(rights: Rights) -> Result<(), Cause> {
     let Rights::User { uid, gid } = rights else { return Ok(()) };
     let failed = |words: String| Cause::RightsNotTaken { uid, words };
     let (user, group) = (Uid::from_raw(uid), Gid::from_raw(gid));
@@ -218,7 +220,6 @@ pub fn note_panics() {
     }));
 }
 
-/// Where the last panic was.
 pub fn last_panic() -> String {
     let last = PANIC.lock().ok().and_then(|last| last.clone());
     last.unwrap_or_else(|| "a panic".to_owned())

@@ -18,6 +18,7 @@ use std::{
     time::Duration,
 };
 
+use anyhow::ensure;
 use nix::{
     errno::Errno,
     sys::signal::kill,
@@ -41,8 +42,8 @@ use crate::{
     },
 };
 
-/// Login keychains have some hundred kilobytes; a copy of more would be noticed.
-const MAX_COPY: u64 = 128 * 1024 * 1024;
+/// Login keychains have some hundred kilobytes; what macOS's reader makes of more would be noticed.
+const MAX_COPY: u64 = 16 * 1024 * 1024;
 
 /// What the names of private folders begin with; the number of the process that made it follows.
 const FOLDER: &str = "wpj-state.";
@@ -50,7 +51,6 @@ const FOLDER: &str = "wpj-state.";
 /// How many entries of the folder for temporary files are looked at for what other runs have left.
 const MAX_ENTRIES: usize = 10_000;
 
-/// How long to look for what other runs have left.
 const CLEANING: Duration = Duration::from_secs(1);
 
 /// What came of reading a copy with both readers.
@@ -63,8 +63,10 @@ pub struct SecondReading {
 }
 
 /// Reads a copy with macOS's reader and with this tool's, for the hidden verb; gives a [`SecondReading`] as JSON.
-/// Fails in no case: there is nothing here that JSON cannot express.
+/// Fails if it is no copy of this tool's: nothing else is ever opened through Security.framework.
 pub fn read_copy(copy: &Path) -> anyhow::Result<String> {
+    ensure!(is_own_copy(copy), "{}: this is not a copy that wpj-state has made", copy.display());
+    reader::limit_resources();
     let reading = platform::read_keychain(copy).map(|theirs| {
         let ours = File::open(copy).ok().and_then(|copy| Records::read(&copy).ok());
         SecondReading { comparison: ours.map(|ours| compare(&ours, &theirs.records)), judged: theirs.judged }
@@ -91,7 +93,7 @@ pub(super) fn ask(keychain: &Path, rights: Rights, deadline: &Deadline) -> Resul
     reader::read_keeping(job, deadline, copy.as_fd()).map_err(|obstacle| obstacle.cause.to_string())?;
     let program = env::current_exe().and_then(fs::canonicalize).map_err(|error| error.to_string())?;
     let words = [program.to_string_lossy().into_owned(), READ_COPY.to_owned(), path.to_string_lossy().into_owned()];
-    let ended = children::run(vec![(words.into(), deadline.share(2))]).pop();
+    let ended = children::run(vec![(words.into(), deadline.at())]).pop();
     let ended = ended.ok_or_else(|| "it was not started".to_owned())?;
     match ended.outcome {
         Ok(Some(Exit::Status(0)) | None) => {
@@ -114,6 +116,16 @@ fn write_copy(keychain: &Path, mut copy: &File, trail: &Trail) -> Result<(), Obs
         written.map_err(|error| file::cause_of(&error))
     })?;
     written.map(drop).ok_or_else(|| Cause::FileMissing.into())
+}
+
+/// Whether it is in a private folder of this user's.
+fn is_own_copy(copy: &Path) -> bool {
+    let folder = copy.parent().filter(|folder| folder.parent() == Some(Path::new(platform::TEMPORARY)));
+    let name = folder.and_then(Path::file_name).unwrap_or_default();
+    let found = folder.and_then(|folder| fs::symlink_metadata(folder).ok());
+    let is_private =
+        |found: fs::Metadata| found.is_dir() && found.uid() == geteuid().as_raw() && found.mode() & 0o77 == 0;
+    name.to_string_lossy().starts_with(FOLDER) && found.is_some_and(is_private)
 }
 
 /// A folder that nobody else can enter; removed when dropped.

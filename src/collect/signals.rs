@@ -3,9 +3,16 @@
 //! They are noted, not obeyed at once: the loop that waits for child processes stops these, what holds a copy removes it,
 //! and then this process ends by the very signal.
 
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::{
+    mem::MaybeUninit,
+    ptr,
+    sync::atomic::{AtomicI32, AtomicUsize, Ordering},
+};
 
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
+use nix::{
+    libc,
+    sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction},
+};
 
 const ENDING: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
 
@@ -30,12 +37,11 @@ pub(super) struct Hold(());
 impl Hold {
     pub(super) fn new() -> Self {
         if HOLDS.fetch_add(1, Ordering::Relaxed) == 0 {
-            for signal in ENDING {
-                // What the caller ignores, as nohup does, stays ignored.
-                if matches!(set(signal, SigHandler::Handler(note)), Some(SigHandler::SigIgn)) {
-                    set(signal, SigHandler::SigIgn);
-                }
-            }
+            // What the caller ignores, as nohup does, stays ignored at every moment.
+            ENDING
+                .into_iter()
+                .filter(|&signal| !is_ignored(signal))
+                .for_each(|signal| set(signal, SigHandler::Handler(note)));
         }
         Self(())
     }
@@ -46,11 +52,7 @@ impl Drop for Hold {
         if HOLDS.fetch_sub(1, Ordering::Relaxed) > 1 {
             return;
         }
-        for signal in ENDING {
-            if matches!(set(signal, SigHandler::SigDfl), Some(SigHandler::SigIgn)) {
-                set(signal, SigHandler::SigIgn);
-            }
-        }
+        ENDING.into_iter().filter(|&signal| !is_ignored(signal)).for_each(|signal| set(signal, SigHandler::SigDfl));
         if let Ok(signal) = Signal::try_from(NOTED.load(Ordering::Relaxed)) {
             let _ = raise(signal);
         }
@@ -62,19 +64,30 @@ pub(super) fn heed_children() {
     set(Signal::SIGCHLD, SigHandler::SigDfl);
 }
 
-/// Gives every signal its default meaning, and lets all through: for a reader process, which inherits neither.
+/// Gives signals their default meaning, but for those that the caller ignores, and lets all through: for a reader process.
 pub(super) fn reset_in_child() {
-    for signal in Signal::iterator() {
-        // SIGKILL and SIGSTOP refuse.
-        let _ = set(signal, SigHandler::SigDfl);
+    for signal in Signal::iterator().filter(|signal| !ENDING.contains(signal) || !is_ignored(*signal)) {
+        set(signal, SigHandler::SigDfl);
     }
     let _ = SigSet::empty().thread_set_mask();
 }
 
-/// Sets what a signal does; gives what it did.
+/// Sets what a signal does.
 #[allow(unsafe_code)]
-fn set(signal: Signal, handler: SigHandler) -> Option<SigHandler> {
+fn set(signal: Signal, handler: SigHandler) {
     let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
-    // SAFETY: the one handler that is ever set only stores a number, which is safe at any moment.
-    unsafe { sigaction(signal, &action) }.ok().map(|previous| previous.handler())
+    // SAFETY: the one handler that is ever set only stores a number, which is safe at any moment. SIGKILL and SIGSTOP
+    // refuse.
+    let _ = unsafe { sigaction(signal, &action) };
+}
+
+#[allow(unsafe_code)]
+fn is_ignored(signal: Signal) -> bool {
+    let mut found = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: nothing is changed, and a structure of zeros is a valid one.
+    let found = unsafe {
+        libc::sigaction(signal as i32, ptr::null(), found.as_mut_ptr());
+        found.assume_init()
+    };
+    found.sa_sigaction == libc::SIG_IGN
 }

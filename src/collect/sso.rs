@@ -33,7 +33,7 @@ pub(super) fn ask(users: Vec<&mut Evidence>, mac: &impl Mac) {
 
 /// What to put in front of a command, if the user has a session in which it can be run.
 pub(super) fn prefix(user: &User, mac: &impl Mac) -> Option<Vec<String>> {
-    user.uid.filter(|_| user.has_session).and_then(|uid| mac.command_as(uid))
+    user.uid.filter(|_| user.has_session == Some(true)).and_then(|uid| mac.command_as(uid))
 }
 
 fn shows_key(user: &Evidence) -> bool {

@@ -65,7 +65,6 @@ pub(super) fn last_user(root: &Path, trail: &Trail) -> Result<Option<String>, Ob
     Ok(remembered.as_ref().and_then(|it| it.get("lastUserName")?.as_string()).map(str::to_owned))
 }
 
-/// Who owns the folders in which homes are kept.
 pub(super) fn home_owners(root: &Path, trail: &Trail) -> Result<Vec<u32>, Obstacle> {
     let folder = root.join(HOMES);
     trail.at(&folder);
@@ -91,50 +90,35 @@ pub(super) fn home_owners(root: &Path, trail: &Trail) -> Result<Vec<u32>, Obstac
     Ok(owners)
 }
 
-/// What to read.
-#[derive(Clone, Copy)]
-pub(super) struct Wanted<'a> {
-    pub(super) request: &'a Request,
-    pub(super) user: &'a User,
-    pub(super) depth: Depth,
-    /// The folder that holds this Mac's own files, if they are this user's Mac's.
-    pub(super) root: Option<&'a Path>,
-}
-
-/// What was found.
+/// What was found in files that were given.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Found {
+pub(super) struct Given {
     pub(super) login_keychain: Option<Witness<LoginKeychain>>,
     pub(super) jamf_aad: Option<Witness<JamfAad>>,
     pub(super) platform_sso: Witness<PlatformSso>,
     pub(super) sso_extension: Witness<SsoStatus>,
-    pub(super) set_up: SetUp,
 }
 
-/// Reads the files that were given, and, in detail, how the Mac is set up.
+/// Reads the files that were given.
 /// Fails if the folder that was given for the system's files is not there.
-pub(super) fn read(wanted: &Wanted<'_>, trail: &Trail) -> Result<Found, Obstacle> {
-    let Wanted { request, user, depth, root } = *wanted;
+pub(super) fn read_given(request: &Request, depth: Depth, trail: &Trail) -> Result<Given, Obstacle> {
     if let Some(given) = &request.system_root {
         trail.at(given);
         if !given.is_dir() {
             return Err(Obstacle { path: Some(given.clone()), cause: Cause::FolderMissing });
         }
     }
-    let place = match (&request.system_root, root) {
-        (Some(root), _) => Some(Place { root, is_copy: true, trail }),
-        (None, root) => root.map(|root| Place { root, is_copy: false, trail }),
-    };
-    Ok(Found {
+    Ok(Given {
         login_keychain: request.keychain.as_ref().map(|path| home::read_given_keychain(path, depth, trail)),
         jamf_aad: request.plist.as_ref().map(|path| home::read_given_plist(path, trail)),
         platform_sso: saved(request.app_sso_state.as_deref(), app_sso::parse, trail),
         sso_extension: saved(request.psso_status.as_deref(), sso_status::parse, trail),
-        set_up: match place {
-            Some(place) if request.needs_set_up() => place.set_up(user),
-            _ => SetUp::default(),
-        },
     })
+}
+
+/// Reads how the Mac is set up: from the copies that were given, or from this Mac's own files.
+pub(super) fn set_up(copies: Option<&Path>, own: &Path, user: &User, trail: &Trail) -> SetUp {
+    Place { root: copies.unwrap_or(own), is_copy: copies.is_some(), trail }.set_up(user)
 }
 
 /// Reads a saved output of a command.
@@ -162,7 +146,6 @@ pub(super) fn sso_configuration(root: &Path, user: &User, trail: &Trail) -> Opti
     files.into_iter().find(is_it).map(|path| path.into_os_string().into_vec())
 }
 
-/// Where the system's files are.
 struct Place<'a> {
     root: &'a Path,
     /// Whether these are copies, which need not be complete: a folder that is not there says nothing.

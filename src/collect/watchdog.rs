@@ -34,7 +34,6 @@ impl<'a> Watchdog<'a> {
         Self { deadline, late_answer, is_armed: Cell::new(false) }
     }
 
-    /// Watches from here on.
     #[allow(unsafe_code)]
     pub(super) fn arm(&self) {
         if self.is_armed.replace(true) {
@@ -50,7 +49,6 @@ impl<'a> Watchdog<'a> {
         alarm::set(self.deadline.seconds_left());
     }
 
-    /// Watches no longer.
     pub(super) fn disarm(&self) {
         if self.is_armed.replace(false) {
             alarm::cancel();

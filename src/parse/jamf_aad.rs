@@ -54,7 +54,6 @@ impl HaveAnAzureId {
     }
 }
 
-/// Reads the plist's bytes.
 pub fn parse(bytes: &[u8]) -> JamfAad {
     property_list::dictionary(bytes).map_or_else(JamfAad::Unparsable, |entries| JamfAad::Parsed {
         have_an_azure_id: entries.get(HAVE_AN_AZURE_ID).map_or(HaveAnAzureId::Missing, HaveAnAzureId::from),

@@ -161,7 +161,10 @@ impl<R: ReadAt> Keychain<R> {
     pub(crate) fn values_outside_certificates(&self, mut visit: impl FnMut(&[u8])) -> Result<(), Error> {
         for (&id, table) in &self.tables {
             if let Some(relation) = self.schema.relation(id).filter(|_| id != RelationId::CERTIFICATE) {
-                table.for_each_record(&self.source, relation, |record| visit(record.values_region()))?;
+                table.for_each_record(&self.source, relation, |record| {
+                    visit(record.values_region());
+                    Ok(())
+                })?;
             }
         }
         Ok(())
@@ -181,7 +184,7 @@ impl<R: ReadAt> Keychain<R> {
         for (column, (attribute, format)) in columns.iter_mut().zip(wanted) {
             *column = relation.position_of(attribute, format).map_err(|kind| kind.at(table.extent().start()))?;
         }
-        table.try_for_each_record(&self.source, relation, |record| visit(record, columns))
+        table.for_each_record(&self.source, relation, |record| visit(record, columns))
     }
 }
 
@@ -206,7 +209,6 @@ impl<'a> PrivateKey<'a> {
     }
 }
 
-/// A certificate record.
 #[derive(Debug, Clone, Copy)]
 pub struct Certificate<'a> {
     record: &'a Record<'a>,
@@ -219,7 +221,6 @@ impl<'a> Certificate<'a> {
         self.record.start()
     }
 
-    /// The certificate itself, as it was stored.
     pub const fn der(&self) -> &'a [u8] {
         self.record.data()
     }
@@ -245,13 +246,11 @@ pub(crate) struct GenericPassword<'a> {
 }
 
 impl<'a> GenericPassword<'a> {
-    /// The account.
     pub(crate) fn account(&self) -> Option<&'a [u8]> {
         let [account, ..] = self.columns;
         self.record.values(account).next()
     }
 
-    /// The service.
     pub(crate) fn service(&self) -> Option<&'a [u8]> {
         let [_, service, _] = self.columns;
         self.record.values(service).next()
@@ -346,7 +345,7 @@ fn read_schema<R: ReadAt>(source: &R, tables: &BTreeMap<RelationId, Table>, sect
         .get(&RelationId::SCHEMA_ATTRIBUTES)
         .ok_or_else(|| ErrorKind::MissingTable(RelationId::SCHEMA_ATTRIBUTES).at(section.start()))?;
     let mut schema = Schema::default();
-    rows.try_for_each_record(source, &Relation::of_schema_attributes(), |row| {
+    rows.for_each_record(source, &Relation::of_schema_attributes(), |row| {
         schema.add_row(row, |relation| tables.contains_key(&relation))
     })?;
     let undeclared = tables.iter().find(|&(&relation, _)| {

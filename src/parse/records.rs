@@ -24,7 +24,6 @@ pub struct Records {
     unlabelled_keys: usize,
 }
 
-/// Numbers of records.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     pub certificates: usize,

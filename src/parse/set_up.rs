@@ -66,7 +66,6 @@ impl<T: Copy> Setting<T> {
     }
 }
 
-/// JamfAAD's managed preferences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preferences {
     /// Whether to sign in in a web view of its own.

@@ -21,7 +21,6 @@ use crate::{
     evidence::{Source, User},
 };
 
-/// Draws the report on one user.
 pub(super) fn explain(assessment: &Assessment<'_>, request: &Request, style: Style) -> String {
     let mut page = Page::new(style);
     state(&mut page, assessment);

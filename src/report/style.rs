@@ -10,10 +10,8 @@ use std::{
 use anstyle::{AnsiColor, Style as Ansi};
 use textwrap::{Options, WordSplitter, core::display_width};
 
-/// Columns of a terminal.
 pub(crate) const COLUMNS: usize = 80;
 
-/// Columns of a label.
 const LABEL: usize = 20;
 
 /// What may be printed.
@@ -101,17 +99,14 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// An empty page.
     pub const fn new(style: Style) -> Self {
         Self { style, text: String::new() }
     }
 
-    /// The text.
     pub(crate) fn into_text(self) -> String {
         self.text
     }
 
-    /// An empty line.
     pub(crate) fn gap(&mut self) {
         self.text.push('\n');
     }
@@ -153,7 +148,6 @@ impl Page {
         self.line(line, Ansi::new().bold(), "");
     }
 
-    /// A numbered step.
     pub(crate) fn step(&mut self, number: usize, text: &str) {
         for line in self.wrapped(text, &format!("{number:>2}. "), 4) {
             self.line("", Ansi::new(), &line);
@@ -185,7 +179,6 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// The text as it can be shown.
     pub(crate) fn readable(&self, text: &str) -> String {
         readable(text, self.style)
     }

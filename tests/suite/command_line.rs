@@ -97,10 +97,17 @@ fn a_user_without_an_account_is_no_answer() {
 }
 
 #[test]
-fn a_users_home_is_the_account_s() {
+fn nothing_but_a_private_copy_is_ever_shown_to_the_second_reader() {
+    let keychain = format!("{REGISTERED}/Library/Keychains/login.keychain-db");
+    let stderr = format!("wpj-state: {keychain}: this is not a copy that wpj-state has made\n");
+    assert_output(&tool(&["--read-copy", &keychain]), "", &stderr, 1);
+}
+
+#[test]
+fn the_home_of_an_account_is_read() {
     let account = nix::unistd::User::from_uid(Uid::effective()).unwrap().unwrap();
     for user in [account.name.clone(), account.uid.to_string()] {
-        let output = tool(&["--json", "--user", &user, "--keychain", "fixtures/no-such-file"]);
+        let output = tool(&["--json", "--user", &user, "--keychain", "fixtures/no-such-file", "--plist", "Cargo.toml"]);
         let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         let expected = serde_json::json!({
             "name": account.name,
@@ -219,7 +226,7 @@ fn options_that_contradict_each_other_are_refused_with_a_sentence_that_names_the
         ("--man --deadline 3", "the argument '--man' cannot be used with one or more of the other specified arguments"),
         (
             "--man --list-attributes",
-            "the argument '--list-attributes' cannot be used with one or more of the other specified arguments",
+            "the argument '--man' cannot be used with one or more of the other specified arguments",
         ),
         (
             "--all-users --attribute state --home x",

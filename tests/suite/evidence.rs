@@ -170,7 +170,14 @@ fn second_opinion() -> impl Strategy<Value = SecondOpinion> {
 
 fn user() -> impl Strategy<Value = User> {
     let consoles = [Console::ThisUser, Console::Contradictory, Console::Nobody, Console::Another(7), Console::NotAsked];
-    (maybe_text(), any::<Option<u32>>(), option::of(path()), any::<bool>(), select(consoles.to_vec()), any::<bool>())
+    (
+        maybe_text(),
+        any::<Option<u32>>(),
+        option::of(path()),
+        any::<bool>(),
+        select(consoles.to_vec()),
+        any::<Option<bool>>(),
+    )
         .prop_map(|(name, uid, home, is_last, console, has_session)| {
             let source = is_last.then_some(Source::LastConsole);
             User { name, uid, home, source, console, has_session }

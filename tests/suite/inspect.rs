@@ -10,7 +10,7 @@ use wpj_state::{
     assess::{assess, finding::Code},
     cli::{AskMacos, Output, Request, Subject, Who, attribute::Attribute},
     collect::Failure,
-    evidence::Probe,
+    evidence::{Cause, Probe},
     parse::timestamp::Timestamp,
     report::Report,
 };
@@ -348,4 +348,30 @@ fn the_set_up_is_looked_at_only_for_what_shows_it() {
         let evidence = mac.look(&mac.request(AskMacos::Never, output));
         assert!(matches!(evidence.set_up.jamf_tool, Probe::NotAsked), "{output:?}");
     }
+}
+
+#[test]
+fn a_set_up_that_hangs_takes_nothing_from_the_state_and_leaves_no_finding() {
+    let mac = Mac { console: Some(console("adele", ADELE, ADELE)), ..Mac::new(&registered()) };
+    let look = |output| {
+        // The home, then the set-up.
+        mac.reads.set(1);
+        mac.look(&Request { subject: Subject::One(Who::Console), ..mac.request(AskMacos::IfDamaged, output) })
+    };
+    let late = Cause::DeadlinePassed(10);
+    for output in [Output::Json, Output::Explain] {
+        let evidence = look(output);
+        assert_eq!(assess(&evidence, Timestamp::now()).state.unwrap().as_str(), "Registered", "{output:?}");
+        assert_eq!(evidence.set_up.jamf_tool, Probe::Unreadable(late.clone()));
+    }
+    assert_eq!(look(Output::Result(Attribute::Finding)).obstacle, Some(late.into()));
+}
+
+#[test]
+fn a_home_that_was_never_used_is_no_answer_where_it_is_not_known_who_has_a_session() {
+    let mac = Mac { console: Some("?".to_owned()), ..Mac::new(&registered()) };
+    fs::remove_dir_all(mac.path("Library")).unwrap();
+    let subject = Subject::One(Who::User("adele".to_owned()));
+    let evidence = mac.look(&Request { subject, ..mac.request(AskMacos::IfDamaged, Output::Explain) });
+    assert_eq!(evidence.obstacle.map(|obstacle| obstacle.cause), Some(Cause::NotAHome));
 }

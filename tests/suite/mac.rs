@@ -1,7 +1,7 @@
 //! A Mac that answers as told.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     fs,
     path::{Path, PathBuf},
     time::Duration,
@@ -46,6 +46,8 @@ pub struct Mac {
     pub may_run: bool,
     /// Others who have a home beside the first user's: number and name.
     pub others: Vec<(u32, &'static str)>,
+    /// How many times a reader process answers before the disk hangs.
+    pub reads: Cell<usize>,
 }
 
 pub const ADELE: u32 = 501;
@@ -66,6 +68,7 @@ impl Mac {
             commands: RefCell::default(),
             may_run: true,
             others: Vec::new(),
+            reads: Cell::new(usize::MAX),
         };
         mac.write(KEYCHAIN, keychain);
         mac.write(PLIST, &fs::read(Path::new("fixtures/registered/home").join(PLIST)).unwrap());
@@ -191,6 +194,11 @@ impl collect::Mac for Mac {
 
     /// What a reader process sends is read back, as it is there.
     fn read<T: Serialize + DeserializeOwned>(&self, jobs: Vec<Job<'_, T>>) -> Vec<Result<T, Obstacle>> {
+        let left = self.reads.get();
+        if left == 0 {
+            return jobs.iter().map(|_| Err(Cause::DeadlinePassed(10).into())).collect();
+        }
+        self.reads.set(left - 1);
         let sent = |job: Job<'_, T>| serde_json::to_vec(&(job.read)(&Trail::SILENT)).unwrap();
         jobs.into_iter().map(|job| serde_json::from_slice(&sent(job)).unwrap()).collect()
     }
@@ -212,7 +220,7 @@ impl collect::Mac for Mac {
         commands.into_iter().map(answer).collect()
     }
 
-    fn second_reading(&self, keychain: &Path, rights: Rights) -> Result<SecondReading, String> {
+    fn second_reading(&self, keychain: &Path, rights: Rights, _: usize) -> Result<SecondReading, String> {
         assert_eq!(rights, Rights::Caller);
         let content = fs::read(keychain).unwrap();
         let ours = Records::read(content.as_slice()).ok();

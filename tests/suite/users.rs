@@ -216,3 +216,12 @@ fn single_sign_on_is_asked_about_however_many_users_there_are() {
     assert_eq!(report.document.lines().next().unwrap(), "<result>adele: Registered");
     assert_eq!((report.document.lines().count(), mac.commands.borrow().len()), (41, 1));
 }
+
+#[test]
+fn a_user_with_a_session_whose_home_is_gone_is_not_left_out() {
+    let mac = Mac { console: Some(console("claire", 503, 503)), ..of_three() };
+    fs::remove_dir_all(mac.path("claire")).unwrap();
+    let report = all(&mac, Output::Result(Attribute::Users));
+    assert_eq!(report.document.lines().last(), Some("claire:</result>"));
+    assert_eq!(report.reasons.len(), 1);
+}

@@ -75,12 +75,10 @@ impl<'a> Record<'a> {
         Ok(Self { section, relation, data, values })
     }
 
-    /// Where in the file the record starts.
     pub(super) const fn start(&self) -> u64 {
         self.section.start()
     }
 
-    /// The record number.
     pub(super) fn number(&self) -> Result<Atom, Error> {
         self.section.atom(NUMBER)
     }

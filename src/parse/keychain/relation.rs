@@ -56,7 +56,6 @@ impl Relation {
         self.attributes.iter().map(|&(_, format)| format)
     }
 
-    /// How many attributes each record has.
     pub(super) const fn width(&self) -> usize {
         self.attributes.len()
     }

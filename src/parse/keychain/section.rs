@@ -68,7 +68,6 @@ pub(super) struct Extent {
 }
 
 impl Extent {
-    /// The whole file.
     pub(super) const fn file(length: u64) -> Self {
         Self { start: 0, end: length }
     }
@@ -128,7 +127,6 @@ impl<'a> Section<'a> {
         magic.iter().zip(self.bytes).all(|(expected, byte)| expected == byte)
     }
 
-    /// The atom at `offset`.
     pub(super) fn atom(&self, offset: u64) -> Result<Atom, Error> {
         let value = self
             .bytes(offset, ATOM)

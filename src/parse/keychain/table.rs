@@ -64,19 +64,6 @@ impl Table {
         &self,
         source: &R,
         relation: &Relation,
-        mut visit: impl FnMut(&Record<'_>),
-    ) -> Result<(), Error> {
-        self.try_for_each_record(source, relation, |record| {
-            visit(record);
-            Ok(())
-        })
-    }
-
-    /// As [`Self::for_each_record`], but `visit` may find a record wrong.
-    pub(super) fn try_for_each_record<R: ReadAt>(
-        &self,
-        source: &R,
-        relation: &Relation,
         mut visit: impl FnMut(&Record<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let mut window = Window::new(source, self.extent);

@@ -14,7 +14,6 @@ pub struct WorkplaceJoinCertificate {
     pub(crate) not_before: Option<Timestamp>,
     /// What it says; `None` if it cannot be parsed, so that only its issuer is known.
     pub description: Option<Description>,
-    /// Whether its private key is there.
     pub has_private_key: bool,
 }
 
@@ -27,7 +26,6 @@ impl WorkplaceJoinCertificate {
 /// The certificates that were added: all counted, the first ones kept, and of the others the one that may have to be
 /// described.
 pub(super) struct Certificates {
-    /// How many to keep.
     most: usize,
     kept: Vec<WorkplaceJoinCertificate>,
     pub(super) with_private_key: usize,

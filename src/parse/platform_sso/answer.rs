@@ -37,7 +37,6 @@ pub enum Key {
 }
 
 impl Key {
-    /// Whether it is there.
     pub const fn is_there(self) -> bool {
         matches!(self, Self::Present | Self::NeedsNewKeys)
     }

@@ -23,7 +23,6 @@ const HEADINGS: [&str; 4] = [DEVICE, "Login Configuration:", USER, "SSO Tokens:"
 /// No section is nested as deep.
 const MAX_DEPTH: usize = 32;
 
-/// What Platform SSO says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlatformSso {
     /// Whether the device's registration is complete; `None` if Platform SSO is not configured.
@@ -36,7 +35,6 @@ pub struct PlatformSso {
     pub user_state: Option<String>,
     /// The user principal name, if a Kerberos ticket has it.
     pub user_principal_name: Option<String>,
-    /// Whether this user's key is there.
     pub key: Key,
 }
 

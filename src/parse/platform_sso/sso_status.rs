@@ -11,15 +11,11 @@ use crate::parse::{certificate, cut};
 
 const PREFIX: &str = "primary_registration_metadata_";
 
-/// What Jamf's tool says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SsoStatus {
-    /// The device's id in Microsoft Entra.
     pub device_id: Option<String>,
-    /// The tenant's id in Microsoft Entra.
     pub tenant_id: Option<String>,
     pub user_principal_name: Option<String>,
-    /// Whether this user's key is there.
     pub key: Key,
 }
 

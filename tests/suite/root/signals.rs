@@ -224,12 +224,13 @@ fn a_signal_that_the_caller_ignores_or_blocks_does_not_end_the_tool() -> Outcome
         for signal in ENDING {
             kill(pid(&tool), signal)?;
         }
-        // The reader process has inherited neither.
+        // The reader process has inherited nothing but what is ignored: 1, 2, 3 and 15.
+        let ignored = if option.starts_with("--ignore") { 0x4007 } else { 0 };
         let status = fs::read_to_string(format!("/proc/{reader}/status"))?;
-        for name in ["SigBlk:", "SigIgn:", "SigCgt:"] {
+        for (name, expected) in [("SigBlk:", 0), ("SigIgn:", ignored), ("SigCgt:", 0)] {
             let mask = status.lines().find_map(|line| line.strip_prefix(name)).ok_or("a mask")?;
             // Those above are the C library's own.
-            equal(&(u64::from_str_radix(mask.trim(), 16)? & 0x7FFF_FFFF), &0)?;
+            equal(&(u64::from_str_radix(mask.trim(), 16)? & 0x7FFF_FFFF), &expected)?;
         }
         let _home = held_up.release();
         let output = tool.wait_with_output()?;
@@ -237,6 +238,26 @@ fn a_signal_that_the_caller_ignores_or_blocks_does_not_end_the_tool() -> Outcome
             &(String::from_utf8(output.stdout)?.as_str(), output.status.code()),
             &(crate::home::REGISTERED, Some(0)),
         )?;
+    }
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_signal_that_the_caller_ignores_ends_the_tool_at_no_moment() -> Outcome {
+    let home = Home::new()?.belonging_to(USER, USER)?;
+    for _ in 0..100 {
+        let mut tool = Command::new("env");
+        tool.arg("--ignore-signal=HUP").arg(cargo_bin("wpj-state")).arg("--home").arg(&home.path);
+        let mut tool = tool.stdout(Stdio::piped()).spawn()?;
+        // From the moment at which it is the tool itself.
+        while tool.try_wait()?.is_none() {
+            let program = fs::read_link(format!("/proc/{}/exe", tool.id()));
+            if program.is_ok_and(|program| program.ends_with("wpj-state")) {
+                kill(pid(&tool), Signal::SIGHUP)?;
+            }
+        }
+        equal(&tool.wait()?.code(), &Some(0))?;
     }
     Ok(())
 }
