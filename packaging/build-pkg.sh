@@ -30,7 +30,7 @@ mkdir -p "$folder"
 install -m 0755 "$binary" "$staged/payload/wpj-state"
 install -m 0755 "$here/uninstall.sh" "$staged/payload/uninstall.sh"
 install -m 0644 "$here/wpj-state.1" "$here"/completions/* "$staged/payload"
-install -m 0755 "$here/postinstall" "$staged/scripts/postinstall"
+install -m 0755 "$here/preinstall" "$here/postinstall" "$staged/scripts"
 
 if [ -n "${INSTALLER_IDENTITY:-}" ]; then
     package=$folder/wpj-state.pkg

@@ -14,11 +14,16 @@ is_roots() {
 }
 
 unlink_if_ours() {
-    # Where it is somebody else's folder, no link was made.
-    is_roots "${1%/*}" || return 0
     case $(readlink "$1") in
-        /usr/local/wpj-state/*) rm -f "$1" ;;
+        /usr/local/wpj-state/*) ;;
+        *) return ;;
     esac
+    if is_roots "${1%/*}"; then
+        rm -f "$1"
+    else
+        # The folder was given to somebody else after the installation.
+        echo "$1: not removed, because $others is not root's alone; remove this link yourself" >&2
+    fi
 }
 
 unlink_if_ours /usr/local/bin/wpj-state

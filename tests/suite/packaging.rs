@@ -100,6 +100,7 @@ const CONTENT: &str = "\
 -rw-r--r-- wpj-state.bash
 -rw-r--r-- wpj-state.fish
 -rwxr-xr-x postinstall
+-rwxr-xr-x preinstall
 component
 ";
 

@@ -94,8 +94,16 @@ impl Mac {
     }
 
     fn uninstalls(&self) -> Outcome {
+        self.uninstalls_all_but(&[], "")
+    }
+
+    /// A folder may be given to somebody else after the installation.
+    fn uninstalls_all_but(&self, left: &[(&str, &str)], folder: &str) -> Outcome {
         let forgotten = "pkgutil --forget wpj-state\n";
-        gives(&self.run(&["/packaging/uninstall.sh"])?, forgotten, "", 0)?;
+        let line = |(place, _): &(&str, &str)| {
+            format!("{place}: not removed, because {folder} is not root's alone; remove this link yourself\n")
+        };
+        gives(&self.run(&["/packaging/uninstall.sh"])?, forgotten, &left.iter().map(line).collect::<String>(), 0)?;
         for path in ["/usr/local/wpj-state", COUNTS] {
             equal(&self.path(path).exists(), &false)?;
         }
@@ -189,13 +197,10 @@ fn files_and_links_of_others_stay() -> Outcome {
 /// A layout, the links that are not made there, and the folder that is named.
 type Layout = (fn(&Mac) -> Outcome, &'static [(&'static str, &'static str)], &'static str);
 
-const LAYOUTS: [Layout; 9] = [
+const LAYOUTS: [Layout; 6] = [
     (|mac| mac.give_away("/usr/local/bin"), &[LINKS[0]], "/usr/local/bin"),
     (|mac| mac.give_away("/usr/local/share"), &[LINKS[1], LINKS[2], LINKS[3], LINKS[4]], "/usr/local/share"),
     (|mac| mac.give_away("/usr/local/share/man"), &[LINKS[1]], "/usr/local/share/man"),
-    (|mac| Ok(chown(mac.path("/usr/local/"), Some(USER), None)?), &LINKS, "/usr/local"),
-    (|mac| Ok(fs::set_permissions(mac.path("/usr/local/"), fs::Permissions::from_mode(0o1777))?), &LINKS, "/usr/local"),
-    (|mac| Ok(fs::set_permissions(mac.path("/"), fs::Permissions::from_mode(0o775))?), &LINKS, "/"),
     (
         // A link of root's own may lead to a folder that is not.
         |mac| {
@@ -241,15 +246,15 @@ fn nothing_is_removed_in_or_through_a_folder_that_is_not_roots_alone() -> Outcom
         let mac = Mac::new()?;
         mac.installs("")?;
         mac.give_away(folder)?;
-        mac.uninstalls()?;
         let left: Vec<_> = LINKS.into_iter().filter(|(place, _)| place.starts_with(folder)).collect();
+        mac.uninstalls_all_but(&left, folder)?;
         equal(&mac.links()?, &left)?;
     }
     let mac = Mac::new()?;
     mac.make("/etc/others")?;
     symlink(LINKS[0].1, mac.path("/etc/others/wpj-state"))?;
     symlink("/etc/others", mac.path("/usr/local/bin"))?;
-    mac.uninstalls()?;
+    mac.uninstalls_all_but(&LINKS[..1], "/usr/local/bin")?;
     equal(&mac.path("/etc/others/wpj-state").is_symlink(), &true)
 }
 
@@ -277,4 +282,35 @@ fn without_root_nothing_is_removed() -> Outcome {
     equal(&ours, &expected.iter().map(String::as_str).collect::<Vec<_>>())?;
     equal(&output.status.code(), &Some(1))?;
     equal(&mac.path("/usr/local/wpj-state/wpj-state").exists(), &true)
+}
+
+/// What is wrong with a Mac, and the folder that is named.
+type Refused = (fn(&Mac) -> Outcome, &'static str);
+
+const REFUSED: [Refused; 5] = [
+    (|mac| Ok(chown(mac.path("/usr/local/"), Some(USER), None)?), "/usr/local"),
+    (|mac| Ok(fs::set_permissions(mac.path("/usr/local/"), fs::Permissions::from_mode(0o1777))?), "/usr/local"),
+    (|mac| Ok(fs::set_permissions(mac.path("/"), fs::Permissions::from_mode(0o775))?), "/"),
+    (|mac| mac.give_away("/usr/local/wpj-state"), "/usr/local/wpj-state"),
+    (
+        |mac| {
+            fs::remove_dir_all(mac.path("/usr/local/wpj-state"))?;
+            Ok(symlink("/etc/ssh/ssh_config.d", mac.path("/usr/local/wpj-state"))?)
+        },
+        "/usr/local/wpj-state",
+    ),
+];
+
+#[test]
+#[ignore = "needs root"]
+fn nothing_is_installed_where_another_user_could_replace_the_tool() -> Outcome {
+    let install = ["/packaging/preinstall", "a.pkg", "/usr/local/wpj-state", "/", "/"];
+    gives(&Mac::new()?.run(&install)?, "", "", 0)?;
+    for (make, folder) in REFUSED {
+        let mac = Mac::new()?;
+        make(&mac)?;
+        let words = "not root's alone, so another user could replace the tool; make it root's and install again";
+        gives(&mac.run(&install)?, "", &format!("{folder}: {words}\n"), 1)?;
+    }
+    Ok(())
 }
