@@ -216,7 +216,8 @@ fn make_home(home: &Path, this: &Path, passwords: usize) -> Result<PathBuf> {
     if !made.success() {
         return Err(format!("{}: it cannot be made", keychain.display()).into());
     }
-    fs::copy(Path::new("fixtures/registered/home").join(PLIST), plist)?;
+    // macOS writes binary ones.
+    fs::copy(Path::new("fixtures/registered-binary-plist/home").join(PLIST), plist)?;
     Ok(keychain)
 }
 

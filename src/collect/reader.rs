@@ -96,6 +96,9 @@ pub(super) fn read_all<T: Serialize + DeserializeOwned>(
     jobs: Vec<Job<'_, T>>,
     deadline: &Deadline,
 ) -> Vec<Result<T, Obstacle>> {
+    if jobs.is_empty() {
+        return Vec::new();
+    }
     // From here on, so a signal between the start and the wait ends what was started.
     let _signals = signals::Hold::new();
     let for_later = usize::from(jobs.len() > 1);
