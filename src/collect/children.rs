@@ -22,6 +22,9 @@ use super::{platform, signals};
 /// How often to look whether a child has ended, or this process has to.
 const TICK: Duration = Duration::from_millis(20);
 
+/// How long not to sleep: a processor may take longer to wake than a reader process to answer.
+const AWAKE: Duration = Duration::from_millis(1);
+
 /// How long a command has to end by itself when it is told to: sudo has to end what it has started.
 pub(super) const GRACE: Duration = Duration::from_secs(1);
 
@@ -36,7 +39,6 @@ pub(super) struct Child {
     /// Whether it is a process group of its own, with all that it starts; it is then told to end before it is killed.
     pub(super) is_group: bool,
     pub(super) outputs: Vec<PipeReader>,
-    /// When it has to have ended.
     pub(super) limit: Instant,
 }
 
@@ -85,13 +87,18 @@ impl From<io::Error> for Failure {
 pub(super) fn await_all(children: Vec<Child>) -> Vec<Ended> {
     let _signals = signals::Hold::new();
     let mut watched: Vec<Watched> = children.into_iter().map(Watched::new).collect();
+    let awake_until = Instant::now() + AWAKE;
     loop {
         let now = Instant::now();
         watched.iter_mut().for_each(|child| child.step(now));
         if watched.iter().all(|child| child.phase == Phase::Over) {
             return watched.into_iter().map(Watched::into_ended).collect();
         }
-        wait_for_output(&mut watched, now);
+        let is_awake = now < awake_until;
+        if is_awake {
+            thread::yield_now();
+        }
+        wait_for_output(&mut watched, now, is_awake);
     }
 }
 
@@ -186,8 +193,7 @@ impl Watched {
 pub(super) fn exit_of(pid: Pid) -> Option<Exit> {
     let begun = Instant::now();
     while !platform::has_ended(pid) && begun.elapsed() < DEATH {
-        // At first only for as long as a process takes to end.
-        if begun.elapsed() < Duration::from_millis(1) { thread::yield_now() } else { thread::sleep(TICK) }
+        if begun.elapsed() < AWAKE { thread::yield_now() } else { thread::sleep(TICK) }
     }
     match waitpid(pid, Some(WaitPidFlag::WNOHANG)) {
         Ok(WaitStatus::Exited(_, status)) => Some(Exit::Status(status)),
@@ -197,7 +203,7 @@ pub(super) fn exit_of(pid: Pid) -> Option<Exit> {
 }
 
 /// Waits for output, though no longer than until something else is due, and reads what is there.
-fn wait_for_output(watched: &mut [Watched], now: Instant) {
+fn wait_for_output(watched: &mut [Watched], now: Instant, is_awake: bool) {
     let due = watched.iter().filter(|child| child.phase == Phase::Runs).map(|child| child.child.limit).min();
     let time = due.map_or(TICK, |due| due.saturating_duration_since(now).min(TICK));
     let mut open: Vec<(&mut Option<PipeReader>, &mut Vec<u8>)> = watched
@@ -215,6 +221,7 @@ fn wait_for_output(watched: &mut [Watched], now: Instant) {
     let time = if waited.is_empty() { time.min(Duration::from_millis(1)) } else { time };
     // Rounded up, so that what is due then is.
     let time = u16::try_from(time.as_millis()).unwrap_or(u16::MAX).saturating_add(1);
+    let time = if is_awake { 0 } else { time };
     // A signal interrupts it, which the next round looks at; of anything else that fails, the limits make an end.
     let _ = poll(&mut waited, PollTimeout::from(time));
     let ready: Vec<bool> = waited.iter().map(|fd| fd.any().unwrap_or(false)).collect();

@@ -43,7 +43,6 @@ pub struct Comparison {
     pub(crate) ours: Counts,
     /// What only this tool's reader found, and the other one should have.
     pub only_ours: Counts,
-    /// What only the other reader found.
     pub only_theirs: Counts,
 }
 

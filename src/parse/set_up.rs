@@ -88,11 +88,9 @@ impl Preferences {
 /// Which apps Microsoft's SSO extension serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AllowList {
-    /// Jamf's are among them.
     CoversJamf,
     /// Some of Jamf's are among them, by longer prefixes; which ones they are is not known.
     CoversSome,
-    /// Jamf's are not among them.
     LacksJamf,
     NotSet,
     /// The list is not a string.

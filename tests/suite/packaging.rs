@@ -190,8 +190,16 @@ fn the_universal_binary_is_built_for_each_kind_of_mac_with_the_list_of_its_crate
     for program in ["rustup", "cargo"] {
         place.stand_in(program, "echo \"for macOS $MACOSX_DEPLOYMENT_TARGET\"");
     }
-    let output = place.command("build-universal.sh").arg(place.path("out/tool")).output().unwrap();
-    assert_output(&output, &"for macOS 13.0\n".repeat(4), "", 0);
+    let build = |bytes: u32| {
+        place.stand_in("lipo", &format!("head -c {bytes} /dev/zero >\"$3\""));
+        place.command("build-universal.sh").arg(place.path("out/tool")).output().unwrap()
+    };
+    let built = "for macOS 13.0\n".repeat(4);
+    let words = "it is larger than 3 MB; find out what has grown, and make it smaller";
+    let stderr = format!("{}: {words}\n", place.path("out/tool").display());
+    assert_output(&build(3_145_729), &built, &stderr, 1);
+    fs::remove_file(place.path("notes")).unwrap();
+    assert_output(&build(3_145_728), &built, "", 0);
     let build = |target| {
         [format!("rustup target add {target}"), format!("cargo auditable build --release --locked --target {target}")]
     };
