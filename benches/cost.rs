@@ -1,8 +1,8 @@
 //! What a run costs, start-up included: this tool and `cat`, on the same keychains, beside a program that does nothing.
 //! Prints a table.
 //!
-//! As root on Linux it also measures how Jamf runs the tool: as root, on the home of another user, whose account is made
-//! for this run alone, in a mount namespace of its own. Peak memory and what is read are only known on Linux,
+//! As root on Linux it also measures how Jamf runs the tool: as root, on the home of another user, whose account is
+//! made for this run alone, in a mount namespace of its own. Peak memory and what is read are only known on Linux,
 //! instructions only where valgrind is installed; both count the tool and its reader process together.
 
 use std::{

@@ -212,8 +212,8 @@ pub fn definition() -> clap::Command {
 }
 
 /// Understands the command line, the program's name first.
-/// Fails if it asks for help or the version, or for nothing that can be done. The error has the text to print, where to, and
-/// the exit status.
+/// Fails if it asks for help or the version, or for nothing that can be done. The error has the text to print, where
+/// to, and the exit status.
 pub fn parse(arguments: &[OsString]) -> Result<Command, clap::Error> {
     if let [_, verb, copy] = arguments
         && verb == READ_COPY

@@ -40,8 +40,8 @@ use deadline::Deadline;
 use this_mac::ThisMac;
 use who::Choice;
 
-/// Asks this Mac what the request needs, of each user in question. If a system service does not answer in time, the late
-/// answer is printed, and this process ends.
+/// Asks this Mac what the request needs, of each user in question. If a system service does not answer in time, the
+/// late answer is printed, and this process ends.
 pub fn collect(request: &Request, late_answer: &dyn Fn() -> LateAnswer) -> Vec<Evidence> {
     gather(request, &ThisMac::new(Deadline::in_time(request.deadline), late_answer))
 }

@@ -1,4 +1,4 @@
-//! What was found on the Mac: plain data, gathered by [`inspect`](crate::collect::inspect) and judged by [`state`](crate::assess).
+//! What was found on the Mac: plain data, gathered by [`collect`](crate::collect), judged by [`assess`](crate::assess).
 
 mod optional_path;
 mod path;

@@ -1,11 +1,11 @@
 //! Shows how far a Mac's Microsoft Entra registration through Jamf has got.
 //!
-//! [`collect`] reads files and asks the Mac, and decides nothing; [`assess`] decides and reads nothing; [`report`] draws
-//! the assessments. [`parse`] turns bytes into facts. `docs/architecture.md` has the picture.
+//! [`collect`] reads files and asks the Mac, and decides nothing; [`assess`] decides and reads nothing; [`report`]
+//! draws the assessments. [`parse`] turns bytes into facts. `docs/architecture.md` has the picture.
 //!
 //! The crate never opens the login keychain through Security.framework, never unlocks or decrypts anything, and never
-//! prompts. It starts no program but itself and two that know about single sign-on, as the user. It writes nothing but a
-//! private copy of a keychain for macOS's own reader, and removes it.
+//! prompts. It starts no program but itself and two that know about single sign-on, as the user. It writes nothing but
+//! a private copy of a keychain for macOS's own reader, and removes it.
 
 // What needs it says why: Apple's libraries, and the reader process.
 #![deny(unsafe_code)]

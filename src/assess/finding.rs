@@ -10,7 +10,7 @@ pub struct Finding {
 }
 
 rows! {
-    /// How bad a finding is: the registration does not work; it may not, or the answer may be incomplete; for information.
+    /// How bad a finding is: the registration does not work; it may not, or something is unknown; for information.
     pub enum Severity(&'static str) {
         Error => ("error",),
         Warning => ("warning",),

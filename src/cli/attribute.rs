@@ -22,7 +22,7 @@ impl DataType {
 }
 
 rows! {
-    /// What an extension attribute says: name on the command line, type, meaning; in the order in which they are listed.
+    /// What an extension attribute says: name on the command line, type, meaning; in the order of the list.
     pub enum Attribute(&'static str, DataType, &'static str) {
         State => ("state", DataType::String, "how far the registration got"),
         User => ("user", DataType::String, "short name of the user whose state it is"),

@@ -1,5 +1,5 @@
-//! Opens files that may be anybody's: nothing but a regular file of a sensible size is let through, and no symbolic link
-//! is followed in its place. Nothing here waits: a FIFO is opened without a writer, and then refused.
+//! Opens files that may be anybody's: nothing but a regular file of a sensible size is let through, and no symbolic
+//! link is followed in its place. Nothing here waits: a FIFO is opened without a writer, and then refused.
 
 use std::{
     fs::{self, File, OpenOptions},

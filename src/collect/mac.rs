@@ -82,8 +82,8 @@ pub trait Mac {
     /// Runs commands side by side, and gives what each prints to both of its outputs, whatever its exit status.
     fn run(&self, commands: Vec<Vec<String>>) -> Vec<Result<Vec<u8>, Failure>>;
 
-    /// What macOS's own reader finds in a private copy of the keychain at this path, in one of so many parts of the time.
-    /// Fails with the words why it finds nothing.
+    /// What macOS's own reader finds in a private copy of the keychain at this path, in one of so many parts of the
+    /// time. Fails with the words why it finds nothing.
     fn second_reading(&self, keychain: &Path, rights: Rights, parts: usize) -> Result<SecondReading, String>;
 }
 

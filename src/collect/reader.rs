@@ -1,10 +1,10 @@
 //! The reader process: everything that may be a user's is read by a child process that has become that user for good.
 //!
 //! A home may be hostile, or on a disk that is gone. The child is forked, gives up what it has of this process, becomes
-//! the user, reads, sends its answer through a pipe, and ends. This process waits until the deadline and goes on without
-//! it: it has touched nothing of the user's itself, so nothing can hold it up, and nothing is given back that could be
-//! kept. The child uses the standard library and system calls only: after a fork without an exec, Apple's frameworks and
-//! the account records are off limits.
+//! the user, reads, sends its answer through a pipe, and ends. This process waits until the deadline and goes on
+//! without it: it has touched nothing of the user's itself, so nothing can hold it up, and nothing is given back that
+//! could be kept. The child uses the standard library and system calls only: after a fork without an exec, Apple's
+//! frameworks and the account records are off limits.
 //!
 //! What it sends is a line of JSON for each file that it is about to read, and one for the answer.
 
@@ -139,7 +139,7 @@ fn start<T: Serialize>(job: Job<'_, T>, limit: Instant, kept: Option<RawFd>) -> 
     }
 }
 
-/// What a reader process does; not inlined, so that the benchmark finds it. Its outputs become its answer, for whatever a library may print.
+/// What a reader process does; not inlined, so that the benchmark finds it.
 #[inline(never)]
 fn become_reader<T: Serialize>(job: Job<'_, T>, limit: Instant, answer: &PipeWriter, kept: Option<RawFd>) -> i32 {
     signals::reset_in_child();

@@ -1,7 +1,7 @@
 //! Signals that ask this process to end, while it has something to clean up: a child process, or a copy of a keychain.
 //!
-//! They are noted, not obeyed at once: the loop that waits for child processes stops these, what holds a copy removes it,
-//! and then this process ends by the very signal.
+//! They are noted, not obeyed at once: the loop that waits for child processes stops these, what holds a copy removes
+//! it, and then this process ends by the very signal.
 
 use std::{
     mem::MaybeUninit,
@@ -64,7 +64,7 @@ pub(super) fn heed_children() {
     set(Signal::SIGCHLD, SigHandler::SigDfl);
 }
 
-/// Gives signals their default meaning, but for those that the caller ignores, and lets all through: for a reader process.
+/// Gives signals their default meaning, but for those that the caller ignores, and lets all through: in a reader.
 pub(super) fn reset_in_child() {
     for signal in Signal::iterator().filter(|signal| !ENDING.contains(signal) || !is_ignored(*signal)) {
         set(signal, SigHandler::SigDfl);

@@ -1,7 +1,7 @@
 //! Calls to system services may hang: an alarm answers in place of this process, and ends it.
 //!
-//! The answer is drawn up beforehand, so what runs when the alarm goes off only writes it and ends the process, which is
-//! safe at any moment. No thread is needed, so there is never more than one when something is forked.
+//! The answer is drawn up beforehand, so what runs when the alarm goes off only writes it and ends the process, which
+//! is safe at any moment. No thread is needed, so there is never more than one when something is forked.
 
 use std::{cell::Cell, sync::OnceLock};
 

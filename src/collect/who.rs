@@ -35,8 +35,8 @@ impl Choice {
 }
 
 /// Chooses the user: the one with this name or UID, or the one at the console or, if nobody is, who was there last.
-/// Fails if the one who was asked for has no account, if it cannot be told who is at the console, or if the person there has
-/// no account record. Another user's state would then be a wrong answer.
+/// Fails if the one who was asked for has no account, if it cannot be told who is at the console, or if the person
+/// there has no account record. Another user's state would then be a wrong answer.
 pub(super) fn choose(name: Option<&str>, mac: &impl Mac) -> Result<Choice, Obstacle> {
     name.map_or_else(|| at_console(mac), |name| named(name, mac))
 }
@@ -111,7 +111,7 @@ pub(super) fn everybody(mac: &impl Mac) -> Result<Vec<Person>, Obstacle> {
     if people.is_empty() && !uids.is_empty() { Err(nobody_resolves()) } else { Ok(people) }
 }
 
-/// A directory that does not answer looks like one that does not know an account. If it knows nobody, that is no answer.
+/// A directory that does not answer looks like one that knows no account. If it knows nobody, that is no answer.
 fn nobody_resolves() -> Obstacle {
     Cause::AccountsUnavailable("none of the owners of homes has an account".to_owned()).into()
 }

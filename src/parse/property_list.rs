@@ -1,5 +1,5 @@
-//! Reads property lists, XML or binary, within fixed limits: a small file can stand for very many, very long or very deep
-//! values.
+//! Reads property lists, XML or binary, within fixed limits: a small file can stand for very many, very long or very
+//! deep values.
 
 use std::fmt;
 
@@ -81,7 +81,7 @@ pub fn dictionary(bytes: &[u8]) -> Result<Dictionary, Problem> {
         Ok(Outermost(Value::Dictionary(entries))) => Ok(entries),
         Ok(Outermost(other)) => Err(Problem::NotADictionary(Kind::of(&other))),
         Err(error) => {
-            // What this module finds wrong comes back as words. The crate's own words are not kept: they may quote the file.
+            // What this module finds wrong comes back as words; the crate's own are not kept: they may quote the file.
             let words = error.to_string();
             let known = [Problem::KeyTwice, Problem::TooDeep, Problem::TooMuch];
             Err(known.into_iter().find(|known| words.contains(&known.to_string())).unwrap_or(Problem::NotAPlist))
@@ -89,8 +89,8 @@ pub fn dictionary(bytes: &[u8]) -> Result<Dictionary, Problem> {
     }
 }
 
-/// What the plist crate would read, but not as macOS does: it takes text in CDATA sections for empty, and an XML file that
-/// is cut short behind its last value for whole.
+/// What the plist crate would read, but not as macOS does: it takes text in CDATA sections for empty, and an XML file
+/// that is cut short behind its last value for whole.
 fn misread_by_crate(bytes: &[u8]) -> Option<Problem> {
     let contains = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
     if bytes.starts_with(b"bplist") {

@@ -1,5 +1,5 @@
-//! Keychains, certificates and outputs that macOS and Microsoft made; the environment variable `WPJ_STATE_GENUINE` names their
-//! folder. Without it these tests are ignored: the files belong to other projects.
+//! Keychains, certificates and outputs that macOS and Microsoft made; the environment variable `WPJ_STATE_GENUINE`
+//! names their folder. Without it these tests are ignored: the files belong to other projects.
 
 use std::{
     collections::BTreeSet,

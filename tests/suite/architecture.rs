@@ -12,7 +12,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("lib", &[]),
     ("output", &["report"]),
     ("report", &["assess", "evidence", "parse", "cli"]),
-    ("assess", &["evidence", "parse", "cli", "rows"]),
+    ("assess", &["evidence", "parse", "rows"]),
     ("collect", &["evidence", "parse", "cli"]),
     ("evidence", &["parse"]),
     ("cli", &["rows"]),

@@ -154,16 +154,6 @@ fn renamed_keychains_are_not_looked_at_for_a_keychain_that_is_given() {
 }
 
 #[test]
-fn a_worker_that_is_not_told_what_to_do_is_wrong_usage() {
-    for words in [&["plain", "1000", "everything"][..], &["plain", "soon", "whole"], &["plain"]] {
-        let output = tool(&[&["--worker", "/nowhere"], words, &["--home", REGISTERED]].concat());
-        assert_eq!(String::from_utf8_lossy(&output.stdout), "");
-        assert!(String::from_utf8_lossy(&output.stderr).starts_with("error: unexpected argument '--worker' found\n"));
-        assert_eq!(output.status.code(), Some(2));
-    }
-}
-
-#[test]
 fn an_unknown_option_is_wrong_usage() {
     let stderr = "error: unexpected argument '--homes' found\n\n  tip: a similar argument exists: '--home'\n\n\
         Usage: wpj-state --home <DIR>\n\nFor more information, try '--help'.\n";
@@ -171,7 +161,7 @@ fn an_unknown_option_is_wrong_usage() {
 }
 
 #[test]
-fn the_version_is_the_package_s() {
+fn the_version_is_that_of_the_package() {
     assert_output(&tool(&["--version"]), concat!("wpj-state ", env!("CARGO_PKG_VERSION"), "\n"), "", 0);
 }
 
@@ -203,7 +193,7 @@ users                String  the state of each local user, a line each
 }
 
 #[test]
-fn the_manual_page_is_the_package_s() {
+fn the_manual_page_is_that_of_the_package() {
     assert_output(&tool(&["--man"]), &fs::read_to_string("packaging/wpj-state.1").unwrap(), "", 0);
 }
 

@@ -25,8 +25,8 @@ impl ReadAt for Watched<'_> {
     }
 }
 
-/// Whether a Workplace Join key is present; `None` if a certificate with a key may be anybody's. Both depths have to agree,
-/// and none may ask for more than there is.
+/// Whether a Workplace Join key is present; `None` if a certificate with a key may be anybody's. Both depths have to
+/// agree, and none may ask for more than there is.
 fn has_key(bytes: &[u8]) -> Result<Option<bool>, Error> {
     let [state, details] = [Depth::State, Depth::Details].map(|depth| {
         let watched = Watched { bytes, largest: Cell::new(0) };

@@ -1,5 +1,5 @@
-//! What goes wrong around the files: they change while they are read, the disk fails or is full, there are no descriptors,
-//! outputs are closed, the clock is wrong. There is the right answer or none, and nothing is left behind.
+//! What goes wrong around the files: they change while they are read, the disk fails or is full, there are no
+//! descriptors, outputs are closed, the clock is wrong. There is the right answer or none, and nothing is left behind.
 
 use std::{
     cell::Cell,

@@ -1,7 +1,7 @@
 //! All tests but those that are made at run time, which are in `tests/cases/`.
 //!
-//! A test that needs root is in a module `root`, one that needs strace in a module `strace`; both are ignored unless they
-//! are asked for, as `.ci/run` does. What only one system can show is compiled for that system alone.
+//! A test that needs root is in a module `root`, one that needs strace in a module `strace`; both are ignored unless
+//! they are asked for, as `.ci/run` does. What only one system can show is compiled for that system alone.
 
 mod architecture;
 mod command_line;

@@ -77,8 +77,8 @@ fn assert_output(output: &Output, stdout: &str, stderr: &str, status: i32) {
     assert_eq!(output.status.code(), Some(status));
 }
 
-/// Has the package built; the stand-in for `pkgbuild` lists what would be in it, and the one for `productbuild` shows what
-/// it would be made of.
+/// Has the package built; the stand-in for `pkgbuild` lists what would be in it, and the one for `productbuild` shows
+/// what it would be made of.
 fn build(place: &Place, identity: Option<&str>) -> Output {
     place.stand_in("tool", BINARY);
     place.stand_in(
@@ -332,6 +332,6 @@ fn the_shell_completions_are_those_of_the_command_line() {
             fs::write(&path, &completions).unwrap();
         }
         assert_eq!(text(&completions), fs::read_to_string(&path).unwrap_or_default(), "{}", path.display());
-        assert!(!text(&completions).contains("worker"), "what is not for people is not offered");
+        assert!(!text(&completions).contains("read-copy"), "what is not for people is not offered");
     }
 }

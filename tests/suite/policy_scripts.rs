@@ -72,7 +72,7 @@ mod root {
 
     #[test]
     #[ignore = "needs root"]
-    fn nothing_is_done_with_a_tool_of_somebody_else_s() -> Outcome {
+    fn nothing_is_done_with_a_tool_that_belongs_to_somebody_else() -> Outcome {
         both_end_early(true)
     }
 }

@@ -1,5 +1,5 @@
-//! What macOS encrypts in a keychain, keys, passwords and what unlocks them, never shows: not in any kind of output, not in
-//! an error, nor in what the library's types say of themselves; and what is not needed is not even in memory.
+//! What macOS encrypts in a keychain, keys, passwords and what unlocks them, never shows: not in any kind of output,
+//! not in an error, nor in what the library's types say of themselves; and what is not needed is not even in memory.
 
 use std::{cell::RefCell, fs, io, ops::Range};
 

@@ -17,8 +17,8 @@ use crate::{
     outcome::{Outcome, equal},
 };
 
-/// Runs the tool so often while a file is rewritten in place with one content after the other. Each of its answers has to
-/// be the one state that both have, or that the file changes.
+/// Runs the tool so often while a file is rewritten in place with one content after the other. Each of its answers has
+/// to be the one state that both have, or that the file changes.
 fn is_never_mixed(
     file: &str,
     contents: &[Vec<u8>; 2],

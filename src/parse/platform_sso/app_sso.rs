@@ -1,7 +1,7 @@
 //! What `app-sso platform -s` prints: the state of Platform SSO.
 //!
-//! A line with the time; then sections, each a heading and a JSON object or `(null)`: `Device Configuration:`, which
-//! is the same for all users, `Login Configuration:` and `User Configuration:`, which is about the user who ran it; then
+//! A line with the time; then sections, each a heading and a JSON object or `(null)`: `Device Configuration:`, which is
+//! the same for all users, `Login Configuration:` and `User Configuration:`, which is about the user who ran it; then
 //! the SSO tokens. Some releases print old-style property lists (`key = value;`) instead of JSON.
 
 use std::{borrow::Cow, io::Cursor};

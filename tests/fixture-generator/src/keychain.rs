@@ -182,8 +182,8 @@ impl Keychain {
         self
     }
 
-    /// Adds a relation that is nobody's here, with some records, and attributes that are nobody's here to all records of
-    /// before.
+    /// Adds a relation that is nobody's here, with some records, and attributes that are nobody's here to all records
+    /// of before.
     pub fn with_extras(mut self) -> Self {
         self.has_extras = true;
         let records = [&mut self.private_keys, &mut self.generic_passwords, &mut self.certificates];

@@ -1,4 +1,5 @@
-//! Writes the homes under `fixtures/`: keychains, certificates, plists and saved outputs of commands, made of nothing but what stands here.
+//! Writes the homes under `fixtures/`: keychains, certificates, plists and saved outputs of commands, made of nothing
+//! but what stands here.
 //!
 //! The output is the same on each machine and each day. Nothing is shared with the reader that is tested with it.
 //!

@@ -1,5 +1,5 @@
-//! macOS' own schema: the relations of a new keychain with their attributes and indexes, in macOS' order, and the relation
-//! of certificates, which macOS adds with the first one.
+//! macOS' own schema: the relations of a new keychain with their attributes and indexes, in macOS' order, and the
+//! relation of certificates, which macOS adds with the first one.
 
 pub const SINT32: u32 = 1;
 pub const UINT32: u32 = 2;

@@ -1,5 +1,5 @@
-//! Profiles: as configuration profiles to upload, and as the bare property lists that Jamf Pro's own payloads take: custom
-//! settings of a preferences domain, and the extension's data of single sign-on.
+//! Profiles: as configuration profiles to upload, and as the bare property lists that Jamf Pro's own payloads take:
+//! custom settings of a preferences domain, and the extension's data of single sign-on.
 
 use std::{collections::BTreeMap, fs, path::Path};
 

@@ -1,5 +1,5 @@
-//! The reader process seen from outside: what it holds, what its user can do to it, and what becomes of an answer that it
-//! does not give.
+//! The reader process seen from outside: what it holds, what its user can do to it, and what becomes of an answer that
+//! it does not give.
 
 use std::{
     fs::{self, File},

@@ -38,8 +38,8 @@ mod linux {
         with_adele(home, "", &tool)
     }
 
-    /// A command where Adele has an account and this home, and these groups beside her own. Her account is made up, in a
-    /// mount namespace of the command's own.
+    /// A command where Adele has an account and this home, and these groups beside her own. Her account is made up, in
+    /// a mount namespace of the command's own.
     pub fn with_adele(home: &Home, groups: &str, inner: &Command) -> Result<Command, Failed> {
         let [passwd, group] = ["passwd", "group"].map(|name| home.folder.path().join(name));
         let adele = format!("adele:x:{USER}:{GROUP}::{}:/bin/sh", home.path.display());
