@@ -1,6 +1,13 @@
 //! Evidence is plain data: what a reader process sends is what is read back.
 
-use std::{ffi::OsString, fmt::Debug, os::unix::ffi::OsStringExt, path::PathBuf, time::Duration};
+use std::{
+    ffi::OsString,
+    fmt::Debug,
+    fs::{self, File},
+    os::unix::ffi::OsStringExt,
+    path::PathBuf,
+    time::Duration,
+};
 
 use proptest::{
     arbitrary::any,
@@ -16,13 +23,17 @@ use wpj_state::{
     evidence::{Cause, Console, Evidence, FileKind, Obstacle, Probe, SecondOpinion, SetUp, Source, User, Witness},
     parse::{
         certificate::{Description, Fields},
+        jamf_aad,
         keychain::{AttributeId, Error, ErrorKind, RelationId},
+        login_keychain::{self, Depth},
         platform_sso::{Absence, Key, Unclear, app_sso::PlatformSso, sso_status::SsoStatus},
         records::Counts,
         set_up::{AllowList, JamfTool, Preferences, Setting},
         timestamp::Timestamp,
     },
 };
+
+use crate::mac::{KEYCHAIN, PLIST};
 
 /// Any bytes but NUL, which no path has.
 fn path() -> impl Strategy<Value = PathBuf> {
@@ -188,6 +199,26 @@ fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(sent: &T) -> 
     let received: T = serde_json::from_slice(&serde_json::to_vec(sent).unwrap()).unwrap();
     prop_assert_eq!(&received, sent);
     Ok(())
+}
+
+/// Of a keychain and of JamfAAD's plist, whose evidence only their parsers make.
+#[test]
+fn what_each_fixture_holds_comes_back_from_a_pipe_unchanged() {
+    let mut keychains = 0;
+    for fixture in fs::read_dir("fixtures").unwrap() {
+        let home = fixture.unwrap().path().join("home");
+        for depth in [Depth::State, Depth::Details] {
+            let keychain = File::open(home.join(KEYCHAIN)).ok();
+            if let Some(found) = keychain.and_then(|file| login_keychain::read(&file, depth).ok()) {
+                comes_back(&found).unwrap();
+                keychains += 1;
+            }
+        }
+        if let Ok(plist) = fs::read(home.join(PLIST)) {
+            comes_back(&jamf_aad::parse(&plist)).unwrap();
+        }
+    }
+    assert!(keychains > 100, "{keychains}");
 }
 
 proptest! {
