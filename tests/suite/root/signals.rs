@@ -218,7 +218,7 @@ fn a_signal_that_the_caller_ignores_or_blocks_does_not_end_the_tool() -> Outcome
     for option in ["--ignore-signal=HUP,INT,QUIT,TERM", "--block-signal=HUP,INT,QUIT,TERM"] {
         let held_up = HeldUp::belonging_to_user()?;
         let mut tool = Command::new("env");
-        tool.arg(option).arg(cargo_bin("wpj-state")).arg("--home").arg(&held_up.home.path);
+        tool.args(["--default-signal", option]).arg(cargo_bin("wpj-state")).arg("--home").arg(&held_up.home.path);
         let tool = tool.args(["--deadline", "3600"]).stdout(Stdio::piped()).spawn()?;
         let reader = held_up.reader()?;
         for signal in ENDING {
