@@ -112,7 +112,7 @@ pub(super) fn read_all<T: Serialize + DeserializeOwned>(
     answers
 }
 
-/// Does a job in a reader process that keeps one descriptor, in half the time, because others come after it.
+/// Does a job in a reader process that keeps one descriptor.
 pub(super) fn read_keeping<T: Serialize + DeserializeOwned>(
     job: Job<'_, T>,
     deadline: &Deadline,
