@@ -3,12 +3,16 @@
 pub mod finding;
 pub(crate) mod findings;
 pub mod key;
+mod matrix;
 pub(crate) mod reason;
+pub mod remedy;
 pub mod state;
 
 use crate::{
     assess::{
         finding::Finding,
+        matrix::remedy,
+        remedy::Remedy,
         state::{RegistrationState, registration_state},
     },
     evidence::{Evidence, Obstacle},
@@ -21,10 +25,15 @@ pub struct Assessment<'a> {
     pub state: Result<RegistrationState, Obstacle>,
     /// What else was found, the most severe first.
     pub findings: Vec<Finding>,
+    /// What to do for this user.
+    pub remedy: Remedy,
     pub(crate) evidence: &'a Evidence,
 }
 
 /// Assesses the evidence. `now` only decides whether a certificate is valid, which does not change the state.
 pub fn assess(evidence: &Evidence, now: Timestamp) -> Assessment<'_> {
-    Assessment { state: registration_state(evidence), findings: findings::all(evidence, now), evidence }
+    let state = registration_state(evidence);
+    let findings = findings::all(evidence, state.as_ref().ok().copied(), now);
+    let remedy = remedy(state.as_ref().copied(), &findings, evidence);
+    Assessment { state, findings, remedy, evidence }
 }

@@ -100,7 +100,7 @@ impl Request {
     /// Whether the output shows how the Mac is set up.
     pub(crate) const fn needs_set_up(&self) -> bool {
         match self.output {
-            Output::Json | Output::Result(Attribute::Finding) => true,
+            Output::Json | Output::Result(Attribute::Finding | Attribute::Remedy) => true,
             Output::Explain => !self.subject.is_several(),
             Output::Result(_) => false,
         }

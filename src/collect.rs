@@ -16,13 +16,11 @@ mod watchdog;
 mod who;
 
 use std::{
-    ffi::OsString,
-    os::unix::ffi::OsStringExt,
     path::{Path, PathBuf},
     slice,
 };
 
-pub use children::Failure;
+pub use children::{Failure, Printed};
 pub use mac::{Account, Mac};
 pub use reader::{Job, Rights, Trail, last_panic, note_panics};
 pub use second_opinion::{SecondReading, read_copy};
@@ -52,7 +50,7 @@ pub fn gather(request: &Request, mac: &impl Mac) -> Vec<Evidence> {
     read_homes(request, mac, &mut people);
     read_given(request, mac, &mut people);
     ask_second_opinion(request, mac, &mut people);
-    ask_about_single_sign_on(mac, &mut people);
+    ask_about_single_sign_on(request, mac, &mut people);
     // Last, because no state depends on it, and a disk that hangs may take all the time that is left.
     read_set_up(request, mac, &mut people);
     people.into_iter().map(|person| person.evidence).collect()
@@ -94,7 +92,10 @@ fn people(request: &Request, mac: &impl Mac) -> Vec<Person> {
             let rights = account.map_or(Rights::Caller, |account| mac.rights_of(account.uid, account.gid));
             Person::new(request, user, Ok(rights))
         }
-        Err((user, obstacle)) => Person::new(request, user, Err(obstacle)),
+        Err(unknown) => {
+            let (user, obstacle) = *unknown;
+            Person::new(request, user, Err(obstacle))
+        }
     };
     let of_nobody = |obstacle| vec![Person::new(request, User::default(), Err(obstacle))];
     match &request.subject {
@@ -102,7 +103,7 @@ fn people(request: &Request, mac: &impl Mac) -> Vec<Person> {
         Subject::Homes(homes) => given_homes(request, homes, mac),
         Subject::One(who) => {
             let name = if let Who::User(name) = who { Some(name.as_str()) } else { None };
-            vec![person(who::choose(name, mac).map_err(|obstacle| (User::default(), obstacle)))]
+            vec![person(who::choose(name, mac).map_err(|obstacle| Box::new((User::default(), obstacle))))]
         }
         Subject::AllUsers => {
             who::everybody(mac).map_or_else(of_nobody, |everybody| everybody.into_iter().map(person).collect())
@@ -219,8 +220,8 @@ fn read_set_up(request: &Request, mac: &impl Mac, people: &mut [Person]) {
     for (person, found) in people.iter_mut().zip(found) {
         match found {
             Ok(found) => person.evidence.set_up = found,
-            // Findings are about it.
-            Err(obstacle) if request.output == Output::Result(Attribute::Finding) => {
+            // Findings and the remedy depend on it.
+            Err(obstacle) if matches!(request.output, Output::Result(Attribute::Finding | Attribute::Remedy)) => {
                 person.evidence.obstacle = Some(obstacle);
             }
             Err(obstacle) => person.evidence.set_up = SetUp::unreadable(&obstacle.cause),
@@ -266,25 +267,30 @@ fn damage(probe: &Probe<LoginKeychain>) -> Option<keychain::Error> {
     }
 }
 
-/// Asks about keys outside the login keychain where that has none; where nobody can be asked, whether there may be one.
-fn ask_about_single_sign_on(mac: &impl Mac, people: &mut [Person]) {
+/// Asks about keys outside the login keychain where that has none; where nobody says, whether there may be one.
+fn ask_about_single_sign_on(request: &Request, mac: &impl Mac, people: &mut [Person]) {
     for person in people.iter_mut().filter(|person| person.is_readable()) {
         person.evidence.can_ask_sso = sso::prefix(&person.evidence.user, mac).is_some();
     }
     let keyless = |person: &&mut Person| person.is_readable() && !person.has_key_in_keychain();
     sso::ask(people.iter_mut().filter(keyless).map(|person| &mut person.evidence).collect(), mac);
+    let copies = request.system_root.as_deref();
     let is_open = |person: &&mut Person| {
-        keyless(person) && !person.evidence.can_ask_sso && person.evidence.user.name.is_some() && mac.is_mac()
+        let Person { evidence, .. } = &**person;
+        let is_of_this_mac = mac.is_mac() && evidence.user.name.is_some();
+        let is_unasked = is_of_this_mac && !evidence.can_ask_sso;
+        let is_unanswered = (is_of_this_mac || copies.is_some()) && evidence.has_no_answer_of_jamf();
+        keyless(person) && (is_unasked || is_unanswered)
     };
     let mut open: Vec<&mut Person> = people.iter_mut().filter(is_open).collect();
     let jobs = open.iter().map(|person| {
         let user = &person.evidence.user;
-        Job::new(Rights::Caller, |trail| Ok(system_files::sso_configuration(mac.root(), user, trail)))
+        Job::new(Rights::Caller, move |trail| Ok(system_files::sso_set_up(copies, mac.root(), user, trail)))
     });
     let found = mac.read(jobs.collect());
     for (person, found) in open.iter_mut().zip(found) {
         match found {
-            Ok(path) => person.evidence.unasked_sso = path.map(|path| OsString::from_vec(path).into()),
+            Ok(found) => person.evidence.sso_set_up = found,
             Err(obstacle) => person.evidence.obstacle = Some(obstacle),
         }
     }

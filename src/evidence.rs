@@ -9,9 +9,10 @@ use crate::parse::{
     jamf_aad::JamfAad,
     keychain::{self, ErrorKind},
     login_keychain::LoginKeychain,
-    platform_sso::{Unclear, app_sso::PlatformSso, sso_status::SsoStatus},
+    platform_sso::{Unclear, UnderWay, app_sso::PlatformSso, sso_status::SsoStatus},
+    property_list::Problem,
     records::{Comparison, Counts},
-    set_up::{AllowList, JamfTool, Preferences, Setting},
+    set_up::{Agent, JamfTool, Preferences, SsoProfile},
 };
 use serde::{Deserialize, Serialize};
 
@@ -32,9 +33,8 @@ pub struct Evidence {
     pub sso_extension: Witness<SsoStatus>,
     /// Whether commands about single sign-on could be run: as root, in the user's session.
     pub can_ask_sso: bool,
-    /// What sets up single sign-on, if neither source could be asked because the user has no session.
-    #[serde(with = "optional_path")]
-    pub unasked_sso: Option<PathBuf>,
+    /// Whether single sign-on is set up; asked only if the commands do not say whether there is a key.
+    pub sso_set_up: SsoSetUp,
     /// How the Mac is set up for JamfAAD; asked only in detail.
     pub set_up: SetUp,
     pub jamf_aad: Witness<JamfAad>,
@@ -45,6 +45,24 @@ impl Evidence {
     pub fn none(user: User, obstacle: Obstacle) -> Self {
         Self { user, obstacle: Some(obstacle), ..Self::default() }
     }
+
+    /// Whether Jamf's tool was asked and gave no answer, which asking again might.
+    pub(crate) const fn has_no_answer_of_jamf(&self) -> bool {
+        matches!(&self.sso_extension.probe, Probe::Unreadable(Cause::Unclear(unclear)) if unclear.is_no_answer())
+    }
+}
+
+/// Whether Platform SSO or Microsoft's SSO extension is set up for a user.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SsoSetUp {
+    #[default]
+    NotAsked,
+    /// No file sets it up.
+    Nothing,
+    /// No file sets it up, but since macOS 27 a declaration can do so without one.
+    MayBeDeclared,
+    /// By this file.
+    By(#[serde(with = "path")] PathBuf),
 }
 
 /// A file or program, and what it says.
@@ -159,6 +177,14 @@ pub enum Cause {
     Unclear(Unclear),
     /// It sets up single sign-on, which cannot be asked about because the user has no session.
     NoSession,
+    /// As [`NoSession`](Self::NoSession), but no file sets it up; a declaration may.
+    MayBeDeclared,
+    /// The user's registration with Platform SSO is under way.
+    UnderWay(UnderWay),
+    /// The device's registration with Platform SSO is gone, and nothing says whether there is another key.
+    DeviceLost,
+    /// It was given as JamfAAD's plist, and is none that can be read.
+    NotAPlist(Problem),
     /// The operating system's words.
     Failed(String),
     /// It is not a keychain, or a damaged one.
@@ -257,9 +283,10 @@ pub enum Console {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SetUp {
     pub preferences: Probe<Preferences>,
-    /// Which apps Microsoft's SSO extension serves; absent if no profile sets it up.
-    pub allow_list: Probe<AllowList>,
-    pub conditional_access: Probe<Setting<bool>>,
+    /// What a profile sets up for single sign-on; absent if there is none.
+    pub sso_profile: Probe<SsoProfile>,
+    /// What the preferences of Jamf's agent say.
+    pub agent: Probe<Agent>,
     /// JamfAAD's plist in root's home: found if `gatherAADInfo` was once run as root.
     pub plist_of_root: Probe<()>,
     pub company_portal: Probe<()>,
@@ -271,8 +298,8 @@ impl SetUp {
     pub(crate) fn unreadable(cause: &Cause) -> Self {
         Self {
             preferences: Probe::Unreadable(cause.clone()),
-            allow_list: Probe::Unreadable(cause.clone()),
-            conditional_access: Probe::Unreadable(cause.clone()),
+            sso_profile: Probe::Unreadable(cause.clone()),
+            agent: Probe::Unreadable(cause.clone()),
             plist_of_root: Probe::Unreadable(cause.clone()),
             company_portal: Probe::Unreadable(cause.clone()),
             jamf_tool: Probe::Unreadable(cause.clone()),

@@ -10,7 +10,8 @@ use wpj_state::parse::{
 
 fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);
-    let _ = platform_sso::is_usage(&text, "Jamf Conditional Access");
+    let _ = platform_sso::live("Jamf Conditional Access", &text, &text, sso_status::parse);
+    let _ = platform_sso::saved(&text, sso_status::parse);
     let Ok(found) = sso_status::parse(&text) else { return };
     if found.key.is_there() {
         assert!(found.device_id.is_some());

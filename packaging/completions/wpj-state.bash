@@ -38,7 +38,7 @@ _wpj__state() {
                     return 0
                     ;;
                 --attribute)
-                    COMPREPLY=($(compgen -W "state user device-id tenant-id user-principal-name key-storage certificate-expires last-token finding users" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "state user device-id tenant-id user-principal-name key-storage certificate-expires last-token finding remedy users" -- "${cur}"))
                     return 0
                     ;;
                 --keychain)

@@ -8,7 +8,8 @@ user-principal-name\t'the name that the user registered with'
 key-storage\t'Login Keychain, Secure Enclave, or None'
 certificate-expires\t'when the WPJ certificate expires (UTC)'
 last-token\t'when JamfAAD last obtained a token (UTC)'
-finding\t'the most severe error or warning, or OK'
+finding\t'the most severe error or warning, else OK or the state'
+remedy\t'what to do for this user, or None'
 users\t'the state of each local user, a line each'"
 complete -c wpj-state -l keychain -d 'In place of the login keychain' -r -F
 complete -c wpj-state -l plist -d 'In place of JamfAAD\'s plist' -r -F

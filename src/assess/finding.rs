@@ -1,6 +1,6 @@
 //! The kinds of findings: a closed set, which the README lists.
 
-use crate::rows::rows;
+use crate::{assess::remedy::Remedy, rows::rows};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -24,40 +24,63 @@ impl Severity {
     }
 }
 
+/// What to do about a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mend {
+    /// Nothing; why, or what else may be done.
+    Nothing(&'static str),
+    /// A remedy for the registration.
+    By(Remedy),
+    /// A step of its own.
+    Step(&'static str),
+}
+
+use Mend::{By, Nothing, Step};
+use Severity::{Error, Info, Warning};
+
 rows! {
-    /// The kinds of findings, the most severe first: severity, code, text of the extension attribute, remedy.
-    pub enum Code(Severity, &'static str, &'static str, &'static str) {
-        RegistrationNeedsRepair => (Severity::Error, "registration-needs-repair", "Registration needs repair", "Run the registration policy in Self Service."),
-        LoginKeychainReset => (Severity::Error, "login-keychain-reset", "Login keychain was reset", "Run the registration policy in Self Service."),
-        CertificateExpired => (Severity::Error, "certificate-expired", "WPJ certificate expired", "Run the registration policy in Self Service."),
-        PlistUnparsable => (Severity::Error, "plist-unparsable", "JamfAAD plist cannot be parsed", "Run Jamf's gatherAADInfo as the logged-in user, never as root."),
-        CertificateWithoutPrivateKey => (Severity::Warning, "certificate-without-private-key", "WPJ certificate lacks its private key", "Run the registration policy in Self Service."),
-        PrivateKeyWithoutCertificate => (Severity::Warning, "private-key-without-certificate", "WPJ key lacks its certificate", "Run the registration policy in Self Service."),
-        CertificateNotYetValid => (Severity::Warning, "certificate-not-yet-valid", "WPJ certificate not yet valid", "Check the Mac's clock."),
-        HaveAnAzureIdMissing => (Severity::Warning, "have-an-azure-id-missing", "have_an_Azure_id missing", "Run Jamf's gatherAADInfo as the logged-in user, never as root."),
-        HaveAnAzureIdFalse => (Severity::Warning, "have-an-azure-id-false", "have_an_Azure_id is false", "Run Jamf's gatherAADInfo as the logged-in user, never as root."),
-        HaveAnAzureIdUnexpected => (Severity::Warning, "have-an-azure-id-unexpected", "have_an_Azure_id neither true nor false", "Run Jamf's gatherAADInfo as the logged-in user, never as root."),
-        ConditionalAccessDisabled => (Severity::Warning, "conditional-access-disabled", "microsoftCAEnabled is not true", "Run sudo jamf manage, and check that Jamf Pro shares inventory."),
-        CertificateUnparsable => (Severity::Warning, "certificate-unparsable", "Certificate cannot be parsed", "Look at the certificate in Keychain Access."),
-        ConsoleContradictory => (Severity::Warning, "console-contradictory", "Console user contradictory", "Run it again when the users have finished switching."),
-        SecondOpinionUsed => (Severity::Warning, "second-opinion-used", "Keychain damaged, second opinion used", "Reset the login keychain and register again if items are missing from it."),
-        SecondOpinionDiffers => (Severity::Warning, "second-opinion-differs", "Second opinion differs", "Report it, with the numbers."),
-        SecondOpinionMissing => (Severity::Warning, "second-opinion-missing", "Second opinion missing", "Run it on a Mac whose disk has room; if that does not help, report it."),
-        NeedsRegistration => (Severity::Warning, "needs-registration", "Platform SSO needs registration", "Run the registration policy in Self Service."),
-        UserNotRegistered => (Severity::Warning, "user-not-registered", "User not registered with Platform SSO", "Run the registration policy in Self Service."),
-        DeviceNotRegistered => (Severity::Warning, "device-not-registered", "Device not registered with Platform SSO", "Run the registration policy in Self Service."),
-        NeedsNewKeys => (Severity::Warning, "needs-new-keys", "Platform SSO needs new keys", "None needed; macOS makes them at the next sign-in."),
-        DeviceIdsDiffer => (Severity::Warning, "device-ids-differ", "Device ids differ", "Find out in Entra which device is this Mac, and delete the other."),
-        GatheredAsRoot => (Severity::Warning, "gathered-as-root", "gatherAADInfo was run as root", "Find what runs gatherAADInfo as root, and have it run as the user; then delete JamfAAD's plist in /var/root/Library/Preferences."),
-        OutputUnusable => (Severity::Warning, "output-unusable", "Command output unusable", "Run it again; if that does not help, report the output."),
-        PlistUnreadable => (Severity::Warning, "plist-unreadable", "JamfAAD plist unreadable", "Run it with sudo; if that does not help, look at what stands in its place."),
-        OtherRecordsUnreadable => (Severity::Warning, "other-records-unreadable", "Other keychain records unreadable", "Restore the login keychain from a backup if passwords are missing."),
-        RenamedKeychainUnreadable => (Severity::Warning, "renamed-keychain-unreadable", "Renamed keychain unreadable", "Run it with sudo; if that does not help, look at what stands in its place."),
-        SeveralWorkplaceJoinIdentities => (Severity::Info, "several-workplace-join-identities", "Several WPJ identities", "None needed; old ones may be deleted in Keychain Access."),
-        IssuerNameOutsideCertificates => (Severity::Info, "issuer-name-outside-certificates", "WPJ issuer named outside certificates", "None needed; this is what a deleted registration leaves, for example an identity preference."),
-        AnotherProvider => (Severity::Info, "another-provider", "Platform SSO of another provider", "None needed; Microsoft's registration is another one."),
-        SecondOpinionAgrees => (Severity::Info, "second-opinion-agrees", "Second opinion agrees", "None needed."),
-        NotAtTheConsole => (Severity::Info, "not-at-the-console", "User not at the console", "None needed; ask about somebody else with --user."),
+    /// The kinds of findings, the most severe first: severity, code, text of the extension attribute, what to do.
+    pub enum Code(Severity, &'static str, &'static str, Mend) {
+        UserKeyInvalid => (Error, "user-key-invalid", "Platform SSO key is invalid", By(Remedy::RegisterInMacos)),
+        DeviceRegistrationLost => (Error, "device-registration-lost", "Device registration lost", By(Remedy::RegisterInMacos)),
+        RegistrationNeedsRepair => (Error, "registration-needs-repair", "Registration needs repair", By(Remedy::RegisterInMacos)),
+        LoginKeychainReset => (Error, "login-keychain-reset", "Login keychain was reset", By(Remedy::RegisterInSelfService)),
+        CertificateExpired => (Error, "certificate-expired", "WPJ certificate expired", By(Remedy::RegisterInSelfService)),
+        PlistUnparsable => (Error, "plist-unparsable", "JamfAAD plist cannot be parsed", By(Remedy::GatherAadInfo)),
+        CertificateWithoutPrivateKey => (Warning, "certificate-without-private-key", "WPJ certificate lacks its private key", By(Remedy::RegisterInSelfService)),
+        PrivateKeyWithoutCertificate => (Warning, "private-key-without-certificate", "WPJ key lacks its certificate", By(Remedy::RegisterInSelfService)),
+        CertificateNotYetValid => (Warning, "certificate-not-yet-valid", "WPJ certificate not yet valid", Step("Set the clock: System Settings > General > Date & Time.")),
+        HaveAnAzureIdMissing => (Warning, "have-an-azure-id-missing", "have_an_Azure_id missing", By(Remedy::GatherAadInfo)),
+        HaveAnAzureIdFalse => (Warning, "have-an-azure-id-false", "have_an_Azure_id is false", By(Remedy::GatherAadInfo)),
+        HaveAnAzureIdUnexpected => (Warning, "have-an-azure-id-unexpected", "have_an_Azure_id neither true nor false", By(Remedy::GatherAadInfo)),
+        AzureIdWithoutToken => (Warning, "azure-id-without-token", "have_an_Azure_id set, but no token ever", By(Remedy::GatherAadInfo)),
+        SsoProfileMissing => (Warning, "sso-profile-missing", "SSO extension profile missing", By(Remedy::DeployProfile)),
+        JamfBlocked => (Warning, "jamf-blocked", "AppBlockList blocks Jamf", Step("Take Jamf's apps off AppBlockList in the profile of Microsoft's SSO extension.")),
+        OldConnector => (Warning, "old-connector", "Old connector, retired in January 2025", Step("Move Jamf Pro to the Device Compliance integration, then run /usr/local/jamf/bin/jamf manage as root.")),
+        ConditionalAccessDisabled => (Warning, "conditional-access-disabled", "microsoftCAEnabled is not true", Step("Run sudo jamf manage, and check that Jamf Pro shares inventory.")),
+        CertificateUnparsable => (Warning, "certificate-unparsable", "Certificate cannot be parsed", Step("Look at the certificate in Keychain Access.")),
+        ConsoleContradictory => (Warning, "console-contradictory", "Console user contradictory", Step("Run it again when the users have finished switching.")),
+        SecondOpinionUsed => (Warning, "second-opinion-used", "Keychain damaged, second opinion used", Step("Reset the login keychain and register again if items are missing from it.")),
+        SecondOpinionDiffers => (Warning, "second-opinion-differs", "Second opinion differs", Step("Report it, with the numbers.")),
+        SecondOpinionMissing => (Warning, "second-opinion-missing", "Second opinion missing", Step("Run it on a Mac whose disk has room; if that does not help, report it.")),
+        RegistrationUnderWay => (Warning, "registration-under-way", "Platform SSO registration under way", By(Remedy::FinishInMacos)),
+        NeedsRegistration => (Warning, "needs-registration", "Platform SSO needs registration", By(Remedy::RegisterInMacos)),
+        UserNotRegistered => (Warning, "user-not-registered", "User not registered with Platform SSO", By(Remedy::RegisterInMacos)),
+        DeviceNotRegistered => (Warning, "device-not-registered", "Device not registered with Platform SSO", By(Remedy::RegisterInMacos)),
+        PlatformSsoToRegister => (Warning, "platform-sso-to-register", "Platform SSO still to be registered", By(Remedy::RegisterInMacos)),
+        NeedsNewKeys => (Warning, "needs-new-keys", "Platform SSO needs new keys", Nothing("None needed; macOS makes them at the next sign-in.")),
+        DeviceIdsDiffer => (Warning, "device-ids-differ", "Device ids differ", Step("Find out in Entra which device is this Mac, and delete the other.")),
+        GatheredAsRoot => (Warning, "gathered-as-root", "gatherAADInfo was run as root", Step("Find what runs gatherAADInfo as root, and have it run as the user; then delete JamfAAD's plist in /var/root/Library/Preferences.")),
+        OutputUnusable => (Warning, "output-unusable", "Command output unusable", Step("Run the command by hand as the user, and see what it prints.")),
+        PlistUnreadable => (Warning, "plist-unreadable", "JamfAAD plist unreadable", Step("Run it with sudo; if that does not help, look at what stands in its place.")),
+        OtherRecordsUnreadable => (Warning, "other-records-unreadable", "Other keychain records unreadable", Step("Restore the login keychain from a backup if passwords are missing.")),
+        RenamedKeychainUnreadable => (Warning, "renamed-keychain-unreadable", "Renamed keychain unreadable", Step("Run it with sudo; if that does not help, look at what stands in its place.")),
+        SeveralWorkplaceJoinIdentities => (Info, "several-workplace-join-identities", "Several WPJ identities", Nothing("None needed; old ones may be deleted in Keychain Access.")),
+        IssuerNameOutsideCertificates => (Info, "issuer-name-outside-certificates", "WPJ issuer named outside certificates", Nothing("None needed; this is what a deleted registration leaves, for example an identity preference.")),
+        AnotherProvider => (Info, "another-provider", "Platform SSO of another provider", Nothing("None needed; Microsoft's registration is another one.")),
+        PlatformSsoNotSetUp => (Info, "platform-sso-not-set-up", "Platform SSO not set up", Nothing("None needed; a registration without Platform SSO counts as well.")),
+        SecondOpinionAgrees => (Info, "second-opinion-agrees", "Second opinion agrees", Nothing("None needed.")),
+        NotAtTheConsole => (Info, "not-at-the-console", "User not at the console", Nothing("None needed; ask about somebody else with --user.")),
     }
 }
 
@@ -76,8 +99,17 @@ impl Code {
         self.row().2
     }
 
-    pub(crate) const fn remedy(self) -> &'static str {
+    pub const fn mend(self) -> Mend {
         self.row().3
+    }
+
+    /// What to do about it, in a sentence.
+    pub(crate) const fn remedy(self) -> &'static str {
+        match self.mend() {
+            Nothing(words) | Step(words) => words,
+            By(remedy @ (Remedy::GatherAadInfo | Remedy::DeployProfile)) => remedy.for_admin(),
+            By(remedy) => remedy.for_user(),
+        }
     }
 
     pub(super) const fn says(self, message: String) -> Finding {

@@ -4,21 +4,23 @@ use std::path::Path;
 
 use crate::{
     assess::{
-        finding::{Code, Finding},
+        finding::{Code, Finding, Mend},
         key::Storage,
+        remedy::Remedy,
+        state::RegistrationState,
     },
     evidence::{Console, Evidence, Probe, SecondOpinion, SetUp, Source, User, Witness},
     parse::{
         certificate::{Description, WORKPLACE_JOIN_ISSUER},
-        jamf_aad::{HaveAnAzureId, JamfAad},
+        jamf_aad::{HaveAnAzureId, JamfAad, LastToken},
         login_keychain::{Details, LoginKeychain},
-        platform_sso::{Absence, Key},
-        set_up::Setting,
+        platform_sso::{Absence, Key, UnderWay},
+        set_up::{Service, Setting, SsoProfile},
         timestamp::Timestamp,
     },
 };
 
-pub(super) fn all(evidence: &Evidence, now: Timestamp) -> Vec<Finding> {
+pub(super) fn all(evidence: &Evidence, state: Option<RegistrationState>, now: Timestamp) -> Vec<Finding> {
     let mut findings: Vec<Finding> = console(&evidence.user).into_iter().collect();
     findings.extend(second_opinion(&evidence.second_opinion));
     findings.extend(single_sign_on(evidence, now));
@@ -28,7 +30,7 @@ pub(super) fn all(evidence: &Evidence, now: Timestamp) -> Vec<Finding> {
     }
     findings.extend(renamed_keychains(&evidence.renamed_keychains));
     findings.extend(jamf_aad(&evidence.jamf_aad));
-    findings.extend(set_up(&evidence.set_up));
+    findings.extend(set_up(&evidence.set_up, state));
     findings.sort_by_key(|finding: &Finding| finding.code);
     findings
 }
@@ -80,7 +82,15 @@ fn single_sign_on(evidence: &Evidence, now: Timestamp) -> Vec<Finding> {
     let storage = Storage::shown_by(evidence);
     let keys = [platform_sso.map(|found| found.key), sso_extension.map(|found| found.key)];
     let mut findings: Vec<Finding> = Vec::new();
-    if storage != Some(Storage::LoginKeychain) {
+    if storage == Some(Storage::LoginKeychain) {
+        let of_macos = [Mend::By(Remedy::RegisterInMacos), Mend::By(Remedy::FinishInMacos)];
+        let mut found = keys.into_iter().flatten().filter_map(key);
+        let wants_registration = found.any(|finding| of_macos.contains(&finding.code.mend()));
+        findings.extend(wants_registration.then(|| {
+            let message = "The login keychain has a key, but Platform SSO is set up and wants a registration.";
+            Code::PlatformSsoToRegister.says(message.to_owned())
+        }));
+    } else {
         findings.extend(keys.into_iter().flatten().filter_map(key));
     }
     if storage == Some(Storage::SecureEnclave) {
@@ -97,13 +107,26 @@ fn single_sign_on(evidence: &Evidence, now: Timestamp) -> Vec<Finding> {
 
 fn key(key: Key) -> Option<Finding> {
     let (code, message) = match key {
-        Key::Present | Key::Absent(Absence::NotConfigured) => return None,
+        Key::Present => return None,
+        Key::Absent(Absence::NotConfigured) => (Code::PlatformSsoNotSetUp, "Platform SSO is not set up for this user."),
         Key::NeedsNewKeys => (Code::NeedsNewKeys, "The user is registered with Platform SSO, but needs new keys."),
         Key::Absent(Absence::AnotherProvider) => {
             (Code::AnotherProvider, "Platform SSO belongs to another identity provider.")
         }
         Key::Absent(Absence::DeviceNotRegistered) => {
             (Code::DeviceNotRegistered, "Platform SSO is configured, but the device is not registered with Microsoft.")
+        }
+        Key::Absent(Absence::DeviceLost) => (
+            Code::DeviceRegistrationLost,
+            "The device's part of the Platform SSO registration is gone, but the user's is there.",
+        ),
+        Key::Absent(Absence::UserKeyInvalid) => (Code::UserKeyInvalid, "The user's key for Platform SSO is invalid."),
+        Key::UnderWay(UnderWay::NeedsBinding) => (
+            Code::RegistrationUnderWay,
+            "The user's registration with Platform SSO is under way: the user has to sign in with the local password.",
+        ),
+        Key::UnderWay(UnderWay::NewUser) => {
+            (Code::RegistrationUnderWay, "The user's registration with Platform SSO is under way.")
         }
         Key::Absent(Absence::UserNotRegistered) => {
             (Code::UserNotRegistered, "The device is registered with Platform SSO, but this user is not.")
@@ -216,7 +239,7 @@ fn renamed_keychains(renamed: &[Witness<LoginKeychain>]) -> impl Iterator<Item =
 }
 
 fn jamf_aad(plist: &Witness<JamfAad>) -> Option<Finding> {
-    let JamfAad::Parsed { have_an_azure_id, .. } = (match &plist.probe {
+    let JamfAad::Parsed { have_an_azure_id, last_token } = (match &plist.probe {
         Probe::Found(JamfAad::Unparsable(reason)) => {
             return Some(Code::PlistUnparsable.says(format!("The JamfAAD plist cannot be parsed: {reason}.")));
         }
@@ -229,7 +252,10 @@ fn jamf_aad(plist: &Witness<JamfAad>) -> Option<Finding> {
         return None;
     };
     match have_an_azure_id {
-        HaveAnAzureId::True => None,
+        HaveAnAzureId::True => (*last_token == LastToken::Never).then(|| {
+            let message = "have_an_Azure_id is true, but JamfAAD has never had a token: a script set it.";
+            Code::AzureIdWithoutToken.says(message.to_owned())
+        }),
         HaveAnAzureId::False => Some(
             Code::HaveAnAzureIdFalse.says("The JamfAAD plist says that the Azure AD ID was not obtained.".to_owned()),
         ),
@@ -243,7 +269,7 @@ fn jamf_aad(plist: &Witness<JamfAad>) -> Option<Finding> {
     }
 }
 
-fn set_up(set_up: &SetUp) -> impl Iterator<Item = Finding> {
+fn set_up(set_up: &SetUp, state: Option<RegistrationState>) -> impl Iterator<Item = Finding> {
     let as_root = set_up.plist_of_root.found().map(|()| {
         Code::GatheredAsRoot.says("gatherAADInfo was once run as root, which does more harm than good.".to_owned())
     });
@@ -251,13 +277,27 @@ fn set_up(set_up: &SetUp) -> impl Iterator<Item = Finding> {
         let message = "microsoftCAEnabled is not true: registration stops when Company Portal closes.";
         Code::ConditionalAccessDisabled.says(message.to_owned())
     });
-    [as_root, disabled].into_iter().flatten()
+    let is_old = set_up.agent.found().is_some_and(|agent| agent.has_old_connector);
+    let connector = is_old.then(|| {
+        let message = "microsoftCANativeClientAppId is that of the connector that was retired in January 2025.";
+        Code::OldConnector.says(message.to_owned())
+    });
+    let lacks_profile = matches!(set_up.sso_profile, Probe::Absent) && state == Some(RegistrationState::NotRegistered);
+    let profile = lacks_profile.then(|| {
+        let message = "No profile sets up Microsoft's SSO extension, which new registrations need.";
+        Code::SsoProfileMissing.says(message.to_owned())
+    });
+    let is_blocked = set_up.sso_profile.found() == Some(&SsoProfile::OfMicrosoft(Service::Blocked));
+    let blocked = is_blocked.then(|| {
+        Code::JamfBlocked.says("AppBlockList keeps Microsoft's SSO extension from serving Jamf's apps.".to_owned())
+    });
+    [as_root, disabled, connector, profile, blocked].into_iter().flatten()
 }
 
 /// Whether the Jamf agent's preferences were read and do not switch conditional access on.
 pub(crate) fn has_no_conditional_access(set_up: &SetUp) -> bool {
-    match &set_up.conditional_access {
-        Probe::Found(setting) => *setting != Setting::Is(true),
+    match &set_up.agent {
+        Probe::Found(agent) => agent.conditional_access != Setting::Is(true),
         Probe::Absent => true,
         Probe::Unreadable(_) | Probe::NotAsked => false,
     }

@@ -4,7 +4,10 @@ use std::fmt;
 
 use crate::{
     evidence::{Cause, FileKind},
-    parse::keychain::ErrorKind,
+    parse::{
+        keychain::ErrorKind,
+        platform_sso::{Unclear, UnderWay},
+    },
 };
 
 impl Cause {
@@ -31,8 +34,27 @@ impl Cause {
             Self::NotAFolder => "put the folder back in its place",
             Self::SymbolicLink | Self::NotAFile(_) => "put the file itself in this place",
             Self::TooLarge { .. } => "find out what wrote it and move it away",
-            Self::Unclear(_) => "run it again; if that does not help, report the output",
-            Self::NoSession => "run it with sudo while the user is logged in",
+            Self::Unclear(unclear) => match unclear {
+                Unclear::TimedOut | Unclear::NoAnswer | Unclear::Failed(_) => {
+                    "run it again; if that does not help, restart the Mac"
+                }
+                Unclear::Refused(_) => {
+                    "check root's account and its password policy, which keep sudo from acting as the user"
+                }
+                Unclear::TakenAsRoot => "take it as the user, without sudo in front",
+                Unclear::OfJamfsTool => "give it with --psso-status",
+                Unclear::OfAppSso => "give it with --app-sso-state",
+                Unclear::Unintelligible(_) => "report the output and the version of macOS",
+            },
+            Self::NoSession | Self::MayBeDeclared => "run it with sudo while the user is logged in",
+            Self::UnderWay(UnderWay::NeedsBinding) => "have the user sign in once with the local password",
+            Self::UnderWay(UnderWay::NewUser) => {
+                "have the user finish it: answer the notification of macOS, or log out and sign in"
+            }
+            Self::DeviceLost => {
+                "have the user repair it: System Settings > Users & Groups > (i) > Platform SSO > Repair"
+            }
+            Self::NotAPlist(_) => "give JamfAAD's plist",
             Self::Failed(_) => "run it again, and check the disk if that does not help",
             Self::Keychain(error) => match error.kind {
                 ErrorKind::Empty => "run it again when the user has logged in",
@@ -90,6 +112,16 @@ impl fmt::Display for Cause {
             Self::NoSession => f.write_str(
                 "this sets up single sign-on, whose keys only show in a session of the user's, and none could be entered",
             ),
+            Self::MayBeDeclared => f.write_str(
+                "a declaration may set up single sign-on, whose keys only show in a session of the user's, and none \
+                 could be entered",
+            ),
+            Self::UnderWay(UnderWay::NeedsBinding) => {
+                f.write_str("the registration of this user is under way: it needs binding")
+            }
+            Self::UnderWay(UnderWay::NewUser) => f.write_str("the registration of this user is under way"),
+            Self::DeviceLost => f.write_str("the device's registration is lost, and Jamf's tool does not say more"),
+            Self::NotAPlist(problem) => write!(f, "this is not a plist that can be read: {problem}"),
             Self::Failed(words) => f.write_str(words),
             Self::Keychain(error) => error.fmt(f),
             Self::UnknownIssuer(offset) => write!(

@@ -2,8 +2,11 @@
 
 use crate::{
     assess::key::Storage,
-    evidence::{Cause, Evidence, Obstacle, Probe},
-    parse::jamf_aad::{HaveAnAzureId, JamfAad},
+    evidence::{Cause, Evidence, Obstacle, Probe, SsoSetUp},
+    parse::{
+        jamf_aad::{HaveAnAzureId, JamfAad},
+        platform_sso::{Absence, Key},
+    },
     rows::rows,
 };
 
@@ -64,15 +67,35 @@ pub(super) fn registration_state(evidence: &Evidence) -> Result<RegistrationStat
 
 /// The key may still be in the Secure Enclave, if a command that was run does not say, or none could be run.
 fn without_key_in_keychain(evidence: &Evidence) -> Result<RegistrationState, Obstacle> {
-    let Evidence { platform_sso, sso_extension, unasked_sso, .. } = evidence;
-    // Jamf's tool knows about Platform SSO, too, so its answer decides.
-    match (&sso_extension.probe, &platform_sso.probe) {
-        (Probe::Found(_), _) => Ok(RegistrationState::NotRegistered),
-        (Probe::Unreadable(cause), _) => Err(Obstacle { path: sso_extension.path.clone(), cause: cause.clone() }),
-        (_, Probe::Unreadable(cause)) => Err(Obstacle { path: platform_sso.path.clone(), cause: cause.clone() }),
-        _ => match unasked_sso {
-            Some(path) => Err(Obstacle { path: Some(path.clone()), cause: Cause::NoSession }),
-            None => Ok(RegistrationState::NotRegistered),
+    let Evidence { platform_sso, sso_extension, sso_set_up, .. } = evidence;
+    let by_app_sso = |cause| Err(Obstacle { path: platform_sso.path.clone(), cause });
+    let by_jamf = |cause: &Cause| Err(Obstacle { path: sso_extension.path.clone(), cause: cause.clone() });
+    let app_sso = match &platform_sso.probe {
+        Probe::Found(found) => Some(found.key),
+        Probe::Unreadable(cause) => return by_app_sso(cause.clone()),
+        Probe::Absent | Probe::NotAsked => None,
+    };
+    if let Some(Key::UnderWay(under_way)) = app_sso {
+        return by_app_sso(Cause::UnderWay(under_way));
+    }
+    match &sso_extension.probe {
+        Probe::Found(_) => Ok(RegistrationState::NotRegistered),
+        // Without its answer, only a Mac on which nothing is set up certainly has no key.
+        Probe::Unreadable(cause) => {
+            let nothing = app_sso == Some(Key::Absent(Absence::NotConfigured)) && *sso_set_up == SsoSetUp::Nothing;
+            if evidence.has_no_answer_of_jamf() && nothing {
+                Ok(RegistrationState::NotRegistered)
+            } else {
+                by_jamf(cause)
+            }
+        }
+        Probe::Absent | Probe::NotAsked if app_sso == Some(Key::Absent(Absence::DeviceLost)) => {
+            by_app_sso(Cause::DeviceLost)
+        }
+        Probe::Absent | Probe::NotAsked => match sso_set_up {
+            SsoSetUp::By(path) => Err(Obstacle { path: Some(path.clone()), cause: Cause::NoSession }),
+            SsoSetUp::MayBeDeclared => Err(Cause::MayBeDeclared.into()),
+            SsoSetUp::Nothing | SsoSetUp::NotAsked => Ok(RegistrationState::NotRegistered),
         },
     }
 }

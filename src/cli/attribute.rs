@@ -32,7 +32,8 @@ rows! {
         KeyStorage => ("key-storage", DataType::String, "Login Keychain, Secure Enclave, or None"),
         CertificateExpires => ("certificate-expires", DataType::Date, "when the WPJ certificate expires (UTC)"),
         LastToken => ("last-token", DataType::Date, "when JamfAAD last obtained a token (UTC)"),
-        Finding => ("finding", DataType::String, "the most severe error or warning, or OK"),
+        Finding => ("finding", DataType::String, "the most severe error or warning, else OK or the state"),
+        Remedy => ("remedy", DataType::String, "what to do for this user, or None"),
         Users => ("users", DataType::String, "the state of each local user, a line each"),
     }
 }

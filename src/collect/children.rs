@@ -65,6 +65,13 @@ impl fmt::Display for Exit {
     }
 }
 
+/// What a program printed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Printed {
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+}
+
 /// Why a program gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {

@@ -149,7 +149,12 @@ pub(super) fn read_given_keychain(path: &Path, depth: Depth, trail: &Trail) -> W
 
 pub(super) fn read_given_plist(path: &Path, trail: &Trail) -> Witness<JamfAad> {
     let reading = Reading { depth: Depth::State, rights: Rights::Caller, trail };
-    Witness { path: Some(path.to_owned()), probe: expected(reading.plist(path)) }
+    let probe = expected(reading.plist(path)).and_then(|found| match found {
+        // Only JamfAAD's own file counts whatever is in it.
+        JamfAad::Unparsable(problem) => Err(Cause::NotAPlist(problem)),
+        JamfAad::Parsed { .. } => Ok(found),
+    });
+    Witness { path: Some(path.to_owned()), probe }
 }
 
 /// A file that was named expressly has to be there.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    children::Failure,
+    children::{Failure, Printed},
     home,
     reader::{Job, Rights, Trail},
     second_opinion::SecondReading,
@@ -79,8 +79,14 @@ pub trait Mac {
     /// What to put in front of a command that is to run as a user in the user's session; `None` if it cannot.
     fn command_as(&self, uid: u32) -> Option<Vec<String>>;
 
-    /// Runs commands side by side, and gives what each prints to both of its outputs, whatever its exit status.
-    fn run(&self, commands: Vec<Vec<String>>) -> Vec<Result<Vec<u8>, Failure>>;
+    /// The first number of macOS's version, if that can be read.
+    fn macos_version(&self) -> Option<u32>;
+
+    /// Runs commands side by side, and gives what each prints, whatever its exit status.
+    fn run(&self, commands: Vec<Vec<String>>) -> Vec<Result<Printed, Failure>>;
+
+    /// Waits before a command is asked again, for as long as the time allows.
+    fn wait_before_asking_again(&self);
 
     /// What macOS's own reader finds in a private copy of the keychain at this path, in one of so many parts of the
     /// time. Fails with the words why it finds nothing.

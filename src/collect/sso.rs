@@ -4,7 +4,10 @@
 
 use std::path::Path;
 
-use super::{children::Failure, mac::Mac};
+use super::{
+    children::{Failure, Printed},
+    mac::Mac,
+};
 use crate::{
     evidence::{Cause, Evidence, Probe, User, Witness},
     parse::{
@@ -15,20 +18,33 @@ use crate::{
 
 const APP_SSO: &str = "/usr/bin/app-sso";
 
+/// The first macOS whose `app-sso` has the verb; before it, `-s` belongs to another command.
+const FIRST_WITH_PLATFORM_SSO: u32 = 13;
+
 /// Asks, for each of several users that have no key in the login keychain, what no saved output says: first macOS, of
-/// all side by side, then Jamf's tool, of those whose key macOS has not shown.
+/// all side by side, then Jamf's tool, of those whose key macOS has not shown. Jamf's tool often answers the second
+/// time only.
 pub(super) fn ask(users: Vec<&mut Evidence>, mac: &impl Mac) {
     let mut users: Vec<_> = users.into_iter().filter_map(|user| Some((prefix(&user.user, mac)?, user))).collect();
     let is_unasked = |user: &Evidence| user.platform_sso.path.is_none();
-    run(&mut users, mac, Path::new(APP_SSO), &["platform", "-s"], is_unasked, |user, witness| {
-        user.platform_sso = parsed(witness, app_sso::parse);
-    });
+    if users.iter().any(|(_, user)| is_unasked(user))
+        && mac.macos_version().is_none_or(|version| version >= FIRST_WITH_PLATFORM_SSO)
+    {
+        run(&mut users, mac, Path::new(APP_SSO), &["platform", "-s"], is_unasked, |user, witness| {
+            user.platform_sso = read(witness, app_sso::parse);
+        });
+    }
     // The tool of earlier releases, JamfAAD, has no verb that says it.
     let tool = Path::new("/").join(JamfTool::ConditionalAccess.path());
+    let note = |user: &mut Evidence, witness| user.sso_extension = read(witness, sso_status::parse);
     let is_unasked = |user: &Evidence| user.sso_extension.path.is_none() && !shows_key(user);
-    run(&mut users, mac, &tool, &["getPSSOStatus"], is_unasked, |user, witness| {
-        user.sso_extension = parsed(witness, sso_status::parse);
-    });
+    run(&mut users, mac, &tool, &["getPSSOStatus"], is_unasked, note);
+    let is_unanswered =
+        |user: &Evidence| user.sso_extension.path.as_ref() == Some(&tool) && user.has_no_answer_of_jamf();
+    if users.iter().any(|(_, user)| is_unanswered(user)) {
+        mac.wait_before_asking_again();
+        run(&mut users, mac, &tool, &["getPSSOStatus"], is_unanswered, note);
+    }
 }
 
 /// What to put in front of a command, if the user has a session in which it can be run.
@@ -48,7 +64,7 @@ fn run(
     program: &Path,
     arguments: &[&str],
     is_unasked: impl Fn(&Evidence) -> bool,
-    note: impl Fn(&mut Evidence, Witness<String>),
+    note: impl Fn(&mut Evidence, Witness<Printed>),
 ) {
     let asked: Vec<&mut (Vec<String>, &mut Evidence)> = users.iter_mut().filter(|(_, user)| is_unasked(user)).collect();
     if asked.is_empty() {
@@ -69,7 +85,7 @@ fn run(
     let outputs = mac.run(asked.iter().map(words).collect());
     for ((_, user), output) in asked.into_iter().zip(outputs) {
         let probe = match output {
-            Ok(output) => Probe::Found(String::from_utf8_lossy(&output).into_owned()),
+            Ok(printed) => Probe::Found(printed),
             Err(failure) => Probe::Unreadable(Cause::Unclear(unclear(failure))),
         };
         note(user, witness(probe));
@@ -86,18 +102,18 @@ fn unclear(failure: Failure) -> Unclear {
     }
 }
 
-/// What an output says. A program that only says how it is called, because it lacks the verb, was not asked.
-fn parsed<T>(output: Witness<String>, parse: fn(&str) -> Result<T, Unclear>) -> Witness<T> {
-    let name = output.path.as_deref().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
-    let probe = match output.probe {
-        Probe::Found(text) => match parse(&text) {
-            Ok(found) => Probe::Found(found),
-            Err(Unclear::Unintelligible(_)) if platform_sso::is_usage(&text, &name) => return Witness::not_asked(None),
-            Err(unclear) => Probe::Unreadable(Cause::Unclear(unclear)),
-        },
-        Probe::Absent => Probe::Absent,
-        Probe::Unreadable(cause) => Probe::Unreadable(cause),
-        Probe::NotAsked => Probe::NotAsked,
+/// What a command's output says. A program that only says how it is called, because it lacks the verb, was not asked.
+fn read<T>(output: Witness<Printed>, parse: fn(&str) -> Result<T, Unclear>) -> Witness<T> {
+    let Probe::Found(printed) = &output.probe else {
+        return Witness { path: output.path, probe: output.probe.and_then(|_| Err(Cause::NotRead)) };
     };
-    Witness { path: output.path, probe }
+    let name = output.path.as_deref().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+    let [stdout, stderr] = [&printed.stdout, &printed.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+    match platform_sso::live(&name, &stdout, &stderr, parse) {
+        Some(found) => {
+            let probe = found.map_or_else(|unclear| Probe::Unreadable(Cause::Unclear(unclear)), Probe::Found);
+            Witness { path: output.path, probe }
+        }
+        None => Witness::not_asked(None),
+    }
 }

@@ -5,7 +5,7 @@
 use std::{
     ffi::OsStr,
     fs, io,
-    os::unix::{ffi::OsStringExt, fs::MetadataExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     cli::Request,
-    evidence::{Cause, Obstacle, Probe, SetUp, User, Witness},
+    evidence::{Cause, Obstacle, Probe, SetUp, SsoSetUp, User, Witness},
     parse::{
         jamf_aad::JamfAad,
         login_keychain::{Depth, LoginKeychain},
@@ -45,6 +45,10 @@ const JAMF: &str = "Library/Application Support/JAMF";
 /// the user's name, for one.
 const MANAGED_PREFERENCES: &str = "Library/Managed Preferences";
 const EXTENSIBLE_SSO: &str = "com.apple.extensiblesso.plist";
+
+/// Where macOS has its version, and the first one whose declarations can set up single sign-on without a file.
+const SYSTEM_VERSION: &str = "System/Library/CoreServices/SystemVersion.plist";
+const FIRST_WITH_DECLARATIONS: u32 = 27;
 
 /// Where the login window remembers the last user.
 const LOGIN_WINDOW: &str = "Library/Preferences/com.apple.loginwindow.plist";
@@ -100,7 +104,8 @@ pub(super) struct Given {
 }
 
 /// Reads the files that were given.
-/// Fails if the folder that was given for the system's files is not there.
+/// Fails if the folder that was given for the system's files is not there, or if a saved output cannot be read, needed
+/// or not: whoever names it wants it to count.
 pub(super) fn read_given(request: &Request, depth: Depth, trail: &Trail) -> Result<Given, Obstacle> {
     if let Some(given) = &request.system_root {
         trail.at(given);
@@ -111,8 +116,8 @@ pub(super) fn read_given(request: &Request, depth: Depth, trail: &Trail) -> Resu
     Ok(Given {
         login_keychain: request.keychain.as_ref().map(|path| home::read_given_keychain(path, depth, trail)),
         jamf_aad: request.plist.as_ref().map(|path| home::read_given_plist(path, trail)),
-        platform_sso: saved(request.app_sso_state.as_deref(), app_sso::parse, trail),
-        sso_extension: saved(request.psso_status.as_deref(), sso_status::parse, trail),
+        platform_sso: saved(request.app_sso_state.as_deref(), app_sso::parse, trail)?,
+        sso_extension: saved(request.psso_status.as_deref(), sso_status::parse, trail)?,
     })
 }
 
@@ -122,28 +127,40 @@ pub(super) fn set_up(copies: Option<&Path>, own: &Path, user: &User, trail: &Tra
 }
 
 /// Reads a saved output of a command.
-fn saved<T>(path: Option<&Path>, parse: fn(&str) -> Result<T, Unclear>, trail: &Trail) -> Witness<T> {
-    let Some(path) = path else { return Witness::not_asked(None) };
+/// Fails if the file cannot be read.
+fn saved<T>(path: Option<&Path>, parse: fn(&str) -> Result<T, Unclear>, trail: &Trail) -> Result<Witness<T>, Obstacle> {
+    let Some(path) = path else { return Ok(Witness::not_asked(None)) };
     trail.at(path);
     let bytes = file::read(path, MAX_SIZE).and_then(|bytes| bytes.ok_or(Cause::FileMissing));
-    let parsed = bytes.and_then(|bytes| parse(&String::from_utf8_lossy(&bytes)).map_err(Cause::Unclear));
-    Witness { path: Some(path.to_owned()), probe: parsed.map_or_else(Probe::Unreadable, Probe::Found) }
+    let bytes = bytes.map_err(|cause| Obstacle { path: Some(path.to_owned()), cause })?;
+    let found = platform_sso::saved(&String::from_utf8_lossy(&bytes), parse);
+    let probe = found.map_or_else(|unclear| Probe::Unreadable(Cause::Unclear(unclear)), Probe::Found);
+    Ok(Witness { path: Some(path.to_owned()), probe })
 }
 
-/// The file that sets up single sign-on for this user, if there is one; one that cannot be read may be it.
-pub(super) fn sso_configuration(root: &Path, user: &User, trail: &Trail) -> Option<Vec<u8>> {
-    let name = user.name.as_ref()?;
-    let folder = root.join(MANAGED_PREFERENCES);
-    let files = [folder.join(EXTENSIBLE_SSO), folder.join(name).join(EXTENSIBLE_SSO)];
-    let is_it = |path: &PathBuf| {
-        trail.at(path);
-        match file::read(path, MAX_SIZE) {
-            Ok(None) => false,
-            Ok(Some(bytes)) => platform_sso::is_configured_by(&bytes),
-            Err(_) => true,
-        }
+/// Whether single sign-on is set up for this user, by copies of the system's files or by this Mac's own. A file that
+/// cannot be read may set it up.
+pub(super) fn sso_set_up(copies: Option<&Path>, own: &Path, user: &User, trail: &Trail) -> SsoSetUp {
+    let place = Place { root: copies.unwrap_or(own), is_copy: copies.is_some(), trail };
+    let is_set_up = |path: &PathBuf| match place.file(path) {
+        Probe::Found(bytes) => set_up::sso_profile(&[bytes]).map_or(true, |found| found.is_some()),
+        Probe::Absent | Probe::NotAsked => false,
+        Probe::Unreadable(_) => true,
     };
-    files.into_iter().find(is_it).map(|path| path.into_os_string().into_vec())
+    match place.managed_files(user, EXTENSIBLE_SSO).into_iter().find(is_set_up) {
+        Some(path) => SsoSetUp::By(path),
+        None if place.is_incomplete(MANAGED_PREFERENCES) => SsoSetUp::NotAsked,
+        None if place.can_have_declarations() => SsoSetUp::MayBeDeclared,
+        None => SsoSetUp::Nothing,
+    }
+}
+
+/// The first number of macOS's version.
+pub(super) fn macos_version(root: &Path, trail: &Trail) -> Option<u32> {
+    let path = root.join(SYSTEM_VERSION);
+    trail.at(&path);
+    let file = property_list::dictionary(&file::read(&path, MAX_SIZE).ok()??).ok()?;
+    file.get("ProductVersion")?.as_string()?.split('.').next()?.parse().ok()
 }
 
 struct Place<'a> {
@@ -161,12 +178,14 @@ impl Place<'_> {
     fn set_up(&self, user: &User) -> SetUp {
         let [in_copy, in_truth] = HOME_OF_ROOT;
         let home_of_root = if self.is_copy { in_copy } else { in_truth };
-        let agent =
-            |bytes: Vec<u8>| set_up::conditional_access(&bytes).map_err(|problem| Cause::Failed(problem.to_string()));
+        let agent = |bytes: Vec<u8>| set_up::agent(&bytes).map_err(|problem| Cause::Failed(problem.to_string()));
         SetUp {
             preferences: self.managed(user, JAMF_AAD, |files| set_up::preferences(files).map(Some)),
-            allow_list: self.managed(user, EXTENSIBLE_SSO, set_up::allow_list),
-            conditional_access: self
+            sso_profile: match self.managed(user, EXTENSIBLE_SSO, set_up::sso_profile) {
+                Probe::Absent if self.can_have_declarations() => Probe::NotAsked,
+                probe => probe,
+            },
+            agent: self
                 .unless_lacking(PREFERENCES, || self.file(&self.at(PREFERENCES).join(JAMF_AGENT)).and_then(agent)),
             plist_of_root: self
                 .unless_lacking(home_of_root, || self.is_there(&self.at(home_of_root).join(PLIST), |_| true)),
@@ -177,42 +196,58 @@ impl Place<'_> {
         }
     }
 
-    /// Unless what should be in a folder may be missing only because the folder was not copied.
-    fn unless_lacking<T>(&self, folder: &str, read: impl FnOnce() -> Probe<T>) -> Probe<T> {
+    /// Whether a folder was not copied, so that what should be in it may be missing only for that.
+    fn is_incomplete(&self, folder: &str) -> bool {
         let folder = self.at(folder);
         self.trail.at(&folder);
-        if self.is_copy && !folder.is_dir() { Probe::NotAsked } else { read() }
+        self.is_copy && !folder.is_dir()
     }
 
-    /// Reads managed preferences: the user's, if there are any, go before the ones for all.
+    fn unless_lacking<T>(&self, folder: &str, read: impl FnOnce() -> Probe<T>) -> Probe<T> {
+        if self.is_incomplete(folder) { Probe::NotAsked } else { read() }
+    }
+
+    /// Whether this macOS can have single sign-on set up without a file.
+    fn can_have_declarations(&self) -> bool {
+        macos_version(self.root, self.trail).is_some_and(|version| version >= FIRST_WITH_DECLARATIONS)
+    }
+
+    /// Where managed preferences are: the user's, which go first, and the ones for all.
+    fn managed_files(&self, user: &User, name: &str) -> Vec<PathBuf> {
+        let folder = self.at(MANAGED_PREFERENCES);
+        // A home without an account is normally called like its user.
+        let of_home = || user.home.as_deref().and_then(Path::file_name);
+        let name_of_user = user.name.as_deref().map(OsStr::new).or_else(of_home);
+        let of_user = name_of_user.map(|user| folder.join(user).join(name));
+        of_user.into_iter().chain([folder.join(name)]).collect()
+    }
+
+    /// Reads managed preferences.
     fn managed<T>(
         &self,
         user: &User,
         name: &str,
         read: impl FnOnce(&[Vec<u8>]) -> Result<Option<T>, Problem>,
     ) -> Probe<T> {
-        let folder = self.at(MANAGED_PREFERENCES);
-        // A home without an account is normally called like its user.
-        let of_home = || user.home.as_deref().and_then(Path::file_name);
-        let name_of_user = user.name.as_deref().map(OsStr::new).or_else(of_home);
-        let of_user = name_of_user.map(|user| folder.join(user).join(name));
-        self.unless_lacking(MANAGED_PREFERENCES, || {
-            let mut files = Vec::new();
-            for path in of_user.into_iter().chain([folder.join(name)]) {
-                match self.file(&path) {
-                    Probe::Found(bytes) => files.push(bytes),
-                    Probe::Absent | Probe::NotAsked => {}
-                    Probe::Unreadable(cause) => return Probe::Unreadable(cause),
-                }
+        // A Mac without any has no such folder, so its neighbour shows whether it would have been copied.
+        if self.is_incomplete(MANAGED_PREFERENCES) && self.is_incomplete(PREFERENCES) {
+            return Probe::NotAsked;
+        }
+        let mut files = Vec::new();
+        for path in self.managed_files(user, name) {
+            match self.file(&path) {
+                Probe::Found(bytes) => files.push(bytes),
+                Probe::Absent | Probe::NotAsked => {}
+                Probe::Unreadable(cause) => return Probe::Unreadable(cause),
             }
-            if files.is_empty() {
-                return Probe::Absent;
-            }
-            match read(&files) {
-                Ok(found) => found.map_or(Probe::Absent, Probe::Found),
-                Err(problem) => Probe::Unreadable(Cause::Failed(problem.to_string())),
-            }
-        })
+        }
+        if files.is_empty() {
+            return Probe::Absent;
+        }
+        match read(&files) {
+            Ok(found) => found.map_or(Probe::Absent, Probe::Found),
+            Err(problem) => Probe::Unreadable(Cause::Failed(problem.to_string())),
+        }
     }
 
     fn jamf_tool(&self) -> Probe<JamfTool> {

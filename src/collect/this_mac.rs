@@ -2,6 +2,7 @@
 
 use std::{
     path::Path,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -9,7 +10,7 @@ use nix::unistd::{Uid, User, geteuid};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    children::{self, Exit, Failure},
+    children::{self, Exit, Failure, Printed},
     deadline::Deadline,
     file,
     mac::{Account, Mac, read_one},
@@ -102,7 +103,11 @@ impl Mac for ThisMac<'_> {
         geteuid().is_root().then(|| words.map(str::to_owned).into())
     }
 
-    fn run(&self, commands: Vec<Vec<String>>) -> Vec<Result<Vec<u8>, Failure>> {
+    fn macos_version(&self) -> Option<u32> {
+        read_one(self, Rights::Caller, |trail| Ok(system_files::macos_version(self.root(), trail))).ok()?
+    }
+
+    fn run(&self, commands: Vec<Vec<String>>) -> Vec<Result<Printed, Failure>> {
         let time = time_for_commands(self.deadline.left());
         if time.is_zero() {
             return commands.iter().map(|_| Err(Failure::TimedOut)).collect();
@@ -110,6 +115,10 @@ impl Mac for ThisMac<'_> {
         self.watchdog.disarm();
         let started = commands.into_iter().map(|words| (words, Instant::now() + time)).collect();
         children::run(started).into_iter().map(output).collect()
+    }
+
+    fn wait_before_asking_again(&self) {
+        thread::sleep(pause(self.deadline.left()));
     }
 
     fn second_reading(&self, keychain: &Path, rights: Rights, parts: usize) -> Result<SecondReading, String> {
@@ -123,11 +132,19 @@ fn time_for_commands(left: Duration) -> Duration {
     TIME.min(left.saturating_sub(RESERVE))
 }
 
+/// How long to wait before a command is asked again, so that it still has two seconds.
+fn pause(left: Duration) -> Duration {
+    TIME.min(left.saturating_sub(RESERVE + Duration::from_secs(2)))
+}
+
 /// What a command printed, if it came to its end by itself.
-fn output(ended: children::Ended) -> Result<Vec<u8>, Failure> {
+fn output(ended: children::Ended) -> Result<Printed, Failure> {
     match ended.outcome? {
         Some(Exit::Signal(signal)) => Err(Failure::Failed(format!("it was ended by {signal}"))),
-        Some(Exit::Status(_)) | None => Ok(ended.outputs.concat()),
+        Some(Exit::Status(_)) | None => {
+            let mut outputs = ended.outputs.into_iter();
+            Ok(Printed { stdout: outputs.next().unwrap_or_default(), stderr: outputs.next().unwrap_or_default() })
+        }
     }
 }
 
@@ -139,6 +156,12 @@ mod tests {
     fn commands_get_five_seconds_or_what_can_be_spared() {
         let seconds = |left| time_for_commands(Duration::from_secs(left)).as_secs();
         assert_eq!([3600, 7, 6, 3, 2, 1].map(seconds), [5, 5, 4, 1, 0, 0]);
+    }
+
+    #[test]
+    fn before_a_command_is_asked_again_there_is_a_pause_that_leaves_it_time() {
+        let seconds = |left| pause(Duration::from_secs(left)).as_secs();
+        assert_eq!([3600, 9, 8, 5, 4, 1].map(seconds), [5, 5, 4, 1, 0, 0]);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use super::mac::{Account, Mac};
 use crate::{
     evidence::{Cause, Console, Obstacle, Source, User},
-    parse::console::{ConsoleRecord, FIRST_PERSON, is_name_of_person},
+    parse::console::{ConsoleRecord, is_name_of_person, is_person},
 };
 
 fn person_of(record: &ConsoleRecord) -> Result<Option<u32>, Cause> {
@@ -66,7 +66,8 @@ fn at_console(mac: &impl Mac) -> Result<Choice, Obstacle> {
     // macOS' own functions take the outer number for the console user, and so does this.
     let contradicts = record.session_uid.is_some_and(|session| session != uid);
     let console = if contradicts { Console::Contradictory } else { Console::ThisUser };
-    Ok(Choice::of(account, Source::Console, console, Some(true)))
+    let has_session = Some(record.has_session(account.uid));
+    Ok(Choice::of(account, Source::Console, console, has_session))
 }
 
 fn nobody_at_console(record: &ConsoleRecord, mac: &impl Mac) -> Result<Choice, Obstacle> {
@@ -86,10 +87,10 @@ fn nobody_at_console(record: &ConsoleRecord, mac: &impl Mac) -> Result<Choice, O
 }
 
 /// A person of this Mac; or what is known of one who cannot be looked up, and why.
-pub(super) type Person = Result<Choice, (User, Obstacle)>;
+pub(super) type Person = Result<Choice, Box<(User, Obstacle)>>;
 
 /// All who may be persons of this Mac, by UID: they own a folder where homes are, or have a session. One who cannot be
-/// looked up hides no other.
+/// looked up hides no other. Nor is one left out whom the directory does not know: it may only not answer.
 /// Fails if it cannot be determined who they are.
 pub(super) fn everybody(mac: &impl Mac) -> Result<Vec<Person>, Obstacle> {
     let mut uids = mac.home_owners()?;
@@ -97,18 +98,14 @@ pub(super) fn everybody(mac: &impl Mac) -> Result<Vec<Person>, Obstacle> {
     let record = mac.console().ok().map(Option::unwrap_or_default);
     uids.extend(record.iter().filter_map(|record| record.person().ok().flatten()));
     uids.extend(record.iter().flat_map(|record| &record.sessions));
-    let person = |uid| match mac.by_uid(uid) {
-        Ok(account) => {
-            let has_session = record.as_ref().map(|record| record.has_session(uid));
-            Some(Ok(Choice::of(account?, Source::AllUsers, Console::NotAsked, has_session)))
-        }
-        Err(cause) => {
-            Some(Err((User { uid: Some(uid), source: Some(Source::AllUsers), ..User::default() }, cause.into())))
-        }
+    let person = |uid: u32| {
+        let user = || User { uid: Some(uid), source: Some(Source::AllUsers), ..User::default() };
+        let found = mac.by_uid(uid).and_then(|account| account.ok_or_else(|| Cause::NoSuchAccount(uid.to_string())));
+        let account = found.map_err(|cause| Box::new((user(), cause.into())))?;
+        let has_session = record.as_ref().map(|record| record.has_session(uid));
+        Ok(Choice::of(account, Source::AllUsers, Console::NotAsked, has_session))
     };
-    let uids = each_person(uids);
-    let people: Vec<Person> = uids.iter().filter_map(|&uid| person(uid)).collect();
-    if people.is_empty() && !uids.is_empty() { Err(nobody_resolves()) } else { Ok(people) }
+    Ok(each_person(uids).into_iter().map(person).collect())
 }
 
 /// A directory that does not answer looks like one that knows no account. If it knows nobody, that is no answer.
@@ -118,7 +115,7 @@ fn nobody_resolves() -> Obstacle {
 
 /// The persons among the owners of accounts, each once, the lowest number first.
 fn each_person(mut uids: Vec<u32>) -> Vec<u32> {
-    uids.retain(|&uid| uid >= FIRST_PERSON);
+    uids.retain(|&uid| is_person(uid));
     uids.sort_unstable();
     uids.dedup();
     uids
@@ -129,7 +126,7 @@ fn each_person(mut uids: Vec<u32>) -> Vec<u32> {
 fn last_user(mac: &impl Mac) -> Result<Option<Account>, Obstacle> {
     let Some(name) = mac.last_user()?.filter(|name| is_name_of_person(name)) else { return Ok(None) };
     let account = mac.by_name(&name)?.ok_or(Cause::NoSuchAccount(name))?;
-    Ok((account.uid >= FIRST_PERSON && mac.has_home(&account)?).then_some(account))
+    Ok((is_person(account.uid) && mac.has_home(&account)?).then_some(account))
 }
 
 /// The person whose login keychain changed last; of several the one with the lowest number.

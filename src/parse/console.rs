@@ -5,8 +5,10 @@
 
 use plist::{Dictionary, Value};
 
-/// macOS gives people's accounts this number or a higher one.
-pub const FIRST_PERSON: u32 = 500;
+/// Whether macOS gives this UID to a person. The last two, -2 and -1 as macOS writes them, are nobody and no UID.
+pub(crate) const fn is_person(uid: u32) -> bool {
+    500 <= uid && uid <= u32::MAX - 2
+}
 
 /// macOS's record of the console, as far as it matters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,10 +16,12 @@ pub struct ConsoleRecord {
     /// The short name, or an alias.
     pub(crate) name: String,
     pub(crate) uid: Option<u32>,
-    /// The number of the user whose session says to be on the console.
+    /// The UID of the user whose session says to be on the console.
     pub(crate) session_uid: Option<u32>,
-    /// The numbers of all users who have a session.
+    /// The UIDs of all users who have a session and have finished logging in.
     pub(crate) sessions: Vec<u32>,
+    /// The UIDs of those who are still logging in.
+    pub(crate) logging_in: Vec<u32>,
 }
 
 impl ConsoleRecord {
@@ -28,33 +32,41 @@ impl ConsoleRecord {
             Value::from_reader(std::io::Cursor::new(bytes)).map_err(|_| "the console's record cannot be read")?;
         let record = record.as_dictionary().ok_or("the console's record is not a dictionary")?;
         let sessions = record.get("SessionInfo").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        let on_console = |session: &&Dictionary| {
-            session
-                .get("kCGSSessionOnConsoleKey")
-                .is_some_and(|it| it.as_boolean() == Some(true) || it.as_signed_integer() == Some(1))
+        let flag = |session: &Dictionary, key| {
+            let value = session.get(key)?;
+            value.as_boolean().or_else(|| value.as_signed_integer().map(|number| number == 1))
         };
+        let on_console = |session: &&Dictionary| flag(session, "kCGSSessionOnConsoleKey") == Some(true);
+        let is_logging_in = |session: &Dictionary| flag(session, "kCGSessionLoginDoneKey") == Some(false);
         let sessions = || sessions.iter().filter_map(Value::as_dictionary);
+        let uids = |logging_in: bool| {
+            sessions()
+                .filter(|session| is_logging_in(session) == logging_in)
+                .filter_map(|session| number(session, SESSION_UID))
+                .collect()
+        };
         Ok(Self {
             name: record.get("Name").and_then(Value::as_string).unwrap_or_default().to_owned(),
             uid: number(record, "UID"),
             session_uid: sessions().find(on_console).and_then(|session| number(session, SESSION_UID)),
-            sessions: sessions().filter_map(|session| number(session, SESSION_UID)).collect(),
+            sessions: uids(false),
+            logging_in: uids(true),
         })
     }
 
-    /// Whether a user has a session, at the console or behind it.
+    /// Whether a user has a session, at the console or behind it, and has finished logging in.
     pub(crate) fn has_session(&self, uid: u32) -> bool {
-        self.sessions.contains(&uid) || self.person() == Ok(Some(uid))
+        self.sessions.contains(&uid) || (self.person() == Ok(Some(uid)) && !self.logging_in.contains(&uid))
     }
 
-    /// The number of the person at the console; `None` if it is nobody or no person.
+    /// The UID of the person at the console; `None` if it is nobody or no person.
     /// Fails if the record does not say.
     pub(crate) fn person(&self) -> Result<Option<u32>, &'static str> {
         if !is_name_of_person(&self.name) {
             return Ok(None);
         }
         let uid = self.uid.ok_or("the console's record has no UID")?;
-        Ok(Some(uid).filter(|&uid| uid >= FIRST_PERSON))
+        Ok(Some(uid).filter(|&uid| is_person(uid)))
     }
 }
 
@@ -100,9 +112,44 @@ mod tests {
                 uid: Some(502),
                 session_uid: Some(502),
                 sessions: vec![501, 502],
+                logging_in: Vec::new(),
             };
             assert_eq!(record(&entries), expected);
         }
+    }
+
+    #[test]
+    fn a_session_counts_once_its_login_is_done() {
+        let session = |uid: u32, done: &str| {
+            format!("<dict><key>kCGSSessionUserIDKey</key><integer>{uid}</integer>{done}</dict>")
+        };
+        let done = |value: &str| format!("<key>kCGSessionLoginDoneKey</key>{value}");
+        let sessions = session(501, &done("<true/>"))
+            + &session(502, &done("<false/>"))
+            + &session(503, &done("<integer>0</integer>"))
+            + &session(504, "");
+        let entries = format!(
+            "<key>Name</key><string>ben</string><key>UID</key><integer>502</integer>\
+             <key>SessionInfo</key><array>{sessions}</array>"
+        );
+        let record = record(&entries);
+        assert_eq!([501, 502, 503, 504, 505].map(|uid| record.has_session(uid)), [true, false, false, true, false]);
+        assert_eq!(record.person(), Ok(Some(502)));
+    }
+
+    #[test]
+    fn a_record_without_sessions_still_names_who_is_there() {
+        let record = record("<key>Name</key><string>ben</string><key>UID</key><integer>502</integer>");
+        assert!(record.has_session(502));
+    }
+
+    #[test]
+    fn the_last_two_uids_are_nobodys() {
+        let person = |uid: i64| {
+            record(&format!("<key>Name</key><string>ben</string><key>UID</key><integer>{uid}</integer>")).person()
+        };
+        assert_eq!([-1, -2, 0, 499].map(person), [const { Ok(None) }; 4]);
+        assert_eq!([500, -3].map(person), [Ok(Some(500)), Ok(Some(4_294_967_293))]);
     }
 
     #[test]

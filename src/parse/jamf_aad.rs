@@ -24,11 +24,29 @@ pub enum JamfAad {
     Parsed {
         /// Whether the Azure AD ID was obtained.
         have_an_azure_id: HaveAnAzureId,
-        /// When JamfAAD last obtained a token; `None` if never, or if that cannot be determined.
-        last_token: Option<Timestamp>,
+        last_token: LastToken,
     },
     /// It is not a plist, or one beyond all limits; why.
     Unparsable(Problem),
+}
+
+/// When JamfAAD last obtained a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LastToken {
+    /// There is no time, or it is 0.
+    Never,
+    At(Timestamp),
+    /// The value is not a time.
+    Unexpected,
+}
+
+impl LastToken {
+    pub(crate) const fn time(self) -> Option<Timestamp> {
+        match self {
+            Self::At(time) => Some(time),
+            Self::Never | Self::Unexpected => None,
+        }
+    }
 }
 
 /// The value of `have_an_Azure_id`.
@@ -57,7 +75,7 @@ impl HaveAnAzureId {
 pub fn parse(bytes: &[u8]) -> JamfAad {
     property_list::dictionary(bytes).map_or_else(JamfAad::Unparsable, |entries| JamfAad::Parsed {
         have_an_azure_id: entries.get(HAVE_AN_AZURE_ID).map_or(HaveAnAzureId::Missing, HaveAnAzureId::from),
-        last_token: entries.get(LAST_TOKEN).and_then(timestamp),
+        last_token: entries.get(LAST_TOKEN).map_or(LastToken::Never, LastToken::from),
     })
 }
 
@@ -74,15 +92,20 @@ impl From<&Value> for HaveAnAzureId {
     }
 }
 
-/// The time, if this is a number of seconds since 1970, and not 0, which stands for never.
-fn timestamp(value: &Value) -> Option<Timestamp> {
-    let seconds = match value {
-        Value::Integer(seconds) => Duration::from_secs(seconds.as_unsigned()?),
-        Value::Real(seconds) => Duration::try_from_secs_f64(*seconds).ok()?,
-        Value::String(text) => Duration::try_from_secs_f64(text.parse().ok()?).ok()?,
-        _ => return None,
-    };
-    Some(seconds).filter(|seconds| !seconds.is_zero()).and_then(Timestamp::from_unix)
+/// A number of seconds since 1970, where 0 stands for never.
+impl From<&Value> for LastToken {
+    fn from(value: &Value) -> Self {
+        let seconds = match value {
+            Value::Integer(seconds) => seconds.as_unsigned().map(Duration::from_secs),
+            Value::Real(seconds) => Duration::try_from_secs_f64(*seconds).ok(),
+            Value::String(text) => text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+            _ => None,
+        };
+        match seconds {
+            Some(Duration::ZERO) => Self::Never,
+            seconds => seconds.and_then(Timestamp::from_unix).map_or(Self::Unexpected, Self::At),
+        }
+    }
 }
 
 #[cfg(test)]

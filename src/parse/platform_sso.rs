@@ -7,23 +7,50 @@ mod answer;
 pub mod app_sso;
 pub mod sso_status;
 
-use crate::parse::property_list;
+pub use answer::{Absence, Key, Unclear, UnderWay, is_of_microsoft};
 
-pub use answer::{Absence, Key, Unclear, is_of_microsoft};
-
-/// Whether managed preferences of the domain `com.apple.extensiblesso` set up Platform SSO, or Microsoft's extension.
-/// Those that cannot be read may.
-pub fn is_configured_by(preferences: &[u8]) -> bool {
-    property_list::dictionary(preferences).map_or(true, |preferences| {
-        let extension = preferences.get("ExtensionIdentifier").and_then(plist::Value::as_string);
-        preferences.contains_key("PlatformSSO") || extension.is_some_and(is_of_microsoft)
+/// What a saved output says. Words of `sudo` in its place are named as such.
+/// Fails if it cannot be understood.
+pub fn saved<T>(text: &str, parse: fn(&str) -> Result<T, Unclear>) -> Result<T, Unclear> {
+    if text.trim().is_empty() {
+        return Err(Unclear::NoAnswer);
+    }
+    parse(text).map_err(|unclear| match (unclear, words(text)) {
+        (Unclear::Unintelligible(_), Some(refused @ Unclear::Refused(_))) => refused,
+        (unclear, _) => unclear,
     })
+}
+
+/// What a command's two outputs say: the answer is on standard output only. `None` if it only says how it is called,
+/// because it lacks the verb.
+pub fn live<T>(
+    program: &str,
+    stdout: &str,
+    stderr: &str,
+    parse: fn(&str) -> Result<T, Unclear>,
+) -> Option<Result<T, Unclear>> {
+    let found = if stdout.trim().is_empty() { Err(words(stderr).unwrap_or(Unclear::NoAnswer)) } else { parse(stdout) };
+    let is_usage = || [stdout, stderr].iter().any(|text| is_usage(text, program));
+    match &found {
+        Err(Unclear::Unintelligible(_) | Unclear::Failed(_) | Unclear::NoAnswer) if is_usage() => None,
+        _ => Some(found),
+    }
+}
+
+/// No line that is given as a reason is longer, in characters.
+const MAX_WORDS: usize = 200;
+
+/// Why a command did not run, by the first line that it has left: `sudo` says there what it misses, and only then that it
+/// would need a password.
+fn words(text: &str) -> Option<Unclear> {
+    let line: String = text.lines().map(str::trim).find(|line| !line.is_empty())?.chars().take(MAX_WORDS).collect();
+    Some(if line.starts_with("sudo: ") { Unclear::Refused(line) } else { Unclear::Failed(line) })
 }
 
 /// Whether a program with this name has printed how it is called, because it lacks the verb that it was called with.
 /// Public sources do not show what old releases print then, so this looks for what such a text can hardly do without: a
 /// line with its usage, or the verbs of Jamf's tool.
-pub fn is_usage(text: &str, program: &str) -> bool {
+fn is_usage(text: &str, program: &str) -> bool {
     let (text, program) = (text.to_ascii_lowercase(), program.to_ascii_lowercase());
     let is_its_usage = |line: &str| line.trim().strip_prefix("usage:").is_some_and(|words| words.contains(&program));
     let verbs = ["gatheraadinfo", "registerwithintune"];
@@ -34,20 +61,6 @@ pub fn is_usage(text: &str, program: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn platform_sso_or_the_extension_of_microsoft_set_up_single_sign_on() {
-        let is_configured = |entries: &str| {
-            is_configured_by(format!("<plist version=\"1.0\"><dict>{entries}</dict></plist>").as_bytes())
-        };
-        let extension = |name: &str| format!("<key>ExtensionIdentifier</key><string>{name}</string>");
-        assert!(is_configured(&extension("com.microsoft.CompanyPortalMac.ssoextension")));
-        assert!(is_configured(&(extension("com.contoso.sso") + "<key>PlatformSSO</key><dict/>")));
-        assert!(!is_configured(&extension("com.apple.AppSSOKerberos.KerberosExtension")));
-        assert!(!is_configured(""));
-        assert!(is_configured_by(b"no property list"));
-        assert!(is_configured_by(b"<plist version=\"1.0\"><array/></plist>"));
-    }
 
     #[test]
     fn how_a_program_is_called_is_distinguished_from_other_text() {
@@ -62,5 +75,32 @@ mod tests {
         ] {
             assert!(!is_usage(text, "app-sso"), "{text}");
         }
+    }
+
+    #[test]
+    fn words_on_standard_error_are_never_taken_for_the_answer() {
+        let live = |stdout: &str, stderr: &str| live("app-sso", stdout, stderr, app_sso::parse);
+        let refused = "sudo: PAM account management error: permission denied";
+        let both = format!("\n{refused}\nsudo: a password is required\n");
+        assert_eq!(live("", &both), Some(Err(Unclear::Refused(refused.to_owned()))));
+        let nothing = "Device Configuration:\n (null)\nLogin Configuration:\n (null)\nUser Configuration:\n (null)\n";
+        assert_eq!(live("", nothing), Some(Err(Unclear::Failed("Device Configuration:".to_owned()))));
+        assert_eq!(live(" \n", ""), Some(Err(Unclear::NoAnswer)));
+        let found = live(nothing, &both).unwrap().unwrap();
+        assert_eq!(found.key, Key::Absent(Absence::NotConfigured));
+        assert_eq!(live("", "usage: app-sso [-l]"), None);
+        assert_eq!(live("Usage: app-sso [-l]", ""), None);
+        let long = "x".repeat(201);
+        assert_eq!(live("", &long), Some(Err(Unclear::Failed("x".repeat(200)))));
+    }
+
+    #[test]
+    fn a_saved_output_that_holds_words_of_sudo_is_named_so() {
+        let saved = |text: &str| saved(text, app_sso::parse).map(|found| found.key);
+        let expired = "sudo: Account or password is expired, reset your password and try again";
+        let text = format!("{expired}\nsudo: a password is required\n");
+        assert_eq!(saved(&text), Err(Unclear::Refused(expired.to_owned())));
+        assert_eq!(saved(""), Err(Unclear::NoAnswer));
+        assert_eq!(saved("Killed: 9\n"), Err(Unclear::Unintelligible("a section is missing".into())));
     }
 }

@@ -1,9 +1,10 @@
 //! How a Mac is set up for JamfAAD, as far as the system's own files show it.
 //!
 //! Jamf's agent has `microsoftCAEnabled` in `com.jamfsoftware.jamf.plist`: without it, registration stops when Company
-//! Portal closes. Profiles set JamfAAD's preferences, and which apps Microsoft's SSO extension serves: its
-//! `AppPrefixAllowList`, a string with commas in between, has to have a prefix of JamfAAD's identifier. Each user's
-//! managed preferences go before the ones for all.
+//! Portal closes; `microsoftCANativeClientAppId` there shows which connector is in use. Profiles set JamfAAD's
+//! preferences, and which apps Microsoft's SSO extension serves. `AppBlockList` goes first; then an app is served if
+//! `AppPrefixAllowList` has a prefix of its identifier or `AppAllowList` has all of it, both texts with commas in
+//! between, or if `Enable_SSO_On_All_ManagedApps` is on. Each user's managed preferences go before the ones for all.
 
 use plist::Value;
 use serde::{Deserialize, Serialize};
@@ -19,8 +20,26 @@ use crate::{
 /// What the identifiers of Jamf's apps begin with.
 const JAMF_APPS: &str = "com.jamf.management.";
 
-/// How deep `AppPrefixAllowList` may be in the managed preferences.
-const MAX_DEPTH: usize = 4;
+/// Microsoft's developer team.
+const MICROSOFT_TEAM: &str = "UBF8T346G9";
+
+/// Where users of Microsoft's clouds sign in: the addresses of an SSO extension's profile.
+const MICROSOFT_SIGN_IN: [&str; 11] = [
+    "login.microsoftonline.com",
+    "login.microsoft.com",
+    "login.windows.net",
+    "sts.windows.net",
+    "login.partner.microsoftonline.cn",
+    "login.chinacloudapi.cn",
+    "login.microsoftonline.us",
+    "login-us.microsoftonline.com",
+    "login.sovcloud-identity.fr",
+    "login.sovcloud-identity.de",
+    "login.sovcloud-identity.sg",
+];
+
+/// The connectors of today's Device Compliance integration: of the public cloud, and of GCC High.
+const CONNECTORS: [&str; 2] = ["b03c10a8-71c7-45f9-b44a-3335ab76e970", "dcf07df3-346f-4f0e-b803-c1f0ea0fb5ae"];
 
 rows! {
     /// Jamf's tool, and what it was in earlier releases: name, and place below the system's root.
@@ -85,15 +104,42 @@ impl Preferences {
     }
 }
 
-/// Which apps Microsoft's SSO extension serves.
+/// What the preferences of Jamf's agent say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum AllowList {
-    CoversJamf,
-    /// Some of Jamf's are among them, by longer prefixes; which ones they are is not known.
-    CoversSome,
-    LacksJamf,
-    NotSet,
-    /// The list is not a string.
+pub struct Agent {
+    /// `microsoftCAEnabled`.
+    pub conditional_access: Setting<bool>,
+    /// Whether the connector is the one that was retired in January 2025.
+    pub has_old_connector: bool,
+}
+
+/// What a profile sets up for single sign-on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SsoProfile {
+    /// Microsoft's extension; whether it serves Jamf's apps.
+    OfMicrosoft(Service),
+    /// Platform SSO, and nothing that shows whose.
+    PlatformSso,
+}
+
+/// Whether Microsoft's SSO extension serves Jamf's apps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Service {
+    /// `AppBlockList` has one of them.
+    Blocked,
+    /// `AppPrefixAllowList` covers all of them.
+    ByPrefix,
+    /// `AppAllowList` has some of them by name.
+    ByName,
+    /// It serves all apps that MDM manages.
+    AllManagedApps,
+    /// `AppPrefixAllowList` has longer prefixes; which of Jamf's apps they cover is not known.
+    SomeByPrefix,
+    /// No list has any of them.
+    Lacking,
+    /// There are no lists.
+    NoLists,
+    /// `AppPrefixAllowList` is not a text.
     WrongType,
 }
 
@@ -110,42 +156,72 @@ pub fn preferences(files: &[Vec<u8>]) -> Result<Preferences, Problem> {
     })
 }
 
-/// Reads what the preferences of Jamf's agent say about conditional access.
+/// Reads the preferences of Jamf's agent.
 /// Fails if this is not a property list with a dictionary.
-pub fn conditional_access(bytes: &[u8]) -> Result<Setting<bool>, Problem> {
-    Ok(setting(dictionary(bytes)?.get("microsoftCAEnabled"), boolean))
+pub fn agent(bytes: &[u8]) -> Result<Agent, Problem> {
+    let file = dictionary(bytes)?;
+    let connector = file.get("microsoftCANativeClientAppId").and_then(Value::as_string).map(str::trim);
+    let is_current = |id: &str| CONNECTORS.iter().any(|current| id.eq_ignore_ascii_case(current));
+    Ok(Agent {
+        conditional_access: setting(file.get("microsoftCAEnabled"), boolean),
+        has_old_connector: connector.is_some_and(|id| !id.is_empty() && !is_current(id)),
+    })
 }
 
-/// Reads which apps Microsoft's SSO extension serves; `None` if none of `files`, managed preferences of the domain
-/// `com.apple.extensiblesso`, sets it up.
+/// Reads what `files`, managed preferences of the domain `com.apple.extensiblesso`, set up; `None` if nothing that
+/// concerns Microsoft. A file can have several payloads, and how they lie in it is not public, so any depth counts.
 /// Fails if one is not a property list with a dictionary.
-pub fn allow_list(files: &[Vec<u8>]) -> Result<Option<AllowList>, Problem> {
-    for bytes in files {
-        let file = Value::Dictionary(dictionary(bytes)?);
-        // There may be several extensions.
-        let is_of_microsoft = |value: &Value| {
-            let extension = value.as_dictionary().and_then(|it| it.get("ExtensionIdentifier")?.as_string());
-            extension.is_some_and(platform_sso::is_of_microsoft)
-        };
-        if let Some(extension) = find(&file, MAX_DEPTH, &|value| Some(value).filter(|value| is_of_microsoft(value))) {
-            let list = find(extension, MAX_DEPTH, &|value| value.as_dictionary()?.get("AppPrefixAllowList"));
-            return Ok(Some(list.map_or(AllowList::NotSet, AllowList::of)));
-        }
+pub fn sso_profile(files: &[Vec<u8>]) -> Result<Option<SsoProfile>, Problem> {
+    let files = files.iter().map(|bytes| dictionary(bytes).map(Value::Dictionary)).collect::<Result<Vec<_>, _>>()?;
+    let of_microsoft = files.iter().find_map(|file| find(file, &|value| has_mark(value).then_some(value)));
+    if let Some(payload) = of_microsoft {
+        return Ok(Some(SsoProfile::OfMicrosoft(Service::of(payload))));
     }
-    Ok(None)
+    let has_platform_sso = |file| find(file, &|value| value.as_dictionary()?.get("PlatformSSO")).is_some();
+    Ok(files.iter().any(has_platform_sso).then_some(SsoProfile::PlatformSso))
 }
 
-impl AllowList {
-    fn of(value: &Value) -> Self {
-        let Some(list) = value.as_string() else { return Self::WrongType };
-        let has =
-            |wanted: &dyn Fn(&str) -> bool| list.split(',').map(str::trim).filter(|item| !item.is_empty()).any(wanted);
-        if has(&|item| JAMF_APPS.starts_with(item)) {
-            Self::CoversJamf
-        } else if has(&|item| item.starts_with(JAMF_APPS)) {
-            Self::CoversSome
+/// Whether a dictionary has Microsoft's identifier, team or an address to sign in, by itself or in an array.
+fn has_mark(value: &Value) -> bool {
+    let is_mark = |text: &str| {
+        let text = text.trim().to_ascii_lowercase();
+        let address = text.split_once("://").map_or(text.as_str(), |(_, address)| address);
+        let host = address.split(['/', ':', '?']).next().unwrap_or_default();
+        platform_sso::is_of_microsoft(&text)
+            || text.eq_ignore_ascii_case(MICROSOFT_TEAM)
+            || MICROSOFT_SIGN_IN.contains(&host)
+    };
+    let in_array =
+        |value: &Value| value.as_array().is_some_and(|it| it.iter().filter_map(Value::as_string).any(is_mark));
+    let has = |value: &Value| value.as_string().is_some_and(is_mark) || in_array(value);
+    value.as_dictionary().is_some_and(|entries| entries.values().any(has))
+}
+
+impl Service {
+    fn of(payload: &Value) -> Self {
+        let value = |key| find(payload, &|value| value.as_dictionary()?.get(key));
+        let has = |key, wanted: &dyn Fn(&str) -> bool| {
+            let list = value(key).and_then(Value::as_string).unwrap_or_default();
+            list.split(',').map(str::trim).filter(|item| !item.is_empty()).any(wanted)
+        };
+        let is_of_jamf = |item: &str| item.starts_with(JAMF_APPS);
+        let prefixes = value("AppPrefixAllowList");
+        if has("AppBlockList", &is_of_jamf) {
+            Self::Blocked
+        } else if has("AppPrefixAllowList", &|item| JAMF_APPS.starts_with(item)) {
+            Self::ByPrefix
+        } else if value("Enable_SSO_On_All_ManagedApps").and_then(boolean) == Some(true) {
+            Self::AllManagedApps
+        } else if has("AppAllowList", &is_of_jamf) {
+            Self::ByName
+        } else if has("AppPrefixAllowList", &is_of_jamf) {
+            Self::SomeByPrefix
+        } else if prefixes.is_some_and(|list| list.as_string().is_none()) {
+            Self::WrongType
+        } else if prefixes.is_some() || value("AppAllowList").is_some() {
+            Self::Lacking
         } else {
-            Self::LacksJamf
+            Self::NoLists
         }
     }
 }
@@ -170,10 +246,9 @@ fn boolean(value: &Value) -> Option<bool> {
     }
 }
 
-/// The first value of which `wanted` makes something, however deep it is, down to a limit.
-fn find<'a>(value: &'a Value, depth: usize, wanted: &impl Fn(&'a Value) -> Option<&'a Value>) -> Option<&'a Value> {
-    let depth = depth.checked_sub(1)?;
-    let inner = |value| find(value, depth, wanted);
+/// The first value of which `wanted` makes something, however deep it is; property lists are read to a limited depth.
+fn find<'a>(value: &'a Value, wanted: &impl Fn(&'a Value) -> Option<&'a Value>) -> Option<&'a Value> {
+    let inner = |value| find(value, wanted);
     wanted(value).or_else(|| match value {
         Value::Dictionary(entries) => entries.values().find_map(inner),
         Value::Array(values) => values.iter().find_map(inner),
@@ -216,7 +291,8 @@ mod tests {
 
     #[test]
     fn conditional_access_is_on_by_what_macos_takes_for_true() {
-        let read = |value: &str| conditional_access(&file(&format!("<key>microsoftCAEnabled</key>{value}"))).unwrap();
+        let read =
+            |value: &str| agent(&file(&format!("<key>microsoftCAEnabled</key>{value}"))).unwrap().conditional_access;
         for value in ["<true/>", "<integer>1</integer>", "<string>YES</string>"] {
             assert_eq!(read(value), Setting::Is(true), "{value}");
         }
@@ -226,38 +302,86 @@ mod tests {
         for value in ["<integer>2</integer>", "<integer>-1</integer>", "<array/>", "<string/>"] {
             assert_eq!(read(value), Setting::WrongType, "{value}");
         }
-        assert_eq!(conditional_access(&file("")), Ok(Setting::NotSet));
-        assert_eq!(conditional_access(b""), Err(Problem::Empty));
+        let nothing = Agent { conditional_access: Setting::NotSet, has_old_connector: false };
+        assert_eq!(agent(&file("")), Ok(nothing));
+        assert_eq!(agent(b""), Err(Problem::Empty));
     }
 
     #[test]
-    fn the_allow_list_has_to_have_a_prefix_of_an_identifier_of_jamf() {
-        const MICROSOFT: &str =
-            "<key>ExtensionIdentifier</key><string>com.microsoft.CompanyPortalMac.ssoextension</string>";
-        let read = |value: &str| {
-            let data = format!("<key>ExtensionData</key><dict><key>AppPrefixAllowList</key>{value}</dict>");
-            allow_list(&[file(&(MICROSOFT.to_owned() + &data))]).unwrap().unwrap()
+    fn a_connector_that_is_not_one_of_todays_is_an_old_one() {
+        let is_old =
+            |id: &str| agent(&file(&format!("<key>microsoftCANativeClientAppId</key>{id}"))).unwrap().has_old_connector;
+        for id in ["b03c10a8-71c7-45f9-b44a-3335ab76e970", "DCF07DF3-346F-4F0E-B803-C1F0EA0FB5AE", ""] {
+            assert!(!is_old(&format!("<string>{id}</string>")), "{id}");
+        }
+        assert!(!is_old("<integer>1</integer>"));
+        assert!(is_old("<string>0a1b2c3d-4e5f-4a6b-8c7d-8e9fa0b1c2d3</string>"));
+    }
+
+    const MICROSOFT: &str =
+        "<key>ExtensionIdentifier</key><string>com.microsoft.CompanyPortalMac.ssoextension</string>";
+
+    #[test]
+    fn jamf_is_served_by_a_prefix_by_name_or_with_all_managed_apps_unless_it_is_blocked() {
+        let read = |data: &str| {
+            let data = format!("<key>ExtensionData</key><dict>{data}</dict>");
+            match sso_profile(&[file(&(MICROSOFT.to_owned() + &data))]).unwrap() {
+                Some(SsoProfile::OfMicrosoft(service)) => service,
+                other => panic!("{other:?}"),
+            }
         };
+        let prefixes = |list: &str| format!("<key>AppPrefixAllowList</key><string>{list}</string>");
+        let names = |list: &str| format!("<key>AppAllowList</key><string>{list}</string>");
+        let blocked = "<key>AppBlockList</key><string>com.contoso.app, com.jamf.management.jamfAAD</string>";
         for list in ["com.microsoft.,com.apple.,com.jamf.,com.jamfsoftware.", " com.jamf.management. ", "com."] {
-            assert_eq!(read(&format!("<string>{list}</string>")), AllowList::CoversJamf, "{list}");
+            assert_eq!(read(&prefixes(list)), Service::ByPrefix, "{list}");
+            assert_eq!(read(&(prefixes(list) + blocked)), Service::Blocked, "{list}");
         }
         for list in ["com.microsoft.,com.apple.", "com.jamfsoftware.", "", ",", "jamf"] {
-            assert_eq!(read(&format!("<string>{list}</string>")), AllowList::LacksJamf, "{list}");
+            assert_eq!(read(&prefixes(list)), Service::Lacking, "{list}");
+            assert_eq!(read(&names(list)), Service::Lacking, "{list}");
         }
         for list in ["com.microsoft.,com.jamf.management.jamfAAD", "com.jamf.management.x"] {
-            assert_eq!(read(&format!("<string>{list}</string>")), AllowList::CoversSome, "{list}");
+            assert_eq!(read(&prefixes(list)), Service::SomeByPrefix, "{list}");
+            assert_eq!(read(&(prefixes("com.apple.") + &names(list))), Service::ByName, "{list}");
         }
-        assert_eq!(read("<array><string>com.jamf.</string></array>"), AllowList::WrongType);
-        let nested = format!(
-            "<key>a</key><array><dict><key>ExtensionIdentifier</key><string>com.contoso.sso</string></dict>\
-             <dict>{MICROSOFT}<key>ExtensionData</key><dict><key>AppPrefixAllowList</key><string>com.</string></dict>\
-             </dict></array>"
+        let array = "<key>AppPrefixAllowList</key><array><string>com.jamf.</string></array>";
+        assert_eq!(read(array), Service::WrongType);
+        let all = "<key>Enable_SSO_On_All_ManagedApps</key><integer>1</integer>";
+        assert_eq!(read(all), Service::AllManagedApps);
+        assert_eq!(read(&(all.to_owned() + blocked)), Service::Blocked);
+        assert_eq!(read(&all.replace('1', "0")), Service::NoLists);
+        assert_eq!(read(""), Service::NoLists);
+    }
+
+    #[test]
+    fn microsofts_identifier_team_or_addresses_set_it_up_at_any_depth() {
+        let of_microsoft = Ok(Some(SsoProfile::OfMicrosoft(Service::NoLists)));
+        for address in MICROSOFT_SIGN_IN {
+            let urls = format!("<key>URLs</key><array><string>https://{address}</string></array>");
+            assert_eq!(sso_profile(&[file(&urls)]), of_microsoft, "{address}");
+        }
+        let team = "<key>TeamIdentifier</key><string>UBF8T346G9</string>";
+        assert_eq!(sso_profile(&[file(team)]), of_microsoft);
+        let mut deep = MICROSOFT.to_owned();
+        for _ in 0..25 {
+            deep = format!("<key>a</key><array><dict>{deep}</dict></array>");
+        }
+        assert_eq!(sso_profile(&[file(""), file(&deep)]), of_microsoft);
+        let beside = format!(
+            "<key>a</key><array><dict><key>ExtensionIdentifier</key><string>com.contoso.sso</string>\
+             <key>AppPrefixAllowList</key><string>com.apple.</string></dict><dict>{MICROSOFT}\
+             <key>ExtensionData</key><dict><key>AppPrefixAllowList</key><string>com.</string></dict></dict></array>"
         );
-        assert_eq!(allow_list(&[file(&nested)]), Ok(Some(AllowList::CoversJamf)));
+        assert_eq!(sso_profile(&[file(&beside)]), Ok(Some(SsoProfile::OfMicrosoft(Service::ByPrefix))));
         let another = "<key>ExtensionIdentifier</key><string>com.contoso.sso</string><key>PlatformSSO</key><dict/>";
-        assert_eq!(allow_list(&[file(another)]), Ok(None));
-        assert_eq!(allow_list(&[file(""), file(MICROSOFT)]), Ok(Some(AllowList::NotSet)));
-        assert_eq!(allow_list(&[file("")]), Ok(None));
-        assert_eq!(allow_list(&[file(""), b"x".to_vec()]), Err(Problem::NotAPlist));
+        assert_eq!(sso_profile(&[file(another)]), Ok(Some(SsoProfile::PlatformSso)));
+        let nested = format!("<key>a</key><dict>{another}</dict>");
+        assert_eq!(sso_profile(&[file(&nested)]), Ok(Some(SsoProfile::PlatformSso)));
+        let kerberos = "<key>ExtensionIdentifier</key><string>com.apple.AppSSOKerberos.KerberosExtension</string>\
+            <key>Hosts</key><array><string>.microsoftonline.com.contoso.com</string></array>";
+        assert_eq!(sso_profile(&[file(kerberos)]), Ok(None));
+        assert_eq!(sso_profile(&[file("")]), Ok(None));
+        assert_eq!(sso_profile(&[file(""), b"x".to_vec()]), Err(Problem::NotAPlist));
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn value(attribute: Attribute, assessment: &Assessment<'_>) -> Result
 }
 
 fn found(attribute: Attribute, assessment: &Assessment<'_>) -> Option<String> {
-    let Assessment { state, findings, evidence } = assessment;
+    let Assessment { state, findings, remedy, evidence } = assessment;
     let workplace_join = || WorkplaceJoin::shown_by(evidence);
     match attribute {
         Attribute::State => state.as_ref().ok().map(|state| state.as_str().to_owned()),
@@ -48,15 +48,17 @@ fn found(attribute: Attribute, assessment: &Assessment<'_>) -> Option<String> {
         Attribute::KeyStorage => key_storage(assessment).map(str::to_owned),
         Attribute::CertificateExpires => workplace_join()?.certificate.map(|certificate| date(certificate.not_after)),
         Attribute::LastToken => match evidence.jamf_aad.probe.found()? {
-            JamfAad::Parsed { last_token, .. } => last_token.map(date),
+            JamfAad::Parsed { last_token, .. } => last_token.time().map(date),
             JamfAad::Unparsable(_) => None,
         },
         Attribute::Finding => {
             // What could not be read may be worse than what was found.
-            state.as_ref().ok()?;
+            let state = state.as_ref().ok()?;
             let worst = findings.iter().find(|finding| finding.code.severity() != Severity::Info);
-            Some(worst.map_or(NOTHING_WRONG, |finding| finding.code.short_text()).to_owned())
+            let of_state = if *state == RegistrationState::Registered { NOTHING_WRONG } else { state.as_str() };
+            Some(worst.map_or(of_state, |finding| finding.code.short_text()).to_owned())
         }
+        Attribute::Remedy => state.is_ok().then(|| remedy.short_text().to_owned()),
         Attribute::Users => None,
     }
 }

@@ -93,6 +93,15 @@ const fn has_row(code: Code, has_key: bool) -> bool {
         | Code::ConditionalAccessDisabled
         | Code::RegistrationNeedsRepair
         | Code::NeedsRegistration
+        | Code::UserKeyInvalid
+        | Code::DeviceRegistrationLost
+        | Code::RegistrationUnderWay
+        | Code::PlatformSsoNotSetUp
+        | Code::PlatformSsoToRegister
+        | Code::AzureIdWithoutToken
+        | Code::SsoProfileMissing
+        | Code::JamfBlocked
+        | Code::OldConnector
         | Code::UserNotRegistered
         | Code::DeviceNotRegistered
         | Code::NeedsNewKeys

@@ -14,10 +14,10 @@ use crate::{
     evidence::{Cause, Probe, SetUp, Source, User, Witness},
     parse::{
         certificate::{Description, Fields},
-        jamf_aad::JamfAad,
+        jamf_aad::{JamfAad, LastToken},
         login_keychain::{LoginKeychain, WorkplaceJoinCertificate},
         platform_sso::{Unclear, app_sso::PlatformSso, sso_status::SsoStatus},
-        set_up::AllowList,
+        set_up::{Service, SsoProfile},
         timestamp::Timestamp,
     },
 };
@@ -53,6 +53,15 @@ struct Report<'a> {
     jamf_aad: JamfAadReport,
     set_up: SetUpReport,
     findings: Vec<FindingReport<'a>>,
+    remedy: RemedyReport,
+}
+
+#[derive(Serialize)]
+struct RemedyReport {
+    code: &'static str,
+    user: &'static str,
+    administrator: &'static str,
+    source: &'static str,
 }
 
 #[derive(Serialize)]
@@ -133,8 +142,10 @@ struct SetUpReport {
     use_wk_web_view: Option<bool>,
     token_retry_count: Option<u64>,
     token_retry_wait_time: Option<u64>,
+    sso_profile_installed: Option<bool>,
     sso_extension_allows_jamf: Option<bool>,
     microsoft_ca_enabled: Option<bool>,
+    has_old_connector: Option<bool>,
     gathered_as_root: Option<bool>,
     company_portal_installed: Option<bool>,
     jamf_tool: Option<&'static str>,
@@ -149,7 +160,7 @@ struct FindingReport<'a> {
 }
 
 fn report<'a>(assessment: &'a Assessment<'_>) -> Report<'a> {
-    let Assessment { state, findings, evidence } = assessment;
+    let Assessment { state, findings, remedy, evidence } = assessment;
     Report {
         schema: SCHEMA,
         state: state.as_ref().ok().map(|state| state.as_str()),
@@ -162,6 +173,12 @@ fn report<'a>(assessment: &'a Assessment<'_>) -> Report<'a> {
         jamf_aad: jamf_aad(&evidence.jamf_aad),
         set_up: set_up(&evidence.set_up),
         findings: findings.iter().map(finding).collect(),
+        remedy: RemedyReport {
+            code: remedy.as_str(),
+            user: remedy.for_user(),
+            administrator: remedy.for_admin(),
+            source: remedy.source(),
+        },
     }
 }
 
@@ -237,7 +254,7 @@ fn sso_extension(source: &Witness<SsoStatus>) -> SsoExtensionReport<'_> {
 
 fn jamf_aad(plist: &Witness<JamfAad>) -> JamfAadReport {
     let (have_an_azure_id, last_token) = match plist.probe.found() {
-        Some(JamfAad::Parsed { have_an_azure_id, last_token }) => (have_an_azure_id.as_bool(), *last_token),
+        Some(JamfAad::Parsed { have_an_azure_id, last_token }) => (have_an_azure_id.as_bool(), Some(*last_token)),
         Some(JamfAad::Unparsable(_)) | None => (None, None),
     };
     JamfAadReport {
@@ -247,7 +264,7 @@ fn jamf_aad(plist: &Witness<JamfAad>) -> JamfAadReport {
             probe => status(probe),
         },
         have_an_azure_id,
-        last_token: last_token.as_ref().map(Timestamp::to_string),
+        last_token: last_token.and_then(LastToken::time).as_ref().map(Timestamp::to_string),
     }
 }
 
@@ -258,12 +275,16 @@ fn set_up(set_up: &SetUp) -> SetUpReport {
         use_wk_web_view: preferences.and_then(|it| it.use_wk_web_view.value()),
         token_retry_count: preferences.and_then(|it| it.token_retry_count.value()),
         token_retry_wait_time: preferences.and_then(|it| it.token_retry_wait_time.value()),
-        sso_extension_allows_jamf: set_up.allow_list.found().and_then(|list| match list {
-            AllowList::CoversJamf => Some(true),
-            AllowList::CoversSome => None,
-            AllowList::LacksJamf | AllowList::NotSet | AllowList::WrongType => Some(false),
+        sso_profile_installed: is_there(&set_up.sso_profile),
+        sso_extension_allows_jamf: set_up.sso_profile.found().and_then(|profile| match profile {
+            SsoProfile::OfMicrosoft(Service::ByPrefix | Service::ByName | Service::AllManagedApps) => Some(true),
+            SsoProfile::OfMicrosoft(Service::SomeByPrefix) | SsoProfile::PlatformSso => None,
+            SsoProfile::OfMicrosoft(Service::Blocked | Service::Lacking | Service::NoLists | Service::WrongType) => {
+                Some(false)
+            }
         }),
-        microsoft_ca_enabled: set_up.conditional_access.found().and_then(|it| it.value()),
+        microsoft_ca_enabled: set_up.agent.found().and_then(|agent| agent.conditional_access.value()),
+        has_old_connector: set_up.agent.found().map(|agent| agent.has_old_connector),
         gathered_as_root: is_there(&set_up.plist_of_root),
         company_portal_installed: is_there(&set_up.company_portal),
         jamf_tool: set_up.jamf_tool.found().map(|tool| tool.name()),
@@ -303,8 +324,9 @@ const fn is_asked<T>(probe: &Probe<T>) -> bool {
 const fn sso_status<T>(probe: &Probe<T>) -> &'static str {
     match probe {
         Probe::Unreadable(Cause::Unclear(Unclear::TimedOut)) => "timed-out",
-        Probe::Unreadable(Cause::Unclear(Unclear::Failed(_))) => "failed",
-        Probe::Unreadable(Cause::Unclear(Unclear::Unintelligible(_))) => "unintelligible",
+        Probe::Unreadable(Cause::Unclear(Unclear::NoAnswer)) => "no-answer",
+        Probe::Unreadable(Cause::Unclear(Unclear::Failed(_) | Unclear::Refused(_))) => "failed",
+        Probe::Unreadable(Cause::Unclear(_)) => "unintelligible",
         probe => status(probe),
     }
 }

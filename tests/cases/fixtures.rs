@@ -17,7 +17,10 @@ use fixture_generator::{
     situations::{APP_SSO, PSSO_STATUS, SYSTEM},
 };
 use libtest_mimic::{Failed, Trial};
-use wpj_state::{assess::finding::Code, cli::attribute::Attribute};
+use wpj_state::{
+    assess::{finding::Code, remedy::Remedy},
+    cli::attribute::Attribute,
+};
 
 pub fn trials() -> Vec<Trial> {
     let trials = situations().into_iter().flat_map(|situation| {
@@ -79,6 +82,7 @@ fn no_other_folder() -> Result<(), Failed> {
     let mut found = fs::read_dir("fixtures")?
         .map(|entry| Ok(entry?.file_name().into_string().map_err(|_| "a name")?))
         .collect::<Result<Vec<String>, Failed>>()?;
+    found.retain(|name| name != "README.md");
     found.sort();
     let mut generated: Vec<String> = situations().into_iter().map(|situation| situation.name).collect();
     generated.sort();
@@ -137,7 +141,10 @@ fn attributes_are_what_the_json_says(situation: &Situation) -> Result<(), Failed
         let code = Code::ALL.iter().find(|code| finding["code"] == code.as_str());
         code.map(|code| code.short_text().to_owned())
     };
-    let finding = json["state"].as_str().and_then(|_| worst.map_or(Some("OK".to_owned()), short_text));
+    let of_state = |state: &str| if state == "Registered" { "OK".to_owned() } else { state.to_owned() };
+    let finding = json["state"].as_str().and_then(|state| worst.map_or(Some(of_state(state)), short_text));
+    let remedy = Remedy::ALL.iter().find(|remedy| json["remedy"]["code"] == remedy.as_str());
+    let remedy = json["state"].as_str().and(remedy).map(|remedy| remedy.short_text().to_owned());
     let state = words(&json["state"]);
     let users = words(&json["user"]["home"]).map(|home| format!("{home}: {}", state.as_deref().unwrap_or_default()));
     for attribute in Attribute::ALL {
@@ -151,6 +158,7 @@ fn attributes_are_what_the_json_says(situation: &Situation) -> Result<(), Failed
             Attribute::CertificateExpires => date(&workplace_join["certificate"]["not_after"]),
             Attribute::LastToken => date(&json["jamf_aad"]["last_token"]),
             Attribute::Finding => finding.clone(),
+            Attribute::Remedy => remedy.clone(),
             Attribute::Users if situation.takes_saved_outputs() => continue,
             Attribute::Users => users.as_ref().map(|users| users.trim_end().to_owned()),
         };

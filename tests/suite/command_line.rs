@@ -186,7 +186,8 @@ user-principal-name  String  the name that the user registered with
 key-storage          String  Login Keychain, Secure Enclave, or None
 certificate-expires  Date    when the WPJ certificate expires (UTC)
 last-token           Date    when JamfAAD last obtained a token (UTC)
-finding              String  the most severe error or warning, or OK
+finding              String  the most severe error or warning, else OK or the state
+remedy               String  what to do for this user, or None
 users                String  the state of each local user, a line each
 ";
     assert_output(&tool(&["--list-attributes"]), list, "", 0);

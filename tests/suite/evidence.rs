@@ -20,15 +20,21 @@ use proptest::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use wpj_state::{
-    evidence::{Cause, Console, Evidence, FileKind, Obstacle, Probe, SecondOpinion, SetUp, Source, User, Witness},
+    evidence::{
+        Cause, Console, Evidence, FileKind, Obstacle, Probe, SecondOpinion, SetUp, Source, SsoSetUp, User, Witness,
+    },
     parse::{
         certificate::{Description, Fields},
         jamf_aad,
         keychain::{AttributeId, Error, ErrorKind, RelationId},
         login_keychain::{self, Depth},
-        platform_sso::{Absence, Key, Unclear, app_sso::PlatformSso, sso_status::SsoStatus},
+        platform_sso::{
+            Absence, Key, Unclear, UnderWay,
+            app_sso::{PlatformSso, SignInMethod},
+            sso_status::SsoStatus,
+        },
         records::Counts,
-        set_up::{AllowList, JamfTool, Preferences, Setting},
+        set_up::{Agent, JamfTool, Preferences, Service, Setting, SsoProfile},
         timestamp::Timestamp,
     },
 };
@@ -120,26 +126,41 @@ fn description() -> impl Strategy<Value = Description> {
 }
 
 fn key() -> impl Strategy<Value = Key> {
-    select(vec![Key::Present, Key::NeedsNewKeys, Key::Absent(Absence::NeedsRepair)])
+    let under_way = Key::UnderWay(UnderWay::NeedsBinding);
+    select(vec![Key::Present, Key::NeedsNewKeys, Key::Absent(Absence::NeedsRepair), under_way])
 }
 
 fn platform_sso() -> impl Strategy<Value = PlatformSso> {
-    (any::<Option<bool>>(), maybe_text(), option::of(description()), maybe_text(), maybe_text(), key()).prop_map(
-        |(registration_completed, extension, certificate, user_state, user_principal_name, key)| PlatformSso {
-            registration_completed,
-            extension,
-            certificate,
-            user_state,
-            user_principal_name,
-            key,
+    let texts = (maybe_text(), maybe_text(), maybe_text());
+    let sign_in_method = option::of(select(SignInMethod::ALL.to_vec()));
+    (any::<Option<bool>>(), texts, option::of(description()), sign_in_method, option::of(time()), key()).prop_map(
+        |(registration_completed, texts, certificate, sign_in_method, token_expires, key)| {
+            let (extension, user_state, user_principal_name) = texts;
+            PlatformSso {
+                registration_completed,
+                extension,
+                certificate,
+                user_state,
+                user_principal_name,
+                sign_in_method,
+                token_received: token_expires,
+                token_expires,
+                key,
+            }
         },
     )
 }
 
 fn sso_extension() -> impl Strategy<Value = SsoStatus> {
-    (maybe_text(), maybe_text(), maybe_text(), key()).prop_map(|(device_id, tenant_id, user_principal_name, key)| {
-        SsoStatus { device_id, tenant_id, user_principal_name, key }
-    })
+    (any::<u8>(), maybe_text(), maybe_text(), maybe_text(), key()).prop_map(
+        |(status, device_id, tenant_id, user_principal_name, key)| SsoStatus {
+            status,
+            device_id,
+            tenant_id,
+            user_principal_name,
+            key,
+        },
+    )
 }
 
 fn set_up() -> impl Strategy<Value = SetUp> {
@@ -151,15 +172,17 @@ fn set_up() -> impl Strategy<Value = SetUp> {
     let tools = vec![JamfTool::ConditionalAccess, JamfTool::JamfAad];
     (
         probe(preferences),
-        probe(Just(AllowList::CoversSome)),
-        probe(any::<bool>().prop_map(Setting::Is)),
+        probe(select(vec![SsoProfile::OfMicrosoft(Service::SomeByPrefix), SsoProfile::PlatformSso])),
+        probe(
+            any::<bool>().prop_map(|is_on| Agent { conditional_access: Setting::Is(is_on), has_old_connector: !is_on }),
+        ),
         probe(Just(())),
         probe(select(tools)),
     )
-        .prop_map(|(preferences, allow_list, conditional_access, company_portal, jamf_tool)| SetUp {
+        .prop_map(|(preferences, sso_profile, agent, company_portal, jamf_tool)| SetUp {
             preferences,
-            allow_list,
-            conditional_access,
+            sso_profile,
+            agent,
             plist_of_root: company_portal.clone(),
             company_portal,
             jamf_tool,
@@ -229,12 +252,15 @@ proptest! {
         second_opinion in second_opinion(),
         platform_sso in witness(platform_sso()),
         sso_extension in witness(sso_extension()),
-        unasked_sso in option::of(path()),
+        path in option::of(path()),
+        is_declared: bool,
         set_up in set_up(),
         can_ask_sso: bool,
     ) {
         let obstacle = obstacle.map(|(path, cause)| Obstacle { path, cause });
-        let login_keychain = Witness::not_asked(unasked_sso.clone());
+        let login_keychain = Witness::not_asked(path.clone());
+        let without_file = if is_declared { SsoSetUp::MayBeDeclared } else { SsoSetUp::Nothing };
+        let sso_set_up = path.map_or(without_file, SsoSetUp::By);
         comes_back(&Evidence {
             obstacle,
             login_keychain,
@@ -242,7 +268,7 @@ proptest! {
             platform_sso,
             sso_extension,
             can_ask_sso,
-            unasked_sso,
+            sso_set_up,
             set_up,
             user, ..Evidence::default()
         })?;

@@ -13,7 +13,7 @@ use wpj_state::{
     assess::{assess, finding::Code, state::RegistrationState},
     cli::{AskMacos, Output, Request, Subject, Who},
     collect::Failure,
-    evidence::{Cause, Evidence, Obstacle, User},
+    evidence::{Cause, Evidence, Obstacle, SsoSetUp, User},
     parse::timestamp::Timestamp,
     report::{self, style::Style},
 };
@@ -41,7 +41,7 @@ fn case(name: &'static str, mac: &Mac, who: Who, second_opinion: AskMacos) -> Ca
         evidence.login_keychain.path = Some(Path::new(HOME).join(KEYCHAIN));
         evidence.jamf_aad.path = Some(Path::new(HOME).join(PLIST));
     }
-    if let Some(path) = &mut evidence.unasked_sso {
+    if let SsoSetUp::By(path) = &mut evidence.sso_set_up {
         *path = Path::new("/").join(path.strip_prefix(mac.system.path()).unwrap());
     }
     Case { name, evidence, request }
@@ -182,6 +182,9 @@ fn there_is_a_report_for_each_state_and_each_finding() {
     }
     for folder in fs::read_dir("fixtures").unwrap() {
         let folder = folder.unwrap().path();
+        if !folder.is_dir() {
+            continue;
+        }
         assert!(folder.join("expected.explain").is_file(), "{}", folder.display());
         let json: serde_json::Value = serde_json::from_slice(&fs::read(folder.join("expected.json")).unwrap()).unwrap();
         codes.extend(json["findings"].as_array().unwrap().iter().map(|it| it["code"].as_str().unwrap().to_owned()));

@@ -15,7 +15,9 @@ use wpj_state::{
     report::Report,
 };
 
-use crate::mac::{ADELE, APP_SSO, JAMF, KEYCHAIN, Mac, both, console, damaged, records, registered, with_session};
+use crate::mac::{
+    ADELE, APP_SSO, JAMF, KEYCHAIN, Mac, PLIST, both, console, damaged, records, registered, with_session,
+};
 
 #[test]
 fn a_keychain_that_is_being_created_is_read_once_it_is_there() {
@@ -147,13 +149,20 @@ fn on_a_mac_that_nobody_has_used_nobody_is_registered() {
             "use_wk_web_view": null,
             "token_retry_count": null,
             "token_retry_wait_time": null,
+            "sso_profile_installed": false,
             "sso_extension_allows_jamf": null,
             "microsoft_ca_enabled": null,
+            "has_old_connector": null,
             "gathered_as_root": false,
             "company_portal_installed": false,
             "jamf_tool": null,
         },
         "findings": [{
+            "code": "sso-profile-missing",
+            "severity": "warning",
+            "message": "No profile sets up Microsoft's SSO extension, which new registrations need.",
+            "remedy": "Deploy a profile of Microsoft's SSO extension first: new registrations need it.",
+        }, {
             "code": "conditional-access-disabled",
             "severity": "warning",
             "message": "microsoftCAEnabled is not true: registration stops when Company Portal closes.",
@@ -164,6 +173,13 @@ fn on_a_mac_that_nobody_has_used_nobody_is_registered() {
             "message": "Nobody is at the console, and there is no user whose login keychain could be looked at.",
             "remedy": "None needed; ask about somebody else with --user.",
         }],
+        "remedy": {
+            "code": "deploy-sso-profile",
+            "user": "When the profile is there, open Self Service, run the registration policy, and sign in until \
+                Company Portal has finished.",
+            "administrator": "Deploy a profile of Microsoft's SSO extension first: new registrations need it.",
+            "source": "https://learn.microsoft.com/entra/identity-platform/apple-sso-plugin",
+        },
     });
     assert_eq!(json, expected);
 }
@@ -252,16 +268,89 @@ fn a_source_that_does_not_tell_leaves_no_answer_unless_the_other_does() {
             ask(&Mac { programs, ..with_session() }, same).0
         };
         assert_eq!(app_sso(None), Err(format!("{APP_SSO}: {words}")));
-        assert_eq!(app_sso(Some(sso_status(0, ""))), Ok("Not Registered"));
+        assert_eq!(app_sso(Some(sso_status(0, ""))), Err(format!("{APP_SSO}: {words}")));
         assert_eq!(app_sso(Some(sso_status(0, Certificate::workplace_join().subject))), Ok("Registered"));
-        assert_eq!(
-            app_sso(Some(b"1\nWarning:Timedout\n".to_vec())),
-            Err(format!("{JAMF}: there was no answer in time"))
-        );
     }
-    let programs = vec![(APP_SSO, Ok(not_configured())), (JAMF, Err(Failure::TimedOut))];
-    let state = ask(&Mac { programs, ..with_session() }, same).0;
-    assert_eq!(state, Err(format!("{JAMF}: there was no answer in time")));
+}
+
+#[test]
+fn jamfs_tool_is_asked_once_more_after_a_pause_where_it_gave_no_answer() {
+    let asked_jamf = format!("as 501|{JAMF}|getPSSOStatus");
+    let asked = vec![ASKED_APP_SSO.to_owned(), asked_jamf.clone(), "wait".to_owned(), asked_jamf.clone()];
+    let device = Certificate::workplace_join().subject;
+    let first = [Ok(b"Warning:Timedout\n".to_vec()), Ok(b"0\n".to_vec()), Ok(Vec::new()), Err(Failure::TimedOut)];
+    for first in first {
+        let programs = vec![(APP_SSO, Ok(not_configured())), (JAMF, first), (JAMF, Ok(sso_status(0, device)))];
+        assert_eq!(ask(&Mac { programs, ..with_session() }, same), (Ok("Registered"), asked.clone()));
+    }
+    let refused = vec![(APP_SSO, Ok(not_configured())), (JAMF, Err(Failure::Failed("no memory".to_owned())))];
+    let (state, commands) = ask(&Mac { programs: refused, ..with_session() }, same);
+    assert_eq!(state, Err(format!("{JAMF}: it could not be run: no memory")));
+    assert_eq!(commands, [ASKED_APP_SSO.to_owned(), asked_jamf]);
+}
+
+#[test]
+fn where_jamfs_tool_never_answers_only_a_mac_without_any_set_up_is_not_registered() {
+    let mac = |app_sso: Vec<u8>| {
+        let programs = vec![(APP_SSO, Ok(app_sso)), (JAMF, Ok(b"Warning:Timedout\n".to_vec()))];
+        Mac { programs, ..with_session() }
+    };
+    let no_answer = Err(format!("{JAMF}: there was no answer in time"));
+    assert_eq!(ask(&mac(not_configured()), same).0, Ok("Not Registered"));
+    let by_team = mac(not_configured());
+    by_team.set_up(
+        "Library/Managed Preferences/adele/com.apple.extensiblesso.plist",
+        "<key>a</key><array><dict><key>TeamIdentifier</key><string>UBF8T346G9</string></dict></array>",
+    );
+    assert_eq!(ask(&by_team, same).0, no_answer);
+    let declared = mac(not_configured());
+    declared.set_up(VERSION, "<key>ProductVersion</key><string>27.1</string>");
+    assert_eq!(ask(&declared, same).0, no_answer);
+    let to_register = PlatformSso { user_state: None, ..PlatformSso::registered() }.json();
+    assert_eq!(ask(&mac(to_register), same).0, no_answer);
+}
+
+const VERSION: &str = "System/Library/CoreServices/SystemVersion.plist";
+
+#[test]
+fn from_macos_27_on_no_file_proves_nothing_where_nobody_is_logged_in() {
+    let mac = Mac { console: Some(console("loginwindow", 0, 0)), ..with_session() };
+    for (version, state) in [
+        ("26.4", Ok("Not Registered")),
+        (
+            "27.0",
+            Err(
+                ": a declaration may set up single sign-on, whose keys only show in a session of the user's, and none \
+                could be entered"
+                    .to_owned(),
+            ),
+        ),
+    ] {
+        mac.set_up(VERSION, &format!("<key>ProductVersion</key><string>{version}</string>"));
+        assert_eq!(ask(&mac, same), (state, vec![]), "{version}");
+    }
+}
+
+#[test]
+fn app_sso_is_not_asked_before_macos_13() {
+    let programs = || vec![(APP_SSO, Ok(PlatformSso::registered().json())), (JAMF, Ok(sso_status(0, "")))];
+    let commands = |version| ask(&Mac { programs: programs(), version, ..with_session() }, same).1;
+    assert_eq!(commands(Some(12)), [format!("as 501|{JAMF}|getPSSOStatus")]);
+    for version in [Some(13), Some(26), None] {
+        assert_eq!(commands(version), [ASKED_APP_SSO.to_owned()]);
+    }
+}
+
+#[test]
+fn words_on_standard_error_are_the_reason_and_never_the_answer() {
+    let refused = "sudo: PAM account management error: permission denied\nsudo: a password is required\n";
+    let mac = Mac { programs: vec![(APP_SSO, Ok(Vec::new()))], stderr: refused, ..with_session() };
+    let reason = format!("{APP_SSO}: sudo: PAM account management error: permission denied");
+    assert_eq!(ask(&mac, same).0, Err(reason));
+    let device = Certificate::workplace_join().subject;
+    let answer = String::from_utf8(sso_status(2, device)).unwrap().leak();
+    let mac = Mac { programs: vec![(JAMF, Ok(sso_status(0, "")))], stderr: answer, ..with_session() };
+    assert_eq!(ask(&mac, same).0, Ok("Not Registered"));
 }
 
 #[test]
@@ -286,7 +375,23 @@ fn a_saved_output_takes_the_place_of_its_command() {
     let missing = mac.path("no-such-file");
     let change = |request| Request { psso_status: Some(missing.clone()), ..request };
     let reason = format!("{}: this file does not exist", missing.display());
-    assert_eq!(ask(&mac, change), (Err(reason), vec![ASKED_APP_SSO.to_owned()]));
+    assert_eq!(ask(&mac, change), (Err(reason.clone()), vec![]));
+    // Even where the keychain has the key.
+    let mac = Mac { console: Some(console("adele", ADELE, ADELE)), programs: programs(), ..Mac::new(&registered()) };
+    let change = |request| Request { psso_status: Some(missing.clone()), ..request };
+    assert_eq!(ask(&mac, change), (Err(reason), vec![]));
+}
+
+#[test]
+fn a_file_given_as_the_plist_that_is_none_is_no_answer() {
+    let mac = Mac { console: Some(console("adele", ADELE, ADELE)), ..Mac::new(&registered()) };
+    let given = mac.path("notes.txt");
+    fs::write(&given, "have_an_Azure_id\n").unwrap();
+    let change = |request| Request { plist: Some(given.clone()), ..request };
+    let reason = "this is not a plist that can be read: it has a text where a dictionary belongs";
+    assert_eq!(ask(&mac, change).0, Err(format!("{}: {reason}", given.display())));
+    mac.write(PLIST, b"have_an_Azure_id\n");
+    assert_eq!(ask(&mac, same).0, Ok("WPJ Key present, AAD ID not acquired"));
 }
 
 #[test]

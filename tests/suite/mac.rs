@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use wpj_state::{
     assess::{assess, finding::Code},
     cli::{AskMacos, Output, Request, Subject, Who, attribute::Attribute},
-    collect::{self, Account, Failure, Job, Rights, SecondReading, Trail},
+    collect::{self, Account, Failure, Job, Printed, Rights, SecondReading, Trail},
     evidence::{Cause, Evidence, Obstacle},
     parse::{
         console::ConsoleRecord,
@@ -38,9 +38,13 @@ pub struct Mac {
     pub asked_about: RefCell<Vec<Vec<u8>>>,
     /// The console's record, as a property list.
     pub console: Option<String>,
-    /// What each program that is installed prints.
+    /// What each program that is installed prints; one that is there twice prints the second the second time.
     pub programs: Vec<(&'static str, Result<Vec<u8>, Failure>)>,
-    /// Which commands were run.
+    /// What each program prints on standard error.
+    pub stderr: &'static str,
+    /// The first number of macOS's version.
+    pub version: Option<u32>,
+    /// Which commands were run, and when it was waited.
     pub commands: RefCell<Vec<String>>,
     /// Whether commands can be run as a user.
     pub may_run: bool,
@@ -65,6 +69,8 @@ impl Mac {
             asked_about: RefCell::default(),
             console: None,
             programs: Vec::new(),
+            stderr: "",
+            version: None,
             commands: RefCell::default(),
             may_run: true,
             others: Vec::new(),
@@ -211,13 +217,24 @@ impl collect::Mac for Mac {
         self.may_run.then(|| vec![format!("as {uid}")])
     }
 
-    fn run(&self, commands: Vec<Vec<String>>) -> Vec<Result<Vec<u8>, Failure>> {
+    fn macos_version(&self) -> Option<u32> {
+        self.version
+    }
+
+    fn run(&self, commands: Vec<Vec<String>>) -> Vec<Result<Printed, Failure>> {
         let answer = |command: Vec<String>| {
-            self.commands.borrow_mut().push(command.join("|"));
-            let (_, answer) = self.programs.iter().find(|(name, _)| *name == command[1]).unwrap();
-            answer.clone()
+            let command = (command.join("|"), command[1].clone());
+            let earlier = self.commands.borrow().iter().filter(|it| **it == command.0).count();
+            self.commands.borrow_mut().push(command.0);
+            let answers = || self.programs.iter().filter(|(name, _)| *name == command.1).map(|(_, answer)| answer);
+            let answer = answers().nth(earlier).or_else(|| answers().next_back()).unwrap();
+            answer.clone().map(|stdout| Printed { stdout, stderr: self.stderr.as_bytes().to_vec() })
         };
         commands.into_iter().map(answer).collect()
+    }
+
+    fn wait_before_asking_again(&self) {
+        self.commands.borrow_mut().push("wait".to_owned());
     }
 
     fn second_reading(&self, keychain: &Path, rights: Rights, _: usize) -> Result<SecondReading, String> {

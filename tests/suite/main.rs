@@ -22,6 +22,7 @@ mod policy_scripts;
 mod properties;
 mod reading;
 mod readme;
+mod remedies;
 mod renamed;
 mod secrets;
 mod shells;

@@ -6,7 +6,7 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::*;
-use crate::collect::{Failure, Job, Rights, SecondReading};
+use crate::collect::{Failure, Job, Printed, Rights, SecondReading};
 use crate::parse::console::ConsoleRecord;
 
 const ADELE: u32 = 501;
@@ -56,7 +56,8 @@ impl Made {
 
     fn sessions(mut self, name: &str, uid: u32, session_uid: Option<u32>) -> Self {
         let sessions = session_uid.into_iter().collect();
-        self.console = Some(ConsoleRecord { name: name.to_owned(), uid: Some(uid), session_uid, sessions });
+        let name = name.to_owned();
+        self.console = Some(ConsoleRecord { name, uid: Some(uid), session_uid, sessions, ..ConsoleRecord::default() });
         self
     }
 
@@ -155,7 +156,15 @@ impl Mac for Made {
         panic!("no command is run to choose a user")
     }
 
-    fn run(&self, _: Vec<Vec<String>>) -> Vec<Result<Vec<u8>, Failure>> {
+    fn macos_version(&self) -> Option<u32> {
+        panic!("no command is run to choose a user")
+    }
+
+    fn run(&self, _: Vec<Vec<String>>) -> Vec<Result<Printed, Failure>> {
+        panic!("no command is run to choose a user")
+    }
+
+    fn wait_before_asking_again(&self) {
         panic!("no command is run to choose a user")
     }
 
@@ -280,8 +289,29 @@ fn a_last_user_who_has_no_account_is_no_answer() {
 fn owners_of_homes_of_whom_none_has_an_account_are_no_answer() {
     let mac = Made::of_two().without(ADELE).without(BEN);
     let none = Cause::AccountsUnavailable("none of the owners of homes has an account".to_owned());
-    assert_eq!(mac.chosen(), Err(none.clone().into()));
-    assert_eq!(everybody(&mac), Err(none.into()));
+    assert_eq!(mac.chosen(), Err(none.into()));
+}
+
+#[test]
+fn of_all_users_those_without_an_account_are_named_as_well() {
+    let unknown = |uid: u32| {
+        let user = User { uid: Some(uid), source: Some(Source::AllUsers), ..User::default() };
+        Err(Box::new((user, Cause::NoSuchAccount(uid.to_string()).into())))
+    };
+    let mac = Made::of_two().without(ADELE).without(BEN);
+    assert_eq!(everybody(&mac), Ok(vec![unknown(ADELE), unknown(BEN)]));
+    let found = everybody(&Made::of_two().without(BEN)).unwrap();
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[0].as_ref().unwrap().user.name.as_deref(), Some("adele"));
+    assert_eq!(found[1], unknown(BEN));
+}
+
+#[test]
+fn who_is_still_logging_in_has_no_session() {
+    let record = ConsoleRecord { logging_in: vec![ADELE], ..Made::of_two().console("adele", ADELE).console.unwrap() };
+    let record = ConsoleRecord { sessions: Vec::new(), ..record };
+    let mac = Made { console: Some(record), ..Made::of_two() };
+    assert_eq!(choose(None, &mac).unwrap().user.has_session, Some(false));
 }
 
 #[test]
@@ -369,11 +399,9 @@ fn record(entries: &str) -> ConsoleRecord {
 fn a_session_at_the_console_or_behind_it_is_known() {
     let has_session = |mac: &Made, subject: Option<&str>| choose(subject, mac).unwrap().user.has_session.unwrap();
     let record = |name: &str, uid, sessions: &[u32]| {
-        let sessions = sessions.to_vec();
-        Made {
-            console: Some(ConsoleRecord { name: name.to_owned(), uid: Some(uid), session_uid: None, sessions }),
-            ..Made::of_two()
-        }
+        let (name, sessions) = (name.to_owned(), sessions.to_vec());
+        let console = ConsoleRecord { name, uid: Some(uid), sessions, ..ConsoleRecord::default() };
+        Made { console: Some(console), ..Made::of_two() }
     };
     // Adele is in front, and Ben has switched away.
     let switched = record("adele", ADELE, &[ADELE, BEN]);

@@ -17,7 +17,7 @@ fn have_an_azure_id(value: &str) -> HaveAnAzureId {
 
 fn last_token(value: &str) -> Option<String> {
     match dictionary(&format!("<key>last_aad_token_timestamp</key>{value}")) {
-        JamfAad::Parsed { last_token, .. } => last_token.map(|time| time.to_string()),
+        JamfAad::Parsed { last_token, .. } => last_token.time().map(|time| time.to_string()),
         JamfAad::Unparsable(reason) => panic!("{reason}"),
     }
 }
@@ -67,7 +67,7 @@ fn every_other_value_is_unexpected_and_only_its_type_is_kept() {
 #[test]
 fn a_key_that_is_not_there_is_missing_even_if_it_is_in_an_inner_dictionary() {
     let nested = dictionary("<key>other</key><dict><key>have_an_Azure_id</key><true/></dict>");
-    let missing = JamfAad::Parsed { have_an_azure_id: HaveAnAzureId::Missing, last_token: None };
+    let missing = JamfAad::Parsed { have_an_azure_id: HaveAnAzureId::Missing, last_token: LastToken::Never };
     assert_eq!(nested, missing);
     assert_eq!(dictionary(""), missing);
 }
@@ -80,11 +80,24 @@ fn the_last_token_may_be_a_real_an_integer_or_a_string() {
 }
 
 #[test]
-fn a_last_token_that_is_zero_or_no_time_is_none() {
+fn a_last_token_of_zero_or_none_at_all_stands_for_never() {
+    let found = |entry: &str| {
+        let text = format!("<plist version=\"1.0\"><dict>{entry}</dict></plist>");
+        match parse(text.as_bytes()) {
+            JamfAad::Parsed { last_token, .. } => last_token,
+            JamfAad::Unparsable(problem) => panic!("{problem}"),
+        }
+    };
+    assert_eq!(found(""), LastToken::Never);
+    for value in ["<real>0</real>", "<integer>0</integer>", "<string>0</string>", "<string>0.0</string>"] {
+        assert_eq!(found(&format!("<key>last_aad_token_timestamp</key>{value}")), LastToken::Never, "{value}");
+    }
+    assert_eq!(found("<key>last_aad_token_timestamp</key><string>x</string>"), LastToken::Unexpected);
+}
+
+#[test]
+fn a_last_token_that_is_no_time_is_none() {
     for value in [
-        "<real>0</real>",
-        "<integer>0</integer>",
-        "<string>0</string>",
         "<integer>-5</integer>",
         "<real>nan</real>",
         "<real>1e300</real>",

@@ -11,12 +11,33 @@ pub enum Unclear {
     /// The command did not answer in time, or says that nobody answered it.
     #[error("there was no answer in time")]
     TimedOut,
+    /// The command printed nothing, or only the beginning of an answer.
+    #[error("there was no answer")]
+    NoAnswer,
     /// The command could not be run; the operating system's words.
     #[error("it could not be run: {0}")]
     Failed(String),
+    /// `sudo` would not run the command as the user; its own words.
+    #[error("{0}")]
+    Refused(String),
+    /// The output is root's, which says nothing about any user.
+    #[error("this output was taken as root")]
+    TakenAsRoot,
+    /// A saved output is that of the other command.
+    #[error("this is the output of Jamf's tool")]
+    OfJamfsTool,
+    #[error("this is the output of app-sso")]
+    OfAppSso,
     /// The output is not what is known of it; what is strange. It quotes nothing of the output.
     #[error("the output cannot be understood: {0}")]
     Unintelligible(Cow<'static, str>),
+}
+
+impl Unclear {
+    /// Whether asking again may help.
+    pub const fn is_no_answer(&self) -> bool {
+        matches!(self, Self::TimedOut | Self::NoAnswer)
+    }
 }
 
 /// Microsoft's extension; other identity providers have theirs.
@@ -34,6 +55,8 @@ pub enum Key {
     /// It is there, and new keys have to be made.
     NeedsNewKeys,
     Absent(Absence),
+    /// The user is being registered, so there may be a key or not.
+    UnderWay(UnderWay),
 }
 
 impl Key {
@@ -50,9 +73,23 @@ pub enum Absence {
     AnotherProvider,
     /// The device is not registered, or by somebody else than Microsoft.
     DeviceNotRegistered,
+    /// The user's part of the registration is there, but the device's is gone.
+    DeviceLost,
     /// The device is registered, but not this user.
     UserNotRegistered,
     /// The user has to register again.
     NeedsRegistration,
+    /// The user's key can no longer be used.
+    UserKeyInvalid,
+    /// Jamf's tool says that the registration needs repair.
     NeedsRepair,
+}
+
+/// What the registration of a user waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum UnderWay {
+    /// The user has to sign in once with the local password.
+    NeedsBinding,
+    /// The user has to finish what macOS asks for.
+    NewUser,
 }

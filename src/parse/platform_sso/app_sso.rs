@@ -10,15 +10,21 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::answer::{Absence, Key, Unclear, is_of_microsoft};
-use crate::parse::{
-    certificate::{self, Description, Issuer},
-    cut::{self, cut},
+use super::answer::{Absence, Key, Unclear, UnderWay, is_of_microsoft};
+use crate::{
+    parse::{
+        certificate::{self, Description, Issuer},
+        cut::{self, cut},
+        timestamp::Timestamp,
+    },
+    rows::rows,
 };
 
 const DEVICE: &str = "Device Configuration:";
+const LOGIN: &str = "Login Configuration:";
 const USER: &str = "User Configuration:";
-const HEADINGS: [&str; 4] = [DEVICE, "Login Configuration:", USER, "SSO Tokens:"];
+const TOKENS: &str = "SSO Tokens:";
+const HEADINGS: [&str; 4] = [DEVICE, LOGIN, USER, TOKENS];
 
 /// No section is nested as deep.
 const MAX_DEPTH: usize = 32;
@@ -31,26 +37,65 @@ pub struct PlatformSso {
     pub extension: Option<String>,
     /// The device's certificate, if Microsoft's device registration issued it.
     pub certificate: Option<Description>,
-    /// The state of this user's registration, without its number; `None` if there is none.
+    /// The state of this user's registration: its name without the number, or the number alone; `None` if there is none.
     pub user_state: Option<String>,
-    /// The user principal name, if a Kerberos ticket has it.
+    /// The user principal name, as far as it is not masked.
     pub user_principal_name: Option<String>,
+    /// How this user signs in.
+    pub sign_in_method: Option<SignInMethod>,
+    /// When the SSO token was received.
+    pub token_received: Option<Timestamp>,
+    pub token_expires: Option<Timestamp>,
     pub key: Key,
 }
 
+rows! {
+    /// How a user of Platform SSO signs in: name and number in the output, and what people are shown.
+    #[derive(Serialize, Deserialize)]
+    pub enum SignInMethod(&'static str, u32, &'static str) {
+        Password => ("POLoginTypePassword", 1, "Password"),
+        SecureEnclaveKey => ("POLoginTypeUserSecureEnclaveKey", 2, "Secure Enclave Key"),
+        SmartCard => ("POLoginTypeSmartCard", 3, "Smart Card"),
+        AccessKey => ("POLoginTypeAccessKey", 4, "Access Key"),
+    }
+}
+
+impl SignInMethod {
+    /// What people and extension attributes are shown.
+    pub const fn name(self) -> &'static str {
+        self.row().2
+    }
+
+    fn parse(value: &Value) -> Option<Self> {
+        let named = Named::parse(value)?;
+        let of_name = Self::ALL.into_iter().find(|method| named.name == method.row().0);
+        let of_number = Self::ALL.into_iter().find(|method| named.number == Some(method.row().1));
+        let agree = named.number.is_none() || of_name.is_none() || of_name == of_number;
+        of_name.or(of_number).filter(|_| agree)
+    }
+}
+
 /// Reads the output of `app-sso platform -s`.
-/// Fails if it cannot be understood.
+/// Fails if it cannot be understood, or if it is not a user's although it depends on the user.
 pub fn parse(text: &str) -> Result<PlatformSso, Unclear> {
+    if text.contains("extraDeviceInformation") && !text.lines().any(|line| line.trim() == DEVICE) {
+        return Err(Unclear::OfJamfsTool);
+    }
     let device = section(text, DEVICE)?;
-    let user = section(text, USER)?;
-    let state = user.as_ref().map(user_state);
+    // For root there is no user's section. An output that is cut off lacks more.
+    let is_of_user = text.lines().any(|line| line.trim() == USER);
+    let user = if is_of_user { section(text, USER)? } else { section(text, LOGIN).map(|_| None)? };
+    let state = user.as_ref().map(UserState::parse);
     let mut found = PlatformSso {
         registration_completed: None,
         extension: None,
         certificate: None,
-        user_state: state.clone().and_then(Result::ok).map(str::to_owned),
+        user_state: state.clone().and_then(Result::ok).map(|(_, shown)| shown),
         user_principal_name: user.as_ref().and_then(user_principal_name),
-        key: Key::Absent(Absence::NotConfigured),
+        sign_in_method: user.as_ref().and_then(|user| SignInMethod::parse(user.get("loginType")?)),
+        token_received: token_time(text, "Received:"),
+        token_expires: token_time(text, "Expiration:"),
+        key: Key::Absent(if user.is_some() { Absence::DeviceLost } else { Absence::NotConfigured }),
     };
     let Some(device) = &device else { return Ok(found) };
     let extension = device.get("extensionIdentifier").and_then(Value::as_str);
@@ -69,14 +114,10 @@ pub fn parse(text: &str) -> Result<PlatformSso, Unclear> {
     let der = device.get("deviceSigningCertificate").map(certificate);
     let der = der.ok_or_else(|| strange("it is registered, but has no certificate"))??;
     found.key = match certificate::issuer(&der, None) {
+        Issuer::WorkplaceJoin if !is_of_user => return Err(Unclear::TakenAsRoot),
         Issuer::WorkplaceJoin => {
             found.certificate = certificate::describe(&der);
-            match state.transpose()? {
-                None => Key::Absent(Absence::UserNotRegistered),
-                Some(NORMAL) => Key::Present,
-                Some(NEEDS_NEW_KEYS) => Key::NeedsNewKeys,
-                Some(_) => Key::Absent(Absence::NeedsRegistration),
-            }
+            state.transpose()?.map_or(Key::Absent(Absence::UserNotRegistered), |(state, _)| state.key())
         }
         Issuer::Another { .. } => Key::Absent(Absence::DeviceNotRegistered),
         Issuer::Unknown => return Err(unreadable_certificate()),
@@ -84,30 +125,104 @@ pub fn parse(text: &str) -> Result<PlatformSso, Unclear> {
     Ok(found)
 }
 
-const NORMAL: &str = "POUserStateNormal";
-const NEEDS_NEW_KEYS: &str = "POUserStateNeedsNewKeys";
-const NEEDS_REGISTRATION: &str = "POUserStateNeedsRegistration";
-
-/// The state's name, which a number in parentheses may follow; or the number alone.
-fn user_state(user: &Value) -> Result<&'static str, Unclear> {
-    let state = user.get("state").ok_or_else(|| strange("the user has no state"))?;
-    let name = match state {
-        Value::String(text) => text.split_whitespace().next().unwrap_or_default().to_owned(),
-        other => other.to_string(),
-    };
-    [(NORMAL, "0"), (NEEDS_NEW_KEYS, "1"), (NEEDS_REGISTRATION, "2")]
-        .into_iter()
-        .find(|&(known, number)| name == known || name == number)
-        .map(|(known, _)| known)
-        .ok_or_else(|| strange("the user is in an unknown state"))
+/// A value of an enumeration as macOS prints it: `NAME (NUMBER)`; the name is `(null)` where this release has none.
+#[derive(Debug, PartialEq, Eq)]
+struct Named {
+    name: String,
+    number: Option<u32>,
 }
 
-/// `user\@example.com@REALM` in the first ticket that has a name.
+impl Named {
+    fn parse(value: &Value) -> Option<Self> {
+        let text = match value {
+            Value::String(text) => text.trim().to_owned(),
+            other => other.to_string(),
+        };
+        if let Ok(number) = text.parse() {
+            return Some(Self { name: String::new(), number: Some(number) });
+        }
+        match text.strip_suffix(')').and_then(|text| text.rsplit_once('(')) {
+            Some((name, number)) if !name.is_empty() => {
+                Some(Self { name: name.trim().to_owned(), number: Some(number.trim().parse().ok()?) })
+            }
+            _ => Some(Self { name: text, number: None }),
+        }
+    }
+}
+
+rows! {
+    /// The states of a user of Platform SSO that have a known name: the name, and the numbers that it may have. Which of
+    /// 3, 4, 6 and 7 the last three have is not certain.
+    pub enum UserState(&'static str, &'static [u32]) {
+        Normal => ("POUserStateNormal", &[0]),
+        NeedsNewKeys => ("POUserStateNeedsNewKeys", &[1]),
+        NeedsRegistration => ("POUserStateNeedsRegistration", &[2]),
+        UserKeyInvalid => ("POUserStateUserKeyInvalid", &[5]),
+        NewPasswordUser => ("POUserStateNewPasswordUser", &[3, 4, 6, 7]),
+        NewSmartCardUser => ("POUserStateNewSmartCardUser", &[3, 4, 6, 7]),
+        NeedsBinding => ("POUserStateNeedsBinding", &[3, 4, 6, 7]),
+    }
+}
+
+impl UserState {
+    /// A known name decides, and a number only where there is none. Also gives what to show.
+    fn parse(user: &Value) -> Result<(Self, String), Unclear> {
+        let state = user.get("state").ok_or_else(|| strange("the user has no state"))?;
+        let unknown = || strange("the user is in an unknown state");
+        let Named { name, number } = Named::parse(state).ok_or_else(unknown)?;
+        if let Some(state) = Self::ALL.into_iter().find(|state| name == state.row().0) {
+            return if number.is_none_or(|number| state.row().1.contains(&number)) {
+                Ok((state, name))
+            } else {
+                Err(strange("the name and the number of the user's state disagree"))
+            };
+        }
+        let state = match number.ok_or_else(unknown)? {
+            0 => Self::Normal,
+            1 => Self::NeedsNewKeys,
+            2 | 3 => Self::NeedsRegistration,
+            5 => Self::UserKeyInvalid,
+            4 | 6 | 7 => Self::NewPasswordUser,
+            _ => return Err(unknown()),
+        };
+        Ok((state, number.map(|number| number.to_string()).unwrap_or_default()))
+    }
+
+    const fn key(self) -> Key {
+        match self {
+            Self::Normal => Key::Present,
+            Self::NeedsNewKeys => Key::NeedsNewKeys,
+            Self::NeedsRegistration => Key::Absent(Absence::NeedsRegistration),
+            Self::UserKeyInvalid => Key::Absent(Absence::UserKeyInvalid),
+            Self::NewPasswordUser | Self::NewSmartCardUser => Key::UnderWay(UnderWay::NewUser),
+            Self::NeedsBinding => Key::UnderWay(UnderWay::NeedsBinding),
+        }
+    }
+}
+
+/// The name in the ticket for Microsoft's cloud, or else the one to sign in with, unless it is masked. A ticket for a
+/// local Active Directory may have another name.
 fn user_principal_name(user: &Value) -> Option<String> {
-    let tickets = user.get("kerberosStatus")?.as_array()?;
-    let names = tickets.iter().filter_map(|ticket| ticket.get("upn")?.as_str());
-    let mut names = names.filter_map(|name| Some(name.rsplit_once('@')?.0.replace("\\@", "@")));
-    cut::whole(&names.find(|name| name.contains('@'))?)
+    let tickets = user.get("kerberosStatus").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let of_cloud = tickets.iter().find_map(|ticket| {
+        let (name, realm) = ticket.get("upn")?.as_str()?.rsplit_once('@')?;
+        let path = ticket.get("ticketKeyPath").and_then(Value::as_str);
+        let is_of_cloud = path == Some("tgt_cloud") || (path.is_none() && realm == "KERBEROS.MICROSOFTONLINE.COM");
+        is_of_cloud.then(|| name.replace("\\@", "@")).filter(|name| name.contains('@'))
+    });
+    let to_sign_in = || {
+        let name = user.get("userLoginConfiguration")?.get("loginUserName")?.as_str()?;
+        (name.contains('@') && !name.contains('*')).then(|| name.to_owned())
+    };
+    cut::whole(&of_cloud.or_else(to_sign_in)?)
+}
+
+/// The time on the line after a heading, below that of the SSO tokens.
+fn token_time(text: &str, heading: &str) -> Option<Timestamp> {
+    let mut lines = text.lines().map(str::trim).skip_while(|line| *line != TOKENS);
+    lines.find(|line| *line == heading)?;
+    let time: x509_cert::der::DateTime = lines.next()?.split_whitespace().next()?.parse().ok()?;
+    Some(time.into())
 }
 
 fn boolean(value: Option<&Value>) -> Result<bool, Unclear> {
@@ -159,9 +274,26 @@ fn section(text: &str, heading: &str) -> Result<Option<Value>, Unclear> {
     };
     let rest: String = [first].into_iter().chain(body).collect();
     let object = balanced(&rest).ok_or_else(|| strange("a section does not end"))?;
-    let value = serde_json::from_str(object).ok().or_else(|| old_style(object));
+    let json = |text: &str| serde_json::from_str(text).ok();
+    let value = json(object).or_else(|| json(&with_whole_escapes(object))).or_else(|| old_style(object));
     let value = value.filter(|value: &Value| value.as_object().is_some_and(|object| !object.is_empty()));
     value.map(Some).ok_or_else(|| strange("a section is not an object"))
+}
+
+/// A shell's `echo` makes one backslash of two, which leaves `\\@` where JSON needs `\\\\@`.
+fn with_whole_escapes(object: &str) -> String {
+    let mut whole = String::with_capacity(object.len());
+    let mut characters = object.chars().peekable();
+    while let Some(character) = characters.next() {
+        whole.push(character);
+        if character == '\\' {
+            match characters.next_if(|next| "\"\\/bfnrtu".contains(*next)) {
+                Some(escaped) => whole.push(escaped),
+                None => whole.push('\\'),
+            }
+        }
+    }
+    whole
 }
 
 /// The object at the start of `text`, up to the brace that closes it.

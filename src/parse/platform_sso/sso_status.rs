@@ -4,6 +4,8 @@
 //! registration needs repair. Then `extraDeviceInformation [AnyHashable("…"): …, …]`, in any order; values may be
 //! blank. A device id there shows that the key exists even without Platform SSO. `Warning:Timedout` may come instead.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Absence, Key, Unclear};
@@ -13,6 +15,8 @@ const PREFIX: &str = "primary_registration_metadata_";
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SsoStatus {
+    /// The number on the first line, 0 to 3.
+    pub status: u8,
     pub device_id: Option<String>,
     pub tenant_id: Option<String>,
     pub user_principal_name: Option<String>,
@@ -22,37 +26,52 @@ pub struct SsoStatus {
 /// Reads the output of `getPSSOStatus`.
 /// Fails if it cannot be understood.
 pub fn parse(text: &str) -> Result<SsoStatus, Unclear> {
+    if text.contains("Device Configuration:") {
+        return Err(Unclear::OfAppSso);
+    }
     let timed_out = text.contains("Warning:Timedout");
     let is_number = |line: &&str| !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit());
-    let status = text.lines().map(str::trim).find(is_number);
+    let number = text.lines().map(str::trim).find(is_number);
     let value = |name: &str| value(text, &format!("{PREFIX}{name}"));
     let id = |name| value(name).map(|id| id.to_ascii_lowercase());
     let device_id = id("device_id");
     if device_id.as_ref().is_some_and(|id| !certificate::is_guid(id)) {
-        return Err(Unclear::Unintelligible("the device id is not a GUID".into()));
+        return Err(strange("the device id is not a GUID"));
     }
+    let status = match number {
+        Some("0") => 0,
+        Some("1") => 1,
+        Some("2") => 2,
+        Some("3") => 3,
+        Some(_) => return Err(strange("it has an unknown status")),
+        None if timed_out => return Err(Unclear::TimedOut),
+        None => return Err(strange("it has no status")),
+    };
     let key = match (status, &device_id) {
-        (None, _) if timed_out => return Err(Unclear::TimedOut),
-        (None, _) => return Err(Unclear::Unintelligible("it has no status".into())),
-        (Some("3"), _) => Key::Absent(Absence::NeedsRepair),
-        (Some("0" | "1" | "2"), Some(_)) => Key::Present,
-        (Some("0" | "1" | "2"), None) if timed_out => return Err(Unclear::TimedOut),
+        (3, _) => Key::Absent(Absence::NeedsRepair),
+        (_, Some(_)) => Key::Present,
+        (_, None) if timed_out => return Err(Unclear::TimedOut),
+        (2, None) => return Err(strange("it is registered, but has no device id")),
+        (_, None) if !text.contains(LIST) => return Err(Unclear::NoAnswer),
         // A list that is cut off may have lost the id.
-        (Some("0" | "1"), None) if !has_whole_list(text) => {
-            return Err(Unclear::Unintelligible("it is cut off".into()));
-        }
-        (Some("0"), None) => Key::Absent(Absence::NotConfigured),
-        (Some("1"), None) => Key::Absent(Absence::DeviceNotRegistered),
-        (Some("2"), None) => return Err(Unclear::Unintelligible("it is registered, but has no device id".into())),
-        (Some(_), _) => return Err(Unclear::Unintelligible("it has an unknown status".into())),
+        (_, None) if !has_whole_list(text) => return Err(strange("it is cut off")),
+        (0, None) => Key::Absent(Absence::NotConfigured),
+        (_, None) => Key::Absent(Absence::DeviceNotRegistered),
     };
     let tenant_id = id("tenant_id").filter(|id| certificate::is_guid(id));
-    Ok(SsoStatus { tenant_id, user_principal_name: value("upn").as_deref().and_then(cut::whole), device_id, key })
+    let user_principal_name = value("upn").as_deref().and_then(cut::whole);
+    Ok(SsoStatus { status, tenant_id, user_principal_name, device_id, key })
 }
 
+const LIST: &str = "extraDeviceInformation";
+
 fn has_whole_list(text: &str) -> bool {
-    let list = text.split_once("extraDeviceInformation").and_then(|(_, list)| list.split_once('['));
+    let list = text.split_once(LIST).and_then(|(_, list)| list.split_once('['));
     list.is_some_and(|(_, list)| list.contains(']'))
+}
+
+const fn strange(what: &'static str) -> Unclear {
+    Unclear::Unintelligible(Cow::Borrowed(what))
 }
 
 /// The value of a pair; `None` if it is blank, or if there is no such pair. No value has a comma or a bracket.
@@ -127,12 +146,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_is_not_taken_for_an_absence() {
-        let cut = Err(Unclear::Unintelligible("it is cut off".into()));
-        for text in ["0\n", "0\nSegmentation fault: 11\n", "1\nextraDeviceInformation [AnyHashable(\"x\"): 1, AnyHash"]
-        {
-            assert_eq!(key(text), cut, "{text}");
+    fn a_status_without_any_list_is_no_answer() {
+        for text in ["0\n", "1\n", "0\nSegmentation fault: 11\n"] {
+            assert_eq!(key(text), Err(Unclear::NoAnswer), "{text}");
         }
+    }
+
+    #[test]
+    fn a_list_that_is_cut_off_is_not_taken_for_an_absence() {
+        let text = "1\nextraDeviceInformation [AnyHashable(\"x\"): 1, AnyHash";
+        assert_eq!(key(text), Err(Unclear::Unintelligible("it is cut off".into())));
+    }
+
+    #[test]
+    fn the_output_of_app_sso_is_named_though_it_has_numbers() {
+        let output = "Device Configuration:\n {\n  \"createUserLoginTypes\" : [\n    1,\n    3\n  ]\n}\n";
+        assert_eq!(key(output), Err(Unclear::OfAppSso));
     }
 
     #[test]

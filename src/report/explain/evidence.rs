@@ -6,11 +6,11 @@ use crate::{
         finding::Code,
         key::{Storage, WorkplaceJoin},
     },
-    evidence::{Evidence, Probe, Witness},
+    evidence::{Evidence, Probe, SsoSetUp, Witness},
     parse::{
-        jamf_aad::{HaveAnAzureId, JamfAad},
+        jamf_aad::{HaveAnAzureId, JamfAad, LastToken},
         login_keychain::LoginKeychain,
-        platform_sso::{Absence, Key},
+        platform_sso::{Absence, Key, UnderWay},
         timestamp::Timestamp,
     },
     report::{
@@ -39,7 +39,8 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) {
     row("have_an_Azure_id", have_an_azure_id(&evidence.jamf_aad, has_key));
     row("Last token", last_token(&evidence.jamf_aad));
     let unneeded = found.is_some_and(|found| found.storage == Storage::LoginKeychain);
-    let key_of = |probe: &Probe<Key>| sso(probe, evidence, found.is_some(), unneeded);
+    let is_to_register = assessment.findings.iter().any(|finding| finding.code == Code::PlatformSsoToRegister);
+    let key_of = |probe: &Probe<Key>| sso(probe, evidence, found.is_some() && !is_to_register, unneeded);
     row("Platform SSO", key_of(&key(&evidence.platform_sso, |found| found.key)));
     row("SSO extension", key_of(&key(&evidence.sso_extension, |found| found.key)));
 }
@@ -142,8 +143,15 @@ fn have_an_azure_id(plist: &Witness<JamfAad>, has_key: Option<bool>) -> Row {
 
 fn last_token(plist: &Witness<JamfAad>) -> Row {
     match &plist.probe {
-        Probe::Found(JamfAad::Parsed { last_token: Some(at), .. }) => (Mark::Neutral, time(*at)),
-        Probe::Found(JamfAad::Parsed { last_token: None, .. }) | Probe::Absent => (Mark::Neutral, "none".to_owned()),
+        Probe::Found(JamfAad::Parsed { last_token, have_an_azure_id }) => match last_token {
+            LastToken::At(at) => (Mark::Neutral, time(*at)),
+            LastToken::Never if *have_an_azure_id == HaveAnAzureId::True => {
+                (Mark::Wrong, "never: a script has set have_an_Azure_id".to_owned())
+            }
+            LastToken::Never => (Mark::Neutral, "never".to_owned()),
+            LastToken::Unexpected => (Mark::Unclear, "not a time".to_owned()),
+        },
+        Probe::Absent => (Mark::Neutral, "never".to_owned()),
         Probe::Found(JamfAad::Unparsable(_)) | Probe::Unreadable(_) => (Mark::Unclear, "not known".to_owned()),
         Probe::NotAsked => (Mark::Neutral, "not asked".to_owned()),
     }
@@ -173,13 +181,19 @@ fn sso(probe: &Probe<Key>, evidence: &Evidence, has_key: bool, unneeded: bool) -
             Key::Absent(Absence::NotConfigured) => (Mark::Neutral, "not set up"),
             Key::Absent(Absence::AnotherProvider) => (Mark::Neutral, "of another identity provider"),
             Key::Absent(Absence::DeviceNotRegistered) => (missing, "set up, but the device is not registered"),
+            Key::Absent(Absence::DeviceLost) => (missing, "the device's registration is lost, but the user's is there"),
+            Key::Absent(Absence::UserKeyInvalid) => (missing, "the user's key is invalid"),
+            Key::UnderWay(UnderWay::NeedsBinding) => {
+                (missing, "under way: the user has to sign in once with the local password")
+            }
+            Key::UnderWay(UnderWay::NewUser) => (missing, "the registration of this user is under way"),
             Key::Absent(Absence::UserNotRegistered) => (missing, "the device is registered, but not this user"),
             Key::Absent(Absence::NeedsRegistration) => (missing, "the user has to register again"),
             Key::Absent(Absence::NeedsRepair) => (missing, "the registration needs repair"),
         },
         Probe::Unreadable(cause) => return (Mark::Unclear, cause.to_string()),
         Probe::Absent | Probe::NotAsked if unneeded => (Mark::Neutral, "not asked, as the login keychain has the key"),
-        Probe::Absent | Probe::NotAsked if evidence.unasked_sso.is_some() => {
+        Probe::Absent | Probe::NotAsked if matches!(evidence.sso_set_up, SsoSetUp::By(_) | SsoSetUp::MayBeDeclared) => {
             (Mark::Unclear, "not asked, as that takes sudo and a session of the user's")
         }
         Probe::Absent | Probe::NotAsked if evidence.can_ask_sso => (Mark::Neutral, "there is no command that tells"),

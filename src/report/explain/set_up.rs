@@ -3,7 +3,7 @@
 use crate::{
     assess::state::RegistrationState,
     evidence::{Probe, SetUp},
-    parse::set_up::{AllowList, JamfTool, Preferences, Setting},
+    parse::set_up::{Agent, JamfTool, Preferences, Service, Setting, SsoProfile},
     report::style::{Mark, Page},
 };
 
@@ -22,11 +22,11 @@ pub(super) fn rows(page: &mut Page, set_up: &SetUp, state: Option<RegistrationSt
     row("useWKWebView", line(&set_up.preferences, preferences, Mark::Neutral, use_wk_web_view));
     row("Token retries", line(&set_up.preferences, preferences, Mark::Neutral, token_retries));
     row(
-        "AppPrefixAllowList",
-        line(&set_up.allow_list, "none of Microsoft's in managed preferences", Mark::Neutral, allow_list),
+        "SSO profile",
+        line(&set_up.sso_profile, "none: new registrations need one", missing(&[NotRegistered]), sso_profile),
     );
     let no_agent = "not set: the Jamf agent has no preferences";
-    row("microsoftCAEnabled", line(&set_up.conditional_access, no_agent, Mark::Wrong, conditional_access));
+    row("microsoftCAEnabled", line(&set_up.agent, no_agent, Mark::Wrong, conditional_access));
     let as_root = |_: &()| (Mark::Wrong, "has been run as root, which does more harm than good".to_owned());
     row("gatherAADInfo", line(&set_up.plist_of_root, "no trace of a run as root", Mark::Good, as_root));
     let installed = |_: &()| (Mark::Good, "installed".to_owned());
@@ -67,19 +67,26 @@ fn token_retries(preferences: &Preferences) -> Row {
     (if is_wrong { Mark::Wrong } else { Mark::Good }, text.collect::<Vec<_>>().join(", "))
 }
 
-fn allow_list(list: &AllowList) -> Row {
-    let (mark, text) = match list {
-        AllowList::CoversJamf => (Mark::Good, "covers Jamf"),
-        AllowList::CoversSome => (Mark::Unclear, "covers some of Jamf's apps, but not all"),
-        AllowList::LacksJamf => (Mark::Wrong, "does not cover Jamf: add com.jamf."),
-        AllowList::NotSet => (Mark::Wrong, "not set, so that it does not cover Jamf"),
-        AllowList::WrongType => (Mark::Wrong, "is no string, so that it does not count"),
+fn sso_profile(profile: &SsoProfile) -> Row {
+    let (mark, text) = match profile {
+        SsoProfile::PlatformSso => (Mark::Neutral, "Platform SSO; whose is not shown"),
+        SsoProfile::OfMicrosoft(service) => match service {
+            Service::ByPrefix => (Mark::Good, "AppPrefixAllowList covers Jamf"),
+            Service::ByName => (Mark::Good, "AppAllowList names apps of Jamf"),
+            Service::AllManagedApps => (Mark::Good, "it serves all managed apps"),
+            Service::SomeByPrefix => (Mark::Unclear, "AppPrefixAllowList covers some of Jamf's apps"),
+            Service::Blocked => (Mark::Wrong, "AppBlockList keeps Jamf out"),
+            Service::Lacking => (Mark::Wrong, "AppPrefixAllowList does not cover Jamf: add com.jamf."),
+            Service::NoLists => (Mark::Wrong, "AppPrefixAllowList is not set, so it does not cover Jamf"),
+            Service::WrongType => (Mark::Wrong, "AppPrefixAllowList is not a text, so it does not count"),
+        },
     };
     (mark, text.to_owned())
 }
 
-fn conditional_access(setting: &Setting<bool>) -> Row {
-    let (mark, text) = match setting {
+fn conditional_access(agent: &Agent) -> Row {
+    let (mark, text) = match agent.conditional_access {
+        _ if agent.has_old_connector => (Mark::Wrong, "of the old connector, which was retired in January 2025"),
         Setting::Is(true) => (Mark::Good, "true"),
         Setting::Is(false) => (Mark::Wrong, "false: registration stops when Company Portal closes"),
         Setting::NotSet => (Mark::Wrong, "not set: registration stops when Company Portal closes"),

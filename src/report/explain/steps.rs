@@ -5,14 +5,15 @@ use std::path::Path;
 use crate::{
     assess::{
         Assessment,
-        finding::{Code, Severity},
+        finding::{Code, Mend},
         findings::has_no_conditional_access,
         key::Storage,
+        remedy::Remedy,
         state::RegistrationState,
     },
     cli::{Request, Subject, Who},
     evidence::{Cause, Evidence, Obstacle, Probe, SetUp, Source},
-    parse::set_up::{AllowList, JamfTool},
+    parse::set_up::{JamfTool, Service, SsoProfile},
     report::style::{COLUMNS, Page},
 };
 
@@ -61,12 +62,10 @@ fn steps(assessment: &Assessment<'_>, request: &Request) -> Vec<Step> {
         Ok(state) => by_state(*state, assessment, request),
     };
     steps.extend(settings(&assessment.evidence.set_up));
-    let is_registration = |code: Code| REGISTER.contains(&code) || GATHER.contains(&code);
     // Without a state, an unusable output is what the first step is about.
-    let is_done = |code| is_registration(code) || (assessment.state.is_err() && code == Code::OutputUnusable);
-    let remedies = assessment.findings.iter().map(|finding| finding.code).filter(|&code| !is_done(code));
-    for code in remedies.filter(|code| code.severity() != Severity::Info) {
-        if let Some(step) = remedy(code).filter(|step| !steps.contains(step)) {
+    let is_done = |code| assessment.state.is_err() && code == Code::OutputUnusable;
+    for code in assessment.findings.iter().map(|finding| finding.code).filter(|&code| !is_done(code)) {
+        if let Some(step) = of_finding(code).filter(|step| !steps.contains(step)) {
             steps.push(step);
         }
     }
@@ -75,51 +74,43 @@ fn steps(assessment: &Assessment<'_>, request: &Request) -> Vec<Step> {
 
 /// What brings a user from this state to being registered.
 fn by_state(state: RegistrationState, assessment: &Assessment<'_>, request: &Request) -> Vec<Step> {
-    let evidence = assessment.evidence;
-    let has = |codes: &[Code]| assessment.findings.iter().any(|finding| codes.contains(&finding.code));
-    let registers = match state {
-        // A key that does not work any more, nobody can obtain anything with.
-        RegistrationState::Registered | RegistrationState::AadIdNotAcquired => has(&WORN_OUT),
-        RegistrationState::PlistMissing | RegistrationState::NotRegistered => true,
-    };
+    let Assessment { evidence, remedy, findings, .. } = assessment;
+    let in_self_service = matches!(remedy, Remedy::RegisterInSelfService | Remedy::DeployProfile);
     let mut steps = Vec::new();
-    if state == RegistrationState::Registered && !registers {
+    if *remedy == Remedy::Nothing {
         return steps;
     }
-    if registers {
+    if in_self_service {
         steps.extend(rule_out(state, evidence, request));
     }
-    steps.extend(missing(evidence, registers));
-    if registers {
-        steps.extend(has(&[Code::LoginKeychainReset]).then(|| Step::new(RESET)));
-        steps.push(Step::new(registration(state)));
-    } else {
-        steps.push(gather(evidence));
-        steps.push(Step::new(NO_RETRIES));
+    steps.extend(missing(evidence, in_self_service));
+    match remedy {
+        Remedy::GatherAadInfo => {
+            steps.push(gather(evidence));
+            steps.push(Step::new(NO_RETRIES));
+        }
+        Remedy::RegisterInMacos => {
+            steps.push(of_user(*remedy));
+            steps.push(gather(evidence));
+        }
+        _ => {
+            steps.extend((*remedy == Remedy::DeployProfile).then(|| Step::new(remedy.for_admin())));
+            let is_reset = findings.iter().any(|finding| finding.code == Code::LoginKeychainReset);
+            steps.extend(is_reset.then(|| Step::new(RESET)));
+            steps.push(of_user(*remedy));
+        }
     }
-    steps.extend(key_prompt(state, evidence));
+    steps.extend(
+        Some(*remedy).filter(|remedy| *remedy != Remedy::RegisterInMacos).and_then(|_| key_prompt(state, evidence)),
+    );
     steps.push(Step::new("Send the new state to Jamf Pro:").with("sudo jamf recon"));
     steps
 }
 
-/// What makes a registration useless that is there.
-const WORN_OUT: [Code; 2] = [Code::CertificateExpired, Code::RegistrationNeedsRepair];
-
-/// What a registration mends.
-const REGISTER: [Code; 8] = [
-    Code::RegistrationNeedsRepair,
-    Code::NeedsRegistration,
-    Code::UserNotRegistered,
-    Code::DeviceNotRegistered,
-    Code::LoginKeychainReset,
-    Code::CertificateExpired,
-    Code::CertificateWithoutPrivateKey,
-    Code::PrivateKeyWithoutCertificate,
-];
-
-/// What `gatherAADInfo` mends, if there is a key.
-const GATHER: [Code; 4] =
-    [Code::PlistUnparsable, Code::HaveAnAzureIdMissing, Code::HaveAnAzureIdFalse, Code::HaveAnAzureIdUnexpected];
+/// What the user has to do.
+fn of_user(remedy: Remedy) -> Step {
+    Step::new(format!("Ask the user to do this: {}", remedy.for_user()))
+}
 
 const RESET: &str = "A reset of the login keychain, as with a password, has lost the key. The one in the old \
     keychain is of no use any more: the user has to register again.";
@@ -175,7 +166,10 @@ fn missing(evidence: &Evidence, registers: bool) -> Vec<Step> {
 /// Settings that keep a registration from being of use, whatever the state.
 fn settings(set_up: &SetUp) -> Vec<Step> {
     let mut steps = Vec::new();
-    if set_up.allow_list.found().is_some_and(|list| *list != AllowList::CoversJamf) {
+    if matches!(
+        set_up.sso_profile.found(),
+        Some(SsoProfile::OfMicrosoft(Service::SomeByPrefix | Service::Lacking | Service::NoLists | Service::WrongType))
+    ) {
         let words = "In the profile of Microsoft's SSO extension, set AppPrefixAllowList to a text with com.jamf. in \
             it, such as \"com.microsoft.,com.apple.,com.jamf.\".";
         steps.push(Step::new(words));
@@ -194,8 +188,8 @@ fn settings(set_up: &SetUp) -> Vec<Step> {
 /// Whether a file of the set-up is there and cannot be read.
 fn is_partly_unreadable(set_up: &SetUp) -> bool {
     matches!(set_up.preferences, Probe::Unreadable(_))
-        || matches!(set_up.allow_list, Probe::Unreadable(_))
-        || matches!(set_up.conditional_access, Probe::Unreadable(_))
+        || matches!(set_up.sso_profile, Probe::Unreadable(_))
+        || matches!(set_up.agent, Probe::Unreadable(_))
         || matches!(set_up.plist_of_root, Probe::Unreadable(_))
         || matches!(set_up.company_portal, Probe::Unreadable(_))
         || matches!(set_up.jamf_tool, Probe::Unreadable(_))
@@ -228,19 +222,6 @@ fn rule_out(state: RegistrationState, evidence: &Evidence, request: &Request) ->
             Some(Step { text: words.to_owned(), command })
         }
         RegistrationState::Registered | RegistrationState::AadIdNotAcquired => None,
-    }
-}
-
-const fn registration(state: RegistrationState) -> &'static str {
-    match state {
-        RegistrationState::PlistMissing => {
-            "Have the user open Self Service and run the registration policy: it starts JamfAAD, which opening Company \
-             Portal by hand does not. Sign in until Company Portal has finished."
-        }
-        RegistrationState::Registered | RegistrationState::AadIdNotAcquired | RegistrationState::NotRegistered => {
-            "Have the user open Self Service and run the registration policy, and sign in until Company Portal has \
-             finished."
-        }
     }
 }
 
@@ -280,24 +261,24 @@ fn key_prompt(state: RegistrationState, evidence: &Evidence) -> Option<Step> {
     if !in_keychain || state == RegistrationState::NotRegistered {
         return None;
     }
-    match evidence.set_up.allow_list.found() {
-        Some(AllowList::CoversJamf) => None,
+    match evidence.set_up.sso_profile.found() {
+        Some(SsoProfile::OfMicrosoft(Service::ByPrefix | Service::ByName | Service::AllManagedApps)) => None,
         // What to do about the list is a step of its own.
         Some(_) => Some(Step::new(ALLOW)),
         None => Some(Step::new(format!("{ALLOW} {SPARE}"))),
     }
 }
 
-/// What to do about a finding that registering does not mend.
-fn remedy(code: Code) -> Option<Step> {
-    match code {
-        Code::ConditionalAccessDisabled => Some(conditional_access()),
-        Code::GatheredAsRoot => Some(
+/// What to do about a finding that the remedy does not mend.
+fn of_finding(code: Code) -> Option<Step> {
+    match (code, code.mend()) {
+        (Code::ConditionalAccessDisabled, _) => Some(conditional_access()),
+        (Code::GatheredAsRoot, _) => Some(
             Step::new("Find what runs gatherAADInfo as root, and have it run as the user; then:")
                 .with("sudo rm /var/root/Library/Preferences/com.jamf.management.jamfAAD.plist"),
         ),
-        Code::CertificateNotYetValid => Some(Step::new("Set the clock: System Settings > General > Date & Time.")),
-        code => Some(code.remedy()).filter(|remedy| !remedy.starts_with("None needed")).map(Step::new),
+        (_, Mend::Step(words)) => Some(Step::new(words)),
+        (_, Mend::By(_) | Mend::Nothing(_)) => None,
     }
 }
 

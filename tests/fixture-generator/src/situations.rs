@@ -26,6 +26,7 @@ pub const PSSO_STATUS: &str = "psso-status.txt";
 pub const SYSTEM: &str = "system";
 const JAMF_AAD_PREFERENCES: &str = "system/Library/Managed Preferences/com.jamf.management.jamfAAD.plist";
 const SSO_PREFERENCES: &str = "system/Library/Managed Preferences/com.apple.extensiblesso.plist";
+const SYSTEM_VERSION: &str = "system/System/Library/CoreServices/SystemVersion.plist";
 const JAMF_AGENT: &str = "system/Library/Preferences/com.jamfsoftware.jamf.plist";
 const PLIST_OF_ROOT: &str = "system/var/root/Library/Preferences/com.jamf.management.jamfAAD.plist";
 const COMPANY_PORTAL: &str = "system/Applications/Company Portal.app/Contents/Info.plist";
@@ -413,6 +414,8 @@ fn layouts() -> Vec<Situation> {
 fn platform_sso() -> Vec<Situation> {
     let registered = PlatformSso::registered;
     let new = |name: &str, state| Situation::new(format!("platform-sso-{name}"), state).keychain(own_identity());
+    let joined = Certificate::workplace_join();
+    let in_state = |state: &'static str| PlatformSso { user_state: Some(state), ..registered() };
     let with = |name: &str, state, platform_sso: PlatformSso| new(name, state).acquired().app_sso(platform_sso.json());
     let another = Certificate { device_id: None, subject: "a1b2c3d4-0001-4002-8003-000000000001", ..expired() };
     vec![
@@ -449,6 +452,51 @@ fn platform_sso() -> Vec<Situation> {
             NOT_REGISTERED,
             PlatformSso { certificate: Some(Certificate::contoso()), ..registered() },
         ),
+        with("user-key-invalid", NOT_REGISTERED, in_state("POUserStateUserKeyInvalid (5)")),
+        with("user-key-invalid-by-number", NOT_REGISTERED, in_state("(null) (5)")),
+        with("registration-failed-by-number", NOT_REGISTERED, in_state("(null) (3)")),
+        with("new-password-user", UNDETERMINED, in_state("POUserStateNewPasswordUser (4)")),
+        with("new-smart-card-user", UNDETERMINED, in_state("POUserStateNewSmartCardUser (6)")),
+        with("needs-binding", UNDETERMINED, in_state("POUserStateNeedsBinding (7)")),
+        with("registering-by-number", UNDETERMINED, in_state("(null) (6)")),
+        with("unheard-of-state", UNDETERMINED, in_state("POUserStateOfTomorrow (42)")),
+        with("name-and-number-disagree", UNDETERMINED, in_state("POUserStateNormal (2)")),
+        with("device-lost", UNDETERMINED, PlatformSso { device: false, ..registered() }),
+        new("device-lost-with-error", UNDETERMINED).acquired().app_sso(with_error(&registered())),
+        new("taken-as-root-not-configured", NOT_REGISTERED)
+            .acquired()
+            .app_sso(PlatformSso { device: false, ..registered() }.as_root()),
+        new("taken-as-root", UNDETERMINED).acquired().app_sso(registered().as_root()),
+        new("through-echo", REGISTERED).acquired().app_sso(registered().through_echo()),
+        new("refused-by-sudo", UNDETERMINED)
+            .acquired()
+            .app_sso(b"sudo: PAM account management error: permission denied\nsudo: a password is required\n".to_vec()),
+        new("is-output-of-jamfs-tool", UNDETERMINED).acquired().app_sso(sso::sso_status(2, joined.subject)),
+        with(
+            "two-tickets",
+            REGISTERED,
+            PlatformSso {
+                tickets: vec![
+                    ["tgt_ad", "AD.CONTOSO.COM", "avance@ad.contoso.com"],
+                    ["tgt_cloud", "KERBEROS.MICROSOFTONLINE.COM", "adele.vance@contoso.com"],
+                ],
+                ..registered()
+            },
+        ),
+        with(
+            "without-cloud-ticket",
+            REGISTERED,
+            PlatformSso {
+                tickets: vec![["tgt_ad", "AD.CONTOSO.COM", "avance@ad.contoso.com"]],
+                login_user_name: "adele.vance@contoso.com",
+                login_type: "POLoginTypePassword (1)",
+                ..registered()
+            },
+        ),
+        Situation::new("platform-sso-needs-registration-beside-login-keychain", REGISTERED)
+            .keychain(workplace_joined())
+            .acquired()
+            .app_sso(in_state("POUserStateNeedsRegistration (2)").json()),
         new("not-configured", NOT_REGISTERED).acquired().app_sso(sso::not_configured()),
         new("unintelligible", UNDETERMINED).acquired().app_sso(b"Killed: 9\n".to_vec()),
         Situation::new("platform-sso-without-keychain", REGISTERED).acquired().app_sso(registered().json()),
@@ -491,7 +539,34 @@ fn sso_extension() -> Vec<Situation> {
         with("not-registered", NOT_REGISTERED, sso::sso_status(1, "")),
         with("timed-out", UNDETERMINED, b"1\nWarning:Timedout\n".to_vec()),
         with("unintelligible", UNDETERMINED, b"Segmentation fault\n".to_vec()),
-        with("settles-unintelligible-platform-sso", NOT_REGISTERED, sso::sso_status(0, ""))
+        with("is-output-of-app-sso", UNDETERMINED, PlatformSso::registered().json()),
+        with("without-list", UNDETERMINED, b"0\n".to_vec()),
+        with("without-list-where-nothing-is-set-up", NOT_REGISTERED, b"0\n".to_vec())
+            .app_sso(sso::not_configured())
+            .file("system/Library/Managed Preferences/com.contoso.plist", Vec::new()),
+        with("timed-out-where-nothing-is-set-up", NOT_REGISTERED, b"Warning:Timedout\n".to_vec())
+            .app_sso(sso::not_configured())
+            .file("system/Library/Managed Preferences/com.contoso.plist", Vec::new()),
+        with("timed-out-where-a-profile-sets-it-up", UNDETERMINED, b"Warning:Timedout\n".to_vec())
+            .app_sso(sso::not_configured())
+            .file(SSO_PREFERENCES, plist::xml(&of_microsoft_by_team())),
+        with("timed-out-where-a-declaration-may-set-it-up", UNDETERMINED, b"Warning:Timedout\n".to_vec())
+            .app_sso(sso::not_configured())
+            .file("system/Library/Managed Preferences/com.contoso.plist", Vec::new())
+            .file(SYSTEM_VERSION, plist::xml(&Value::Dictionary(vec![("ProductVersion", Value::String("27.0"))]))),
+        with("proves-key-beside-invalid-user-key", REGISTERED, sso::sso_status(2, device)).app_sso(
+            PlatformSso { user_state: Some("POUserStateUserKeyInvalid (5)"), ..PlatformSso::registered() }.json(),
+        ),
+        with("proves-key-of-new-user", REGISTERED, sso::sso_status(1, device)).app_sso(
+            PlatformSso { user_state: Some("POUserStateNewPasswordUser (4)"), ..PlatformSso::registered() }.json(),
+        ),
+        with("of-lost-device", NOT_REGISTERED, sso::sso_status(0, ""))
+            .app_sso(PlatformSso { device: false, ..PlatformSso::registered() }.json()),
+        with("timed-out-beside-lost-device", UNDETERMINED, b"Warning:Timedout\n".to_vec())
+            .app_sso(PlatformSso { device: false, ..PlatformSso::registered() }.json()),
+        new("platform-sso-plist-missing", PLIST_MISSING).psso_status(sso::sso_status(2, device)),
+        new("plist-missing", PLIST_MISSING).psso_status(sso::sso_status(0, device)),
+        with("does-not-settle-unintelligible-platform-sso", UNDETERMINED, sso::sso_status(0, ""))
             .app_sso(b"Killed: 9\n".to_vec()),
         with("proves-what-platform-sso-does-not", REGISTERED, sso::sso_status(0, device))
             .app_sso(sso::not_configured()),
@@ -510,6 +585,21 @@ fn sso_extension() -> Vec<Situation> {
         with("of-another-device", REGISTERED, sso::sso_status(2, "a1b2c3d4-0001-4002-8003-000000000001"))
             .app_sso(PlatformSso::registered().json()),
     ]
+}
+
+/// What a profile with only Microsoft's team in it leaves, deep inside.
+fn of_microsoft_by_team() -> Value {
+    let payload = Value::Dictionary(vec![("TeamIdentifier", Value::String("UBF8T346G9"))]);
+    let kerberos =
+        Value::Dictionary(vec![("ExtensionIdentifier", Value::String("com.apple.AppSSOKerberos.KerberosExtension"))]);
+    Value::Dictionary(vec![("Payloads", Value::Array(vec![kerberos, payload]))])
+}
+
+/// What `app-sso` prints where it cannot read the device's section.
+fn with_error(platform_sso: &PlatformSso) -> Vec<u8> {
+    let text = String::from_utf8(PlatformSso { device: false, ..platform_sso.clone() }.json()).expect("it is text");
+    let error = "Device Configuration:\n Error Domain=com.apple.PlatformSSO Code=-1001 \"Cannot read it.\"\n";
+    text.replacen("Device Configuration:\n", error, 1).into_bytes()
 }
 
 /// A Workplace Join certificate whose validity is over.
@@ -578,14 +668,15 @@ const LAST_TOKEN_REAL: (&str, Value) = ("last_aad_token_timestamp", Value::Real(
 /// The plist as JamfAAD writes it.
 /// How the Mac is set up for JamfAAD, which never changes the state.
 fn set_up() -> Vec<Situation> {
-    let sso = |list: Value| {
+    let sso_data = |data: Vec<(&'static str, Value)>| {
         plist::xml(&Value::Dictionary(vec![
             ("ExtensionIdentifier", Value::String("com.microsoft.CompanyPortalMac.ssoextension")),
             ("TeamIdentifier", Value::String("UBF8T346G9")),
             ("Type", Value::String("Redirect")),
-            ("ExtensionData", Value::Dictionary(vec![("AppPrefixAllowList", list)])),
+            ("ExtensionData", Value::Dictionary(data)),
         ]))
     };
+    let sso = |list: Value| sso_data(vec![("AppPrefixAllowList", list)]);
     let conditional_access = |value| plist::binary(&Value::Dictionary(vec![("microsoftCAEnabled", value)]));
     let preferences = |entries| plist::xml(&Value::Dictionary(entries));
     let joined = |name: &str, state| Situation::new(name, state).keychain(workplace_joined());
@@ -662,6 +753,40 @@ fn set_up() -> Vec<Situation> {
                     Value::String("com.microsoft.CompanyPortalMac.ssoextension"),
                 )]),
             ),
+        installed(Situation::new("set-up-without-sso-profile", NOT_REGISTERED).keychain(own_identity()))
+            .file("system/Library/Managed Preferences/com.contoso.plist", Vec::new())
+            .file(JAMF_AGENT, conditional_access(Value::Boolean(true))),
+        installed(Situation::new("set-up-by-team-only", NOT_REGISTERED).keychain(own_identity()))
+            .file(SSO_PREFERENCES, plist::xml(&of_microsoft_by_team()))
+            .file(JAMF_AGENT, conditional_access(Value::Boolean(true))),
+        installed(joined("set-up-blocks-jamf", REGISTERED).acquired())
+            .file(
+                SSO_PREFERENCES,
+                sso_data(vec![
+                    ("AppPrefixAllowList", Value::String("com.microsoft.,com.jamf.")),
+                    ("AppBlockList", Value::String("com.contoso.app,com.jamf.management.Jamf")),
+                ]),
+            )
+            .file(JAMF_AGENT, conditional_access(Value::Boolean(true))),
+        installed(joined("set-up-allows-by-name", REGISTERED).acquired())
+            .file(
+                SSO_PREFERENCES,
+                sso_data(vec![
+                    ("AppPrefixAllowList", Value::String("com.microsoft.,com.apple.")),
+                    ("AppAllowList", Value::String("com.contoso.app,com.jamf.management.Jamf")),
+                ]),
+            )
+            .file(JAMF_AGENT, conditional_access(Value::Boolean(true))),
+        installed(joined("set-up-allows-all-managed-apps", REGISTERED).acquired())
+            .file(SSO_PREFERENCES, sso_data(vec![("Enable_SSO_On_All_ManagedApps", Value::Integer(1))]))
+            .file(JAMF_AGENT, conditional_access(Value::Boolean(true))),
+        joined("set-up-of-old-connector", REGISTERED).acquired().file(
+            JAMF_AGENT,
+            preferences(vec![
+                ("microsoftCAEnabled", Value::Boolean(true)),
+                ("microsoftCANativeClientAppId", Value::String("0a1b2c3d-4e5f-4a6b-8c7d-8e9fa0b1c2d3")),
+            ]),
+        ),
         joined("set-up-unreadable", REGISTERED)
             .acquired()
             .file(SSO_PREFERENCES, b"no property list".to_vec())

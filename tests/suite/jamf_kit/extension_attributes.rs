@@ -7,6 +7,7 @@ use wpj_state::{
     assess::{
         finding::{Code, Severity},
         key::Storage,
+        remedy::Remedy,
         state::RegistrationState,
     },
     cli::attribute::{Attribute, DataType},
@@ -63,6 +64,7 @@ pub fn display_name(attribute: Attribute) -> &'static str {
         Attribute::CertificateExpires => "AAD Registration - Certificate Expires",
         Attribute::LastToken => "AAD Registration - Last Token",
         Attribute::Finding => "AAD Registration - Finding",
+        Attribute::Remedy => "AAD Registration - Remedy",
         Attribute::Users => "AAD Registration - Users",
     }
 }
@@ -74,7 +76,12 @@ pub fn values(attribute: Attribute) -> Option<Vec<&'static str>> {
         Attribute::KeyStorage => Some(vec![Storage::LoginKeychain.name(), Storage::SecureEnclave.name(), NO_KEY]),
         Attribute::Finding => {
             let wrong = Code::ALL.into_iter().filter(|code| code.severity() != Severity::Info);
-            Some([NOTHING_WRONG].into_iter().chain(wrong.map(Code::short_text)).collect())
+            let states = RegistrationState::ALL.map(RegistrationState::as_str).into_iter().skip(1);
+            Some([NOTHING_WRONG].into_iter().chain(wrong.map(Code::short_text)).chain(states).collect())
+        }
+        Attribute::Remedy => {
+            let of_states = Remedy::ALL.into_iter().filter(|remedy| !remedy.is_without_state());
+            Some(of_states.map(Remedy::short_text).collect())
         }
         _ => None,
     }

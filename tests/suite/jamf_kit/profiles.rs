@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use plist::{Dictionary, Value};
-use wpj_state::parse::set_up::{self, AllowList, Preferences, Setting};
+use wpj_state::parse::set_up::{self, Preferences, Service, Setting, SsoProfile};
 
 const JAMF_AAD: &str = "com.jamf.management.jamfAAD";
 const EXTENSIBLE_SSO: &str = "com.apple.extensiblesso";
@@ -210,7 +210,7 @@ fn microsofts_extension_is_set_up_as_macos_wants_it() {
     // What macOS makes of it, as far as it is known.
     let mut bytes = Vec::new();
     plist::to_writer_xml(&mut bytes, &settings).unwrap();
-    assert_eq!(set_up::allow_list(&[bytes]), Ok(Some(AllowList::CoversJamf)));
+    assert_eq!(set_up::sso_profile(&[bytes]), Ok(Some(SsoProfile::OfMicrosoft(Service::ByPrefix))));
 }
 
 /// What the tool makes of these settings where macOS puts them is what `--explain` shows.

@@ -22,15 +22,16 @@ fn device_of(extension: &str, completed: &str, certificate: &str) -> String {
 
 fn user(state: &str) -> String {
     format!(
-        "{{\n  \"kerberosStatus\" : [\n    {{\n      \"upn\" : \"adele.vance\\\\@contoso.com@KERBEROS.EXAMPLE\"\n    }}\n  ],\
-         \n  \"state\" : \"{state}\"\n}}"
+        "{{\n  \"kerberosStatus\" : [\n    {{\n      \"ticketKeyPath\" : \"tgt_cloud\",\n      \
+         \"upn\" : \"adele.vance\\\\@contoso.com@KERBEROS.EXAMPLE\"\n    }}\n  ],\
+         \n  \"loginType\" : \"POLoginTypeUserSecureEnclaveKey (2)\",\n  \"state\" : \"{state}\"\n}}"
     )
 }
 
 fn output(device: &str, user: &str) -> String {
     format!(
         "Time: 2026-03-05 16:36:57 +0000\n\nDevice Configuration:\n {device}\n\nLogin Configuration:\n (null)\n\n\
-         User Configuration:\n {user}\n\nSSO Tokens:\nReceived:\n2026-03-05T16:36:57Z\n"
+         User Configuration:\n {user}\n\nSSO Tokens:\nReceived:\n2026-03-05T16:36:57Z\nExpiration:\n2026-03-19T16:36:56Z (Not Expired)\n"
     )
 }
 
@@ -50,20 +51,141 @@ fn the_key_of_a_registered_user_is_present_and_everything_is_read() {
     assert_eq!(found.extension.as_deref(), Some(MICROSOFT));
     assert_eq!(found.user_state.as_deref(), Some("POUserStateNormal"));
     assert_eq!(found.user_principal_name.as_deref(), Some("adele.vance@contoso.com"));
+    assert_eq!(found.sign_in_method, Some(SignInMethod::SecureEnclaveKey));
+    assert_eq!(found.token_received.map(|time| time.to_string()).as_deref(), Some("2026-03-05T16:36:57Z"));
+    assert_eq!(found.token_expires.map(|time| time.to_string()).as_deref(), Some("2026-03-19T16:36:56Z"));
     assert_eq!(found.key, Key::Present);
 }
 
 #[test]
-fn the_state_of_the_user_decides() {
+fn a_known_name_of_the_users_state_decides() {
     let state = |state: &str| key(&device(), &user(state));
-    assert_eq!(state("POUserStateNormal"), Ok(Key::Present));
-    assert_eq!(state("POUserStateNeedsNewKeys (1)"), Ok(Key::NeedsNewKeys));
-    assert_eq!(state("POUserStateNeedsRegistration (2)"), Ok(Key::Absent(Absence::NeedsRegistration)));
+    let needs_registration = Ok(Key::Absent(Absence::NeedsRegistration));
+    for (text, expected) in [
+        ("POUserStateNormal", Ok(Key::Present)),
+        ("POUserStateNeedsNewKeys (1)", Ok(Key::NeedsNewKeys)),
+        ("POUserStateNeedsRegistration (2)", needs_registration.clone()),
+        ("POUserStateUserKeyInvalid (5)", Ok(Key::Absent(Absence::UserKeyInvalid))),
+        ("POUserStateNewPasswordUser (3)", Ok(Key::UnderWay(UnderWay::NewUser))),
+        ("POUserStateNewSmartCardUser (6)", Ok(Key::UnderWay(UnderWay::NewUser))),
+        ("POUserStateNeedsBinding", Ok(Key::UnderWay(UnderWay::NeedsBinding))),
+        ("POUserStateNeedsBinding (7)", Ok(Key::UnderWay(UnderWay::NeedsBinding))),
+    ] {
+        assert_eq!(state(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_number_decides_where_there_is_no_known_name() {
+    let state = |state: &str| key(&device(), &user(state));
+    let number = |number: u32| {
+        let found = state(&format!("(null) ({number})"));
+        assert_eq!(found, key(&device(), &format!("{{ \"state\" : {number} }}")), "{number}");
+        assert_eq!(found, state(&format!("POUserStateOfTomorrow ({number})")), "{number}");
+        found
+    };
+    let failed = Ok(Key::Absent(Absence::NeedsRegistration));
+    let new = Ok(Key::UnderWay(UnderWay::NewUser));
+    let invalid = Ok(Key::Absent(Absence::UserKeyInvalid));
+    assert_eq!([0, 1].map(number), [Ok(Key::Present), Ok(Key::NeedsNewKeys)]);
+    assert_eq!([2, 3, 5].map(number), [failed.clone(), failed, invalid]);
+    assert_eq!([4, 6, 7].map(number), [new.clone(), new.clone(), new]);
     let unknown = Err(Unclear::Unintelligible("the user is in an unknown state".into()));
-    assert_eq!(state("POUserStateSomethingNew (3)"), unknown);
-    assert_eq!(state(""), unknown);
-    assert_eq!(key(&device(), "{ \"state\" : 1 }"), Ok(Key::NeedsNewKeys));
+    assert_eq!([8, 42].map(number), [unknown.clone(), unknown.clone()]);
+    for text in ["", "(null)", "POUserStateOfTomorrow", "POUserStateNormal (x)", "POUserStateNormal ()", "-1"] {
+        assert_eq!(state(text), unknown, "{text}");
+    }
     assert_eq!(key(&device(), "{ \"version\" : 1 }"), Err(Unclear::Unintelligible("the user has no state".into())));
+}
+
+#[test]
+fn a_name_and_a_number_that_disagree_say_nothing() {
+    let disagree = Err(Unclear::Unintelligible("the name and the number of the user's state disagree".into()));
+    for text in ["POUserStateNormal (2)", "POUserStateNeedsRegistration (0)", "POUserStateNeedsBinding (0)"] {
+        assert_eq!(key(&device(), &user(text)), disagree, "{text}");
+    }
+}
+
+#[test]
+fn a_state_is_shown_by_its_name_or_else_its_number() {
+    let shown = |state: &str| parse(&output(&device(), &user(state))).unwrap().user_state.unwrap();
+    assert_eq!(shown("POUserStateNeedsBinding (7)"), "POUserStateNeedsBinding");
+    assert_eq!(shown("(null) (7)"), "7");
+}
+
+#[test]
+fn without_the_devices_section_a_users_section_shows_a_lost_registration() {
+    let lost = Ok(Key::Absent(Absence::DeviceLost));
+    assert_eq!(key("(null)", &user(NORMAL_USER)), lost);
+    assert_eq!(key("(null)", "{ \"state\" : \"new\" }"), lost);
+    let error = "Error Domain=com.apple.PlatformSSO Code=-1001 \"Cannot read it.\"\n (null)";
+    assert_eq!(key(error, &user(NORMAL_USER)), lost);
+}
+
+#[test]
+fn an_output_of_root_says_only_that_nothing_is_there() {
+    let as_root = |device: &str| {
+        let whole = output(device, "(null)");
+        parse(whole.split_once("User Configuration:").unwrap().0).map(|found| found.key)
+    };
+    assert_eq!(as_root("(null)"), Ok(Key::Absent(Absence::NotConfigured)));
+    assert_eq!(as_root(&device()), Err(Unclear::TakenAsRoot));
+    let okta = device_of("com.okta", "true", "");
+    assert_eq!(as_root(&okta), Ok(Key::Absent(Absence::AnotherProvider)));
+    let incomplete = device_of(MICROSOFT, "false", "");
+    assert_eq!(as_root(&incomplete), Ok(Key::Absent(Absence::DeviceNotRegistered)));
+}
+
+#[test]
+fn backslashes_that_an_echo_has_halved_are_read() {
+    let whole = output(&device(), &user(NORMAL_USER));
+    let echoed = whole.replace("\\\\", "\\");
+    assert_ne!(echoed, whole);
+    assert_eq!(parse(&echoed), parse(&whole));
+}
+
+#[test]
+fn the_ticket_for_the_cloud_names_the_user_and_else_a_name_to_sign_in_with() {
+    let name = |tickets: &str, login: &str| {
+        let user = format!(
+            "{{ \"kerberosStatus\" : [{tickets}], \"state\" : \"{NORMAL_USER}\", \
+             \"userLoginConfiguration\" : {{ \"loginUserName\" : \"{login}\" }} }}"
+        );
+        parse(&output(&device(), &user)).unwrap().user_principal_name
+    };
+    let ticket = |path: &str, name: &str| format!("{{ {path} \"upn\" : \"{name}\" }}");
+    let local = ticket("\"ticketKeyPath\" : \"tgt_ad\",", "av\\\\@ad.contoso.com@AD.CONTOSO.COM");
+    let cloud = ticket("\"ticketKeyPath\" : \"tgt_cloud\",", "adele\\\\@contoso.com@KERBEROS.MICROSOFTONLINE.COM");
+    let both = format!("{local}, {cloud}");
+    assert_eq!(name(&both, "a***@contoso.com").as_deref(), Some("adele@contoso.com"));
+    assert_eq!(name(&both, "vance@contoso.com").as_deref(), Some("adele@contoso.com"));
+    let by_realm = ticket("", "adele\\\\@contoso.com@KERBEROS.MICROSOFTONLINE.COM");
+    assert_eq!(name(&by_realm, "").as_deref(), Some("adele@contoso.com"));
+    assert_eq!(name(&local, "vance@contoso.com").as_deref(), Some("vance@contoso.com"));
+    assert_eq!(name("", "vance@contoso.com").as_deref(), Some("vance@contoso.com"));
+    assert_eq!(name(&local, "a***@contoso.com"), None);
+    assert_eq!(name("", "vance"), None);
+}
+
+#[test]
+fn the_way_to_sign_in_is_known_by_name_or_number() {
+    let method = |value: &str| {
+        let user = format!("{{ \"state\" : \"{NORMAL_USER}\", \"loginType\" : {value} }}");
+        parse(&output(&device(), &user)).unwrap().sign_in_method
+    };
+    assert_eq!(method("\"POLoginTypePassword (1)\""), Some(SignInMethod::Password));
+    assert_eq!(method("\"POLoginTypeSmartCard (3)\""), Some(SignInMethod::SmartCard));
+    assert_eq!(method("\"(null) (4)\""), Some(SignInMethod::AccessKey));
+    assert_eq!(method("2"), Some(SignInMethod::SecureEnclaveKey));
+    for unknown in ["\"POLoginTypePassword (2)\"", "\"POLoginTypeOther\"", "9", "\"\"", "[]"] {
+        assert_eq!(method(unknown), None, "{unknown}");
+    }
+}
+
+#[test]
+fn the_output_of_jamfs_tool_is_named() {
+    let output = "2\nextraDeviceInformation [AnyHashable(\"isSSOExtensionInFullMode\"): 1]\n";
+    assert_eq!(parse(output), Err(Unclear::OfJamfsTool));
 }
 
 #[test]
@@ -105,7 +227,7 @@ fn old_style_property_lists_say_the_same() {
          note = \"a }} brace, a \\\" quote: a colon\";\n    registrationCompleted = 1;\n    userTypes =     (\n        1,\n        3\n    );\n}}",
         certificate(&Certificate::workplace_join())
     );
-    let user = "{\n    kerberosStatus =     (\n                {\n            upn = \"adele.vance\\\\@contoso.com@REALM\";\n        }\n    );\n    \
+    let user = "{\n    kerberosStatus =     (\n                {\n            ticketKeyPath = \"tgt_cloud\";\n            upn = \"adele.vance\\\\@contoso.com@REALM\";\n        }\n    );\n    \
          state = \"POUserStateNormal (0)\";\n}";
     let found = parse(&output(&device, user)).unwrap();
     assert_eq!(found.key, Key::Present);
@@ -145,7 +267,7 @@ fn what_cannot_be_understood_is_not_taken_for_an_absence() {
     let whole = output(&device(), &user(NORMAL_USER));
     assert_eq!(unclear(""), "a section is missing");
     assert_eq!(unclear("Killed: 9"), "a section is missing");
-    assert_eq!(unclear(&whole.replace("User Configuration:", "")), "a section is missing");
+    assert_eq!(parse(&whole.replace("User Configuration:", "")), Err(Unclear::TakenAsRoot));
     assert_eq!(unclear(&whole.replace("Device Configuration:", "")), "a section is missing");
     assert_eq!(unclear("Device Configuration:\n\nUser Configuration:\n(null)\n"), "a section is empty");
     assert_eq!(unclear("Device Configuration:\n{ \"a\" : {\nUser Configuration:\n(null)\n"), "a section does not end");
@@ -186,7 +308,8 @@ fn no_part_of_an_output_says_more_than_the_whole() {
     let whole = output(&device(), &user(NORMAL_USER));
     for (length, _) in whole.char_indices() {
         let part = parse(whole.get(..length).unwrap()).map(|found| found.key);
-        assert!(matches!(part, Err(Unclear::Unintelligible(_)) | Ok(Key::Present)), "{length}: {part:?}");
+        let says_nothing = matches!(part, Err(Unclear::Unintelligible(_) | Unclear::TakenAsRoot));
+        assert!(says_nothing || part == Ok(Key::Present), "{length}: {part:?}");
     }
 }
 

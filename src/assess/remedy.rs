@@ -1,0 +1,102 @@
+//! The remedies: what the user and the administrator do.
+//!
+//! The reports, the JSON, the policy scripts and `docs/remedies.md` all draw on this.
+
+use crate::rows::rows;
+
+rows! {
+    /// What to do for a user: code; text of the extension attribute, which policy scripts act on; what the user does;
+    /// what the administrator does; where that is published.
+    pub enum Remedy(&'static str, &'static str, &'static str, &'static str, &'static str) {
+        Nothing => (
+            "none", "None",
+            "Nothing.",
+            "Nothing.",
+            "",
+        ),
+        RegisterInMacos => (
+            "register-in-macos", "Register or repair in macOS",
+            "Answer the notification \"Registration Required\" (a Focus hides it), or open System Settings > Users & \
+             Groups, click the (i) beside your name and choose Platform SSO > Repair. On macOS 14: Network Account \
+             Server > Edit > Repair.",
+            "When the user has registered, run gatherAADInfo once as the user. If the registration never finishes \
+             without an error, check for legacy per-user MFA that is \"Enforced\".",
+            "https://learn.microsoft.com/entra/identity/devices/troubleshoot-macos-platform-single-sign-on-extension",
+        ),
+        DeployProfile => (
+            "deploy-sso-profile", "Deploy SSO profile, then register",
+            "When the profile is there, open Self Service, run the registration policy, and sign in until Company Portal \
+             has finished.",
+            "Deploy a profile of Microsoft's SSO extension first: new registrations need it.",
+            "https://learn.microsoft.com/entra/identity-platform/apple-sso-plugin",
+        ),
+        RegisterInSelfService => (
+            "register-in-self-service", "Register in Self Service",
+            "Open Self Service, run the registration policy, and sign in until Company Portal has finished. Do not open \
+             Company Portal by hand: only the policy starts JamfAAD.",
+            "Send the user the registration policy in Self Service.",
+            "https://github.com/benwhitis/Jamf_Conditional_Access/wiki/MacOS-Conditional-Access-Best-Practices",
+        ),
+        GatherAadInfo => (
+            "gather-aad-info", "Run gatherAADInfo",
+            "Sign in if a window asks for it.",
+            "Run gatherAADInfo once as the user, never as root. Do not wait: since Jamf Pro 11.5, JamfAAD does not try \
+             again by itself.",
+            "https://community.jamf.com/t5/jamf-pro/configure-platform-single-sign-on-pssoe-for-microsoft-entra-id/m-p/333024",
+        ),
+        SignInLocally => (
+            "sign-in-locally", "Sign in with local password",
+            "Log out, and sign in once with the local password: this finishes the registration.",
+            "Nothing, unless the user cannot sign in.",
+            "The names in Apple's PlatformSSO framework; Apple does not document them.",
+        ),
+        FinishInMacos => (
+            "finish-in-macos", "Finish registration in macOS",
+            "Finish the registration that macOS has begun: answer its notification, or log out and sign in.",
+            "If it never finishes without an error, check for legacy per-user MFA that is \"Enforced\".",
+            "https://support.jamf.com/en/articles/15290326",
+        ),
+        LookInSession => (
+            "look-in-session", "Check while user is logged in",
+            "Log in.",
+            "Update the inventory while the user is logged in: only then does a key in the Secure Enclave show.",
+            "https://github.com/Macjutsu/pseudo",
+        ),
+        MendEvidence => (
+            "mend-evidence", "See the reason",
+            "Nothing.",
+            "Mend what the reason names: without it, nobody knows whether the user is registered.",
+            "",
+        ),
+    }
+}
+
+impl Remedy {
+    /// The code as the JSON output has it.
+    pub const fn as_str(self) -> &'static str {
+        self.row().0
+    }
+
+    /// What the extension attribute `remedy` has.
+    pub const fn short_text(self) -> &'static str {
+        self.row().1
+    }
+
+    pub const fn for_user(self) -> &'static str {
+        self.row().2
+    }
+
+    pub const fn for_admin(self) -> &'static str {
+        self.row().3
+    }
+
+    /// Whether this is for a Mac whose state could not be determined.
+    pub const fn is_without_state(self) -> bool {
+        matches!(self, Self::LookInSession | Self::MendEvidence)
+    }
+
+    /// Where it is published.
+    pub const fn source(self) -> &'static str {
+        self.row().4
+    }
+}

@@ -1,0 +1,367 @@
+//! What mends what, over all combinations of evidence; `docs/remedies.md` is written from here.
+//!
+//! `WPJ_STATE_UPDATE_FIXTURES=1` keeps what the tool says now; read the difference before it is committed.
+
+use std::{env, fmt::Write, fs};
+
+use wpj_state::{
+    assess::{
+        Assessment, assess,
+        finding::{Code, Mend, Severity},
+        remedy::Remedy,
+        state::RegistrationState,
+    },
+    cli::{AskMacos, Output, attribute::Attribute},
+    evidence::{Cause, Evidence, Probe, SsoSetUp, Witness},
+    parse::{
+        jamf_aad::{HaveAnAzureId, JamfAad, LastToken},
+        platform_sso::{Absence, Key, Unclear, UnderWay, app_sso::PlatformSso, sso_status::SsoStatus},
+        set_up::{Service, SsoProfile},
+        timestamp::Timestamp,
+    },
+    report::reason,
+};
+
+use crate::mac::{Mac, registered};
+
+const DOCUMENT: &str = "docs/remedies.md";
+
+/// What a command says, in words, and as evidence.
+type Says<T> = (&'static str, Probe<T>);
+
+fn unclear<T>(unclear: Unclear) -> Probe<T> {
+    Probe::Unreadable(Cause::Unclear(unclear))
+}
+
+fn app_sso() -> Vec<Says<PlatformSso>> {
+    let found = |key| {
+        Probe::Found(PlatformSso {
+            registration_completed: None,
+            extension: None,
+            certificate: None,
+            user_state: None,
+            user_principal_name: None,
+            sign_in_method: None,
+            token_received: None,
+            token_expires: None,
+            key,
+        })
+    };
+    let absent = |absence| found(Key::Absent(absence));
+    vec![
+        ("not asked (before macOS 13)", Probe::NotAsked),
+        ("nothing set up", absent(Absence::NotConfigured)),
+        ("another provider", absent(Absence::AnotherProvider)),
+        ("device not registered", absent(Absence::DeviceNotRegistered)),
+        ("device `(null)`, user there", absent(Absence::DeviceLost)),
+        ("user `(null)`", absent(Absence::UserNotRegistered)),
+        ("Normal (0)", found(Key::Present)),
+        ("NeedsNewKeys (1)", found(Key::NeedsNewKeys)),
+        ("NeedsRegistration (2, 3)", absent(Absence::NeedsRegistration)),
+        ("UserKeyInvalid (5)", absent(Absence::UserKeyInvalid)),
+        ("NewPasswordUser, NewSmartCardUser (4, 6, 7)", found(Key::UnderWay(UnderWay::NewUser))),
+        ("NeedsBinding", found(Key::UnderWay(UnderWay::NeedsBinding))),
+        ("time-out", unclear(Unclear::TimedOut)),
+        ("an unknown state, garbage", unclear(Unclear::Unintelligible("the user is in an unknown state".into()))),
+    ]
+}
+
+fn jamf() -> Vec<Says<SsoStatus>> {
+    let found = |status, device_id: Option<&str>, key| {
+        let device_id = device_id.map(str::to_owned);
+        Probe::Found(SsoStatus { status, device_id, tenant_id: None, user_principal_name: None, key })
+    };
+    let id = Some("0f5b8d8a-98d2-4e3f-8a6c-5d0a3f7e9b21");
+    vec![
+        ("not asked", Probe::NotAsked),
+        ("0, no device id", found(0, None, Key::Absent(Absence::NotConfigured))),
+        ("1, no device id", found(1, None, Key::Absent(Absence::DeviceNotRegistered))),
+        ("3", found(3, None, Key::Absent(Absence::NeedsRepair))),
+        ("0, device id", found(0, id, Key::Present)),
+        ("1 or 2, device id", found(2, id, Key::Present)),
+        ("no answer", unclear(Unclear::TimedOut)),
+        ("garbage", unclear(Unclear::Unintelligible("it has no status".into()))),
+    ]
+}
+
+fn plists() -> Vec<Says<JamfAad>> {
+    let parsed = |have_an_azure_id, last_token| Probe::Found(JamfAad::Parsed { have_an_azure_id, last_token });
+    let token = LastToken::At(Timestamp::now());
+    vec![
+        ("AAD ID acquired", parsed(HaveAnAzureId::True, token)),
+        ("AAD ID acquired, but no token ever", parsed(HaveAnAzureId::True, LastToken::Never)),
+        ("AAD ID not acquired", parsed(HaveAnAzureId::False, LastToken::Never)),
+        ("missing", Probe::Absent),
+    ]
+}
+
+fn profiles() -> Vec<Says<SsoProfile>> {
+    vec![
+        ("there", Probe::Found(SsoProfile::OfMicrosoft(Service::ByPrefix))),
+        ("missing", Probe::Absent),
+        ("not known", Probe::NotAsked),
+    ]
+}
+
+fn with(
+    keychain: &Evidence,
+    app_sso: &Probe<PlatformSso>,
+    jamf: &Probe<SsoStatus>,
+    plist: &Probe<JamfAad>,
+    profile: &Probe<SsoProfile>,
+) -> Evidence {
+    let mut evidence = keychain.clone();
+    evidence.platform_sso = Witness { path: Some("/usr/bin/app-sso".into()), probe: app_sso.clone() };
+    evidence.sso_extension = Witness { path: Some("/Jamf Conditional Access".into()), probe: jamf.clone() };
+    evidence.jamf_aad.probe = plist.clone();
+    evidence.set_up.sso_profile = profile.clone();
+    // Files are only asked where no command can be, or where Jamf's tool does not answer.
+    let is_asked = matches!((app_sso, jamf), (Probe::NotAsked, Probe::NotAsked) | (_, Probe::Unreadable(_)));
+    evidence.sso_set_up = match profile {
+        _ if !is_asked => SsoSetUp::NotAsked,
+        Probe::Found(_) => SsoSetUp::By("/com.apple.extensiblesso.plist".into()),
+        _ => SsoSetUp::Nothing,
+    };
+    evidence
+}
+
+fn keychains() -> [Evidence; 2] {
+    let of = |bytes: &[u8]| Mac::new(bytes).gather(AskMacos::Never, Output::Result(Attribute::State));
+    let empty = fixture_generator::Keychain::new().to_bytes();
+    [of(&empty), of(&registered())]
+}
+
+/// Does something with the assessment of each combination.
+fn each(mut look: impl FnMut(&Assessment<'_>, &Evidence, &str)) {
+    for (keychain, has_key) in keychains().iter().zip([false, true]) {
+        for (by_app_sso, app_sso) in &app_sso() {
+            for (by_jamf, jamf) in &jamf() {
+                for (in_plist, plist) in &plists() {
+                    for (in_profile, profile) in &profiles() {
+                        let evidence = with(keychain, app_sso, jamf, plist, profile);
+                        let assessment = assess(&evidence, Timestamp::now());
+                        let name = format!("{has_key}, {by_app_sso}, {by_jamf}, {in_plist}, {in_profile}");
+                        look(&assessment, &evidence, &name);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether macOS's own registration or repair is what helps.
+fn wants_macos(evidence: &Evidence) -> bool {
+    let keys = [
+        evidence.platform_sso.probe.found_in_tests().map(|found| found.key),
+        evidence.sso_extension.probe.found_in_tests().map(|found| found.key),
+    ];
+    keys.into_iter().flatten().any(|key| {
+        matches!(
+            key,
+            Key::Absent(
+                Absence::DeviceNotRegistered
+                    | Absence::DeviceLost
+                    | Absence::UserNotRegistered
+                    | Absence::NeedsRegistration
+                    | Absence::UserKeyInvalid
+                    | Absence::NeedsRepair
+            ) | Key::UnderWay(_)
+        )
+    })
+}
+
+/// What was found, if anything was.
+trait Found<T> {
+    fn found_in_tests(&self) -> Option<&T>;
+}
+
+impl<T> Found<T> for Probe<T> {
+    fn found_in_tests(&self) -> Option<&T> {
+        if let Self::Found(found) = self { Some(found) } else { None }
+    }
+}
+
+#[test]
+fn no_user_of_platform_sso_is_sent_to_self_service_where_macos_helps() {
+    each(|assessment, evidence, name| {
+        if wants_macos(evidence) {
+            let in_self_service = [Remedy::RegisterInSelfService, Remedy::DeployProfile];
+            assert!(!in_self_service.contains(&assessment.remedy), "{name}: {:?}", assessment.remedy);
+        }
+    });
+}
+
+#[test]
+fn a_missing_plist_beside_a_key_of_platform_sso_leads_to_gather_aad_info() {
+    let mut seen = 0;
+    each(|assessment, evidence, name| {
+        let by_app_sso = evidence.platform_sso.probe.found_in_tests();
+        let is_sound = by_app_sso.is_some_and(|found| matches!(found.key, Key::Present | Key::NeedsNewKeys));
+        let is_of_platform_sso =
+            is_sound || evidence.sso_extension.probe.found_in_tests().is_some_and(|found| found.status == 2);
+        let in_keychain =
+            evidence.login_keychain.probe.found_in_tests().is_some_and(|it| !it.workplace_join.is_empty());
+        let is_missing = assessment.state == Ok(RegistrationState::PlistMissing);
+        if is_missing && is_of_platform_sso && !in_keychain && !wants_macos(evidence) {
+            assert_eq!(assessment.remedy, Remedy::GatherAadInfo, "{name}");
+            seen += 1;
+        }
+    });
+    assert!(seen > 20);
+}
+
+#[test]
+fn nothing_is_to_be_done_only_for_a_sound_registration() {
+    each(|assessment, _, name| {
+        let is_registered = assessment.state == Ok(RegistrationState::Registered);
+        assert!(assessment.remedy != Remedy::Nothing || is_registered, "{name}");
+        let gravest = assessment.findings.first().map(|finding| finding.code.severity());
+        if is_registered && gravest == Some(Severity::Error) {
+            assert_ne!(assessment.remedy, Remedy::Nothing, "{name}");
+        }
+    });
+}
+
+#[test]
+fn a_finding_that_a_remedy_mends_comes_with_one() {
+    each(|assessment, _, name| {
+        let mended = assessment.findings.iter().any(|finding| matches!(finding.code.mend(), Mend::By(_)));
+        assert!(!mended || assessment.remedy != Remedy::Nothing, "{name}: {:?}", assessment.findings);
+    });
+}
+
+#[test]
+fn nobody_is_told_to_run_again_what_running_again_cannot_change() {
+    each(|assessment, _, name| {
+        let Err(obstacle) = &assessment.state else { return };
+        let may_change = matches!(&obstacle.cause, Cause::Unclear(Unclear::TimedOut | Unclear::NoAnswer));
+        assert_eq!(reason(obstacle).contains("again"), may_change, "{name}: {}", reason(obstacle));
+    });
+    let again = |text: &str| text.contains("again");
+    assert!(!Remedy::ALL.iter().any(|remedy| again(&remedy.for_admin().replace("try again by itself", ""))));
+    assert!(!Remedy::ALL.iter().any(|remedy| again(remedy.for_user())));
+}
+
+#[test]
+fn the_plist_matters_only_with_a_key_and_the_profile_only_without_one() {
+    let mut seen: Vec<(String, Remedy)> = Vec::new();
+    each(|assessment, _, name| {
+        let parts: Vec<&str> = name.split(", ").collect();
+        let (profile, plist) = (parts[parts.len() - 1], parts[parts.len() - 2]);
+        let rest = parts[..parts.len() - 2].join(", ");
+        let group = match &assessment.state {
+            Err(_) => rest,
+            Ok(RegistrationState::NotRegistered) => format!("{rest}, {profile}"),
+            Ok(_) => format!("{rest}, {plist}"),
+        };
+        let group = format!("{group} {}", assessment.state.is_ok());
+        match seen.iter().find(|(it, _)| *it == group) {
+            Some((_, remedy)) => assert_eq!(assessment.remedy, *remedy, "{name}"),
+            None => seen.push((group, assessment.remedy)),
+        }
+    });
+}
+
+#[test]
+fn every_remedy_but_two_has_a_source_and_no_two_have_the_same_text() {
+    let mut texts: Vec<&str> = Remedy::ALL.iter().map(|remedy| remedy.short_text()).collect();
+    texts.sort_unstable();
+    texts.dedup();
+    assert_eq!(texts.len(), Remedy::ALL.len());
+    let without: Vec<_> = Remedy::ALL.into_iter().filter(|remedy| remedy.source().is_empty()).collect();
+    assert_eq!(without, [Remedy::Nothing, Remedy::MendEvidence]);
+}
+
+#[test]
+fn the_document_says_what_the_tool_does() {
+    let written = document();
+    if env::var_os("WPJ_STATE_UPDATE_FIXTURES").is_some() {
+        fs::write(DOCUMENT, &written).unwrap();
+    }
+    assert_eq!(fs::read_to_string(DOCUMENT).unwrap(), written, "{DOCUMENT}");
+}
+
+const HEAD: &str = "# What mends what
+
+For each Mac there is one remedy: `--explain` shows its steps, the JSON has it as `remedy`, the attribute `remedy` and the
+policy scripts act on it. A test walks all combinations of this page and holds the page equal to the tool.
+
+";
+
+fn document() -> String {
+    let mut page = HEAD.to_owned();
+    page.push_str("## The remedies\n\n| `remedy` | The user | The administrator | Source |\n|---|---|---|---|\n");
+    for remedy in Remedy::ALL {
+        let (text, user, admin) = (remedy.short_text(), remedy.for_user(), remedy.for_admin());
+        writeln!(page, "| {text} | {user} | {admin} | {} |", remedy.source()).unwrap();
+    }
+    page.push_str(
+        "\nThe last two are for Macs whose state could not be determined: the attribute is then blank, and the reason is\n\
+         on standard error.\n\n\
+         ## Without a key in the login keychain\n\n\
+         Here the plist says that the AAD ID was acquired, and a profile sets up the SSO extension. `?` means that the\n\
+         state could not be determined.\n\n\
+         | `app-sso` says | Jamf's `getPSSOStatus` says | State | Finding | Remedy |\n|---|---|---|---|---|\n",
+    );
+    let [without_key, with_key] = keychains();
+    let (plist, profile) = (plists().remove(0).1, profiles().remove(0).1);
+    for (by_app_sso, app_sso) in app_sso() {
+        let mut rows: Vec<(String, Vec<&str>)> = Vec::new();
+        for (by_jamf, jamf) in jamf() {
+            let cells = cells(&assess(&with(&without_key, &app_sso, &jamf, &plist, &profile), Timestamp::now()));
+            match rows.iter_mut().find(|(it, _)| *it == cells) {
+                Some((_, names)) => names.push(by_jamf),
+                None => rows.push((cells, vec![by_jamf])),
+            }
+        }
+        for (cells, names) in rows {
+            writeln!(page, "| {by_app_sso} | {} | {cells} |", names.join("; ")).unwrap();
+        }
+    }
+    page.push_str(
+        "\nIf Jamf's tool gives no answer, `app-sso` says that nothing is set up, and no profile sets it up either, the\n\
+         state is Not Registered.\n\n## With the plist and the profile\n\n\
+         | Key | Plist | SSO extension's profile | State | Finding | Remedy |\n|---|---|---|---|---|---|\n",
+    );
+    let nothing = || app_sso().remove(1).1;
+    let no_id = || jamf().remove(1).1;
+    let kinds = [
+        ("in the login keychain", &with_key, nothing(), no_id()),
+        ("of Platform SSO", &without_key, app_sso().remove(6).1, jamf().remove(5).1),
+        ("of the SSO extension alone", &without_key, nothing(), jamf().remove(4).1),
+        ("none", &without_key, nothing(), no_id()),
+    ];
+    for (kind, keychain, app_sso, jamf) in kinds {
+        let has_key = kind != "none";
+        let plists = plists().into_iter().filter(|(name, _)| has_key || *name == "missing");
+        for (in_plist, plist) in plists {
+            for (in_profile, profile) in profiles().into_iter().filter(|(name, _)| !has_key || *name != "there") {
+                if has_key && in_profile != "not known" {
+                    continue;
+                }
+                let evidence = with(keychain, &app_sso, &jamf, &plist, &profile);
+                let assessment = assess(&evidence, Timestamp::now());
+                let (in_plist, in_profile) = if has_key { (in_plist, "any") } else { ("any", in_profile) };
+                writeln!(page, "| {kind} | {in_plist} | {in_profile} | {} |", cells(&assessment)).unwrap();
+            }
+        }
+    }
+    page.push_str("\n## Findings\n\n| Finding | Severity | What to do |\n|---|---|---|\n");
+    for code in Code::ALL {
+        let words = match code.mend() {
+            Mend::By(remedy) => format!("Remedy: {}.", remedy.short_text()),
+            Mend::Step(words) | Mend::Nothing(words) => words.to_owned(),
+        };
+        writeln!(page, "| {} (`{}`) | {} | {words} |", code.short_text(), code.as_str(), code.severity().as_str())
+            .unwrap();
+    }
+    page
+}
+
+/// State, finding and remedy.
+fn cells(assessment: &Assessment<'_>) -> String {
+    let state = assessment.state.as_ref().map_or("?", |state| state.as_str());
+    let finding = assessment.findings.iter().find(|it| it.code.severity() != Severity::Info);
+    let finding = finding.map_or("", |finding| finding.code.short_text());
+    [state, finding, assessment.remedy.short_text()].join(" | ")
+}
