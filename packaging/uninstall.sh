@@ -33,8 +33,8 @@ unlink_if_ours /usr/local/share/bash-completion/completions/wpj-state
 unlink_if_ours /usr/local/share/fish/vendor_completions.d/wpj-state.fish
 
 status=0
-# The latter is what prompt-registration.sh counts.
-for folder in /usr/local/wpj-state '/Library/Application Support/wpj-state'; do
+# The second is what prompt-registration.sh counts, the third what is remembered of keys.
+for folder in /usr/local/wpj-state '/Library/Application Support/wpj-state' /private/var/db/wpj-state; do
     if ! is_roots "${folder%/*}"; then
         echo "$folder: not removed, because $others is not root's alone; look at it, and remove it yourself" >&2
         status=1

@@ -4,6 +4,7 @@ pub mod finding;
 pub(crate) mod findings;
 pub mod key;
 mod matrix;
+pub mod memory;
 pub(crate) mod reason;
 pub mod remedy;
 pub mod state;
@@ -27,6 +28,9 @@ pub struct Assessment<'a> {
     pub findings: Vec<Finding>,
     /// What to do for this user.
     pub remedy: Remedy,
+    /// Whether the commands show that there is no key outside the login keychain.
+    pub(crate) has_no_key_outside: bool,
+    pub(crate) now: Timestamp,
     pub(crate) evidence: &'a Evidence,
 }
 
@@ -35,5 +39,6 @@ pub fn assess(evidence: &Evidence, now: Timestamp) -> Assessment<'_> {
     let state = registration_state(evidence);
     let findings = findings::all(evidence, state.as_ref().ok().copied(), now);
     let remedy = remedy(state.as_ref().copied(), &findings, evidence);
-    Assessment { state, findings, remedy, evidence }
+    let has_no_key_outside = state::has_no_key_outside(evidence);
+    Assessment { state, findings, remedy, has_no_key_outside, now, evidence }
 }

@@ -8,6 +8,11 @@ use clap::{ArgAction, ArgGroup, CommandFactory, Parser, ValueEnum, error::ErrorK
 
 use attribute::Attribute;
 
+use crate::parse::{
+    settings::{self, MAX_DAYS},
+    tenants::Tenants,
+};
+
 /// The verb, first on the command line, by which this program, started anew, reads a private copy of a keychain with
 /// macOS's own reader; the copy's path follows. Not for people, so it is not an option.
 pub(crate) const READ_COPY: &str = "--read-copy";
@@ -35,6 +40,10 @@ pub struct Request {
     pub psso_status: Option<PathBuf>,
     /// A folder with copies of the system's files that show how JamfAAD is set up.
     pub system_root: Option<PathBuf>,
+    /// The tenants whose registrations count; without any, the settings' or else all.
+    pub tenants: Tenants,
+    /// For how many days to remember a key that was proven in a session.
+    pub remember_key_days: Option<u16>,
     pub second_opinion: AskMacos,
     pub deadline: Duration,
     pub output: Output,
@@ -91,6 +100,25 @@ impl Request {
             || self.system_root.is_some()
     }
 
+    /// Whether outputs of commands were given in place of running them.
+    pub const fn has_saved_outputs(&self) -> bool {
+        self.app_sso_state.is_some() || self.psso_status.is_some()
+    }
+
+    /// Whether the output shows what the commands say even where the login keychain has the key.
+    pub(crate) const fn asks_commands_anyway(&self) -> bool {
+        self.needs_account_records() || matches!(self.output, Output::Result(Attribute::SignInMethod))
+    }
+
+    /// Whether the output shows to which name an account is linked.
+    pub(crate) const fn needs_account_records(&self) -> bool {
+        match self.output {
+            Output::Json => true,
+            Output::Explain => !self.subject.is_several(),
+            Output::Result(_) => false,
+        }
+    }
+
     /// Whether the output shows what the state does not depend on.
     pub(crate) const fn needs_details(&self) -> bool {
         self.needs_set_up()
@@ -118,7 +146,6 @@ impl Request {
 Examples:
   sudo /usr/local/wpj-state/wpj-state                        the state, for Jamf
   sudo /usr/local/wpj-state/wpj-state --explain              what to do
-  sudo /usr/local/wpj-state/wpj-state --all-users --explain  every user
   sudo /usr/local/wpj-state/wpj-state --attribute device-id  another attribute
 
 Exit status: 0 all was told, 1 something cannot be (standard error says why),
@@ -172,6 +199,18 @@ struct Options {
     /// Copies of the system's files on the set-up
     #[arg(long, value_name = "DIR", help_heading = "Other evidence")]
     system_root: Option<PathBuf>,
+    /// Count only registrations with this tenant
+    #[arg(long, value_name = "GUID", value_parser = tenant_id, help_heading = "How")]
+    tenant: Vec<String>,
+    /// Remember a key that a session has shown
+    #[arg(
+        long,
+        value_name = "DAYS",
+        value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_DAYS)),
+        conflicts_with = "home",
+        help_heading = "How"
+    )]
+    remember_key: Option<u16>,
     /// Ask macOS' reader: never, if-damaged, always
     #[arg(
         long,
@@ -236,9 +275,15 @@ pub fn parse(arguments: &[OsString]) -> Result<Command, clap::Error> {
         app_sso_state: options.app_sso_state,
         psso_status: options.psso_status,
         system_root: options.system_root,
+        tenants: Tenants::new(options.tenant),
+        remember_key_days: options.remember_key,
         second_opinion: options.second_opinion,
         deadline: Duration::from_secs(options.deadline),
     })))
+}
+
+fn tenant_id(text: &str) -> Result<String, &'static str> {
+    settings::tenant_id(text).ok_or("a tenant id is a GUID, as 7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f")
 }
 
 fn subject(options: &Options) -> Result<Subject, clap::Error> {

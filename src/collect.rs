@@ -5,6 +5,7 @@ mod deadline;
 mod file;
 mod home;
 mod mac;
+mod memory;
 mod platform;
 mod reader;
 mod second_opinion;
@@ -18,6 +19,7 @@ mod who;
 use std::{
     path::{Path, PathBuf},
     slice,
+    time::Duration,
 };
 
 pub use children::{Failure, Printed};
@@ -28,10 +30,13 @@ pub use watchdog::LateAnswer;
 
 use crate::{
     cli::{AskMacos, Output, Request, Subject, Who, attribute::Attribute},
-    evidence::{Cause, Evidence, Obstacle, Probe, SecondOpinion, SetUp, Source, User, Witness},
+    evidence::{
+        Cause, Evidence, Obstacle, Probe, RememberedKey, SecondOpinion, SetUp, Source, SsoSetUp, User, Witness,
+    },
     parse::{
         keychain::{self, ErrorKind},
         login_keychain::{Depth, LoginKeychain},
+        timestamp::Timestamp,
     },
 };
 use deadline::Deadline;
@@ -51,6 +56,8 @@ pub fn gather(request: &Request, mac: &impl Mac) -> Vec<Evidence> {
     read_given(request, mac, &mut people);
     ask_second_opinion(request, mac, &mut people);
     ask_about_single_sign_on(request, mac, &mut people);
+    recall_keys(request, mac, &mut people);
+    read_account_records(request, mac, &mut people);
     // Last, because no state depends on it, and a disk that hangs may take all the time that is left.
     read_set_up(request, mac, &mut people);
     people.into_iter().map(|person| person.evidence).collect()
@@ -70,6 +77,8 @@ impl Person {
         let evidence = Evidence {
             obstacle: rights.as_ref().err().cloned(),
             login_keychain: Witness::not_asked(login_keychain),
+            expected_tenants: request.tenants.clone(),
+            remember_key_days: request.remember_key_days,
             jamf_aad: Witness::not_asked(jamf_aad),
             user,
             ..Evidence::default()
@@ -82,7 +91,7 @@ impl Person {
     }
 
     fn has_key_in_keychain(&self) -> bool {
-        self.evidence.login_keychain.probe.found().is_some_and(|found| found.workplace_join_identity().is_some())
+        self.evidence.identity().is_some()
     }
 }
 
@@ -141,18 +150,25 @@ fn depth(request: &Request) -> Depth {
 
 /// Reads the homes, each as its user. Who turns out to have none is not one of all users.
 fn read_homes(request: &Request, mac: &impl Mac, people: &mut Vec<Person>) {
-    let jobs = people.iter().filter(|person| person.is_readable()).filter_map(|person| {
-        let user = &person.evidence.user;
-        let wanted = home::Wanted {
-            home: user.home.as_deref()?,
-            keychain: request.keychain.is_none(),
-            plist: request.plist.is_none(),
-            depth: depth(request),
-            may_be_unused: user.has_session == Some(false),
-        };
-        let rights = person.rights;
-        Some(Job::new(rights, move |trail| home::read(&wanted, rights, trail)))
-    });
+    // A home that is given may be another Mac's.
+    let has_settings = |user: &User| mac.is_mac() && user.source != Some(Source::HomeOption);
+    let files =
+        |user: &User| if has_settings(user) { system_files::settings_files(mac.root(), user) } else { Vec::new() };
+    let settings: Vec<Vec<PathBuf>> = people.iter().map(|person| files(&person.evidence.user)).collect();
+    let jobs =
+        people.iter().zip(&settings).filter(|(person, _)| person.is_readable()).filter_map(|(person, settings)| {
+            let user = &person.evidence.user;
+            let wanted = home::Wanted {
+                home: user.home.as_deref()?,
+                settings,
+                keychain: request.keychain.is_none(),
+                plist: request.plist.is_none(),
+                depth: depth(request),
+                may_be_unused: user.has_session == Some(false),
+            };
+            let rights = person.rights;
+            Some(Job::new(rights, move |trail| home::read(&wanted, rights, trail)))
+        });
     let mut found = mac.read(jobs.collect()).into_iter();
     people.retain_mut(|person| {
         let Evidence { user, obstacle, login_keychain, renamed_keychains, jamf_aad, .. } = &mut person.evidence;
@@ -169,6 +185,10 @@ fn read_homes(request: &Request, mac: &impl Mac, people: &mut Vec<Person>) {
                 *renamed_keychains = found.renamed_keychains;
                 *login_keychain = found.login_keychain.unwrap_or_else(|| login_keychain.clone());
                 *jamf_aad = found.jamf_aad.unwrap_or_else(|| jamf_aad.clone());
+                if request.tenants.are_any() {
+                    person.evidence.expected_tenants = found.settings.tenants;
+                }
+                person.evidence.remember_key_days = request.remember_key_days.or(found.settings.remember_key_days);
             }
             Some(Err(Obstacle { cause: Cause::HomeMissing | Cause::HomeNotADirectory, .. }))
                 if user.source == Some(Source::AllUsers) && user.has_session != Some(true) =>
@@ -273,7 +293,10 @@ fn ask_about_single_sign_on(request: &Request, mac: &impl Mac, people: &mut [Per
         person.evidence.can_ask_sso = sso::prefix(&person.evidence.user, mac).is_some();
     }
     let keyless = |person: &&mut Person| person.is_readable() && !person.has_key_in_keychain();
-    sso::ask(people.iter_mut().filter(keyless).map(|person| &mut person.evidence).collect(), mac);
+    let is_asked = |person: &&mut Person| {
+        person.is_readable() && (request.asks_commands_anyway() || !person.has_key_in_keychain())
+    };
+    sso::ask(people.iter_mut().filter(is_asked).map(|person| &mut person.evidence).collect(), mac);
     let copies = request.system_root.as_deref();
     let is_open = |person: &&mut Person| {
         let Person { evidence, .. } = &**person;
@@ -295,3 +318,59 @@ fn ask_about_single_sign_on(request: &Request, mac: &impl Mac, people: &mut [Per
         }
     }
 }
+
+/// Asks for the names to which the accounts are linked, where details are shown.
+fn read_account_records(request: &Request, mac: &impl Mac, people: &mut [Person]) {
+    if request.needs_account_records() {
+        sso::ask_account_records(people.iter_mut().map(|person| &mut person.evidence).collect(), mac);
+    }
+}
+
+/// Recalls the keys of users who have none in the login keychain and cannot be asked, where keys are remembered.
+fn recall_keys(request: &Request, mac: &impl Mac, people: &mut [Person]) {
+    let wanted = |person: &Person| {
+        let Evidence { user, login_keychain, sso_set_up, remember_key_days, .. } = &person.evidence;
+        let acts_as_root = user.uid.is_some_and(|uid| mac.command_as(uid).is_some());
+        let is_alone = person.is_readable() && !person.has_key_in_keychain() && user.has_session == Some(false);
+        // Where nothing sets up single sign-on, there is no key, whatever was noted.
+        let is_set_up = matches!(sso_set_up, SsoSetUp::By(_) | SsoSetUp::MayBeDeclared);
+        let is_open = is_set_up || !home::has_no_key(&login_keychain.probe);
+        remember_key_days.filter(|_| acts_as_root && is_alone && is_open && !request.has_saved_outputs())
+    };
+    let mut people: Vec<(u16, &mut Person)> =
+        people.iter_mut().filter_map(|person| Some((wanted(person)?, person))).collect();
+    let now = Timestamp::now();
+    let jobs = people.iter().map(|(days, person)| {
+        let (user, days) = (&person.evidence.user, *days);
+        Job::new(Rights::Caller, move |trail| Ok(memory::read(mac.root(), user, days, now, trail)))
+    });
+    let found = mac.read(jobs.collect());
+    for ((_, person), found) in people.iter_mut().zip(found) {
+        match found {
+            Ok(found) => person.evidence.remembered_key = found,
+            Err(obstacle) => {
+                person.evidence.remembered_key =
+                    Witness { path: obstacle.path, probe: Probe::Unreadable(obstacle.cause) }
+            }
+        }
+    }
+}
+
+/// Notes keys that were proven, or removes the notes of users who have none; each is `None` or the note. Nothing
+/// depends on it any more, so it has a time of its own.
+/// Gives what could not be done.
+pub fn remember_keys(notes: Vec<(u32, Option<RememberedKey>)>) -> Vec<Obstacle> {
+    remember_below(Path::new("/"), notes)
+}
+
+fn remember_below(root: &Path, notes: Vec<(u32, Option<RememberedKey>)>) -> Vec<Obstacle> {
+    let jobs = notes.into_iter().map(|(uid, note)| {
+        Job::new(Rights::Caller, move |trail| match note {
+            Some(note) => memory::write(root, &note, trail),
+            None => memory::remove(root, uid, trail),
+        })
+    });
+    reader::read_all(jobs.collect(), &Deadline::in_time(TIME_TO_REMEMBER)).into_iter().filter_map(Result::err).collect()
+}
+
+const TIME_TO_REMEMBER: Duration = Duration::from_secs(2);

@@ -8,11 +8,14 @@ use std::path::PathBuf;
 use crate::parse::{
     jamf_aad::JamfAad,
     keychain::{self, ErrorKind},
-    login_keychain::LoginKeychain,
+    login_keychain::{LoginKeychain, WorkplaceJoinCertificate},
     platform_sso::{Unclear, UnderWay, app_sso::PlatformSso, sso_status::SsoStatus},
     property_list::Problem,
     records::{Comparison, Counts},
     set_up::{Agent, JamfTool, Preferences, SsoProfile},
+    settings,
+    tenants::Tenants,
+    timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +38,14 @@ pub struct Evidence {
     pub can_ask_sso: bool,
     /// Whether single sign-on is set up; asked only if the commands do not say whether there is a key.
     pub sso_set_up: SsoSetUp,
+    /// The tenants whose registrations count.
+    pub expected_tenants: Tenants,
+    /// For how many days a key that was proven in a session is remembered; `None` if not at all.
+    pub remember_key_days: Option<u16>,
+    /// What was noted of a key outside the login keychain; read only if nobody can be asked now.
+    pub remembered_key: Witness<RememberedKey>,
+    /// The user principal name to which the account's record links it; looked for only in detail.
+    pub linked_name: Option<String>,
     /// How the Mac is set up for JamfAAD; asked only in detail.
     pub set_up: SetUp,
     pub jamf_aad: Witness<JamfAad>,
@@ -44,6 +55,11 @@ impl Evidence {
     /// No evidence, because of an obstacle.
     pub fn none(user: User, obstacle: Obstacle) -> Self {
         Self { user, obstacle: Some(obstacle), ..Self::default() }
+    }
+
+    /// The identity in the login keychain that counts.
+    pub(crate) fn identity(&self) -> Option<&WorkplaceJoinCertificate> {
+        self.login_keychain.probe.found()?.identity_of(&self.expected_tenants)
     }
 
     /// Whether Jamf's tool was asked and gave no answer, which asking again might.
@@ -63,6 +79,18 @@ pub enum SsoSetUp {
     MayBeDeclared,
     /// By this file.
     By(#[serde(with = "path")] PathBuf),
+}
+
+/// A key outside the login keychain that a run in a session has proven.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RememberedKey {
+    pub uid: u32,
+    #[serde(with = "path")]
+    pub home: PathBuf,
+    pub device_id: Option<String>,
+    pub tenant_id: Option<String>,
+    /// When it was proven.
+    pub noted: Timestamp,
 }
 
 /// A file or program, and what it says.
@@ -183,6 +211,10 @@ pub enum Cause {
     UnderWay(UnderWay),
     /// The device's registration with Platform SSO is gone, and nothing says whether there is another key.
     DeviceLost,
+    /// This tool's own settings cannot be used.
+    Settings(settings::Problem),
+    /// A note of a key does not count.
+    Note(NoteProblem),
     /// It was given as JamfAAD's plist, and is none that can be read.
     NotAPlist(Problem),
     /// The operating system's words.
@@ -193,6 +225,16 @@ pub enum Cause {
     UnknownIssuer(u64),
     /// It would have been needed, but was not read.
     NotRead,
+}
+
+/// Why a note of a key does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NoteProblem {
+    Damaged,
+    FromTheFuture,
+    OfAnotherHome,
+    /// Others could have written it.
+    NotRoots,
 }
 
 /// What may be where a regular file belongs.

@@ -4,8 +4,9 @@
 //! draws the assessments. [`parse`] turns bytes into facts. `docs/architecture.md` has the picture.
 //!
 //! The crate never opens the login keychain through Security.framework, never unlocks or decrypts anything, and never
-//! prompts. It starts no program but itself and two that know about single sign-on, as the user. It writes nothing but
-//! a private copy of a keychain for macOS's own reader, and removes it.
+//! prompts. It starts no program but itself, two that know about single sign-on, as the user, and `dscl` for the account
+//! records. It writes nothing but a private copy of a keychain for macOS's own reader, which it removes, and notes of
+//! keys where an administrator wants them.
 
 // What needs it says why: Apple's libraries, and the reader process.
 #![deny(unsafe_code)]

@@ -6,13 +6,13 @@
 use std::{env, io, io::Write, panic::catch_unwind, process::ExitCode};
 
 use wpj_state::{
-    assess::assess,
+    assess::{Assessment, assess, memory::note},
     cli::{self, Command, Request, attribute},
-    collect::{LateAnswer, collect, last_panic, note_panics, read_copy},
+    collect::{LateAnswer, collect, last_panic, note_panics, read_copy, remember_keys},
     evidence::{Cause, Evidence, User},
     output::{UNDETERMINED, WRONG_USAGE, complain, line, print, print_report, status},
     parse::timestamp::Timestamp,
-    report::{Report, report, style::Style},
+    report::{Report, reason, report, style::Style},
 };
 
 const MANUAL: &str = include_str!("../packaging/wpj-state.1");
@@ -44,16 +44,29 @@ fn main() -> ExitCode {
 fn answer(request: &Request) -> anyhow::Result<u8> {
     note_panics();
     let style = Style::of_this_terminal();
-    let draw = |evidence: &[Evidence]| {
-        let assessments: Vec<_> = evidence.iter().map(|evidence| assess(evidence, Timestamp::now())).collect();
-        report(request, &assessments, style)
+    let draw_failure = |cause: Cause| {
+        let evidence = Evidence::none(User::default(), cause.into());
+        report(request, &[assess_now(&evidence)], style)
     };
-    let draw_failure = |cause: Cause| draw(&[Evidence::none(User::default(), cause.into())]);
     let late_answer = || {
         let late: Report = draw_failure(Cause::DeadlinePassed(request.deadline.as_secs()));
         let reasons = late.reasons.iter().map(|reason| line(reason) + "\n").collect();
         LateAnswer { status: status(&late), reasons, document: late.document }
     };
-    let drawn = catch_unwind(|| draw(&collect(request, &late_answer)));
-    print_report(&drawn.unwrap_or_else(|_| draw_failure(Cause::Crashed(last_panic()))))
+    let drawn = catch_unwind(|| {
+        let evidence = collect(request, &late_answer);
+        let assessments: Vec<_> = evidence.iter().map(assess_now).collect();
+        // A saved output proves nothing about this moment.
+        let notes =
+            if request.has_saved_outputs() { Vec::new() } else { assessments.iter().filter_map(note).collect() };
+        (report(request, &assessments, style), notes)
+    });
+    let (report, notes) = drawn.unwrap_or_else(|_| (draw_failure(Cause::Crashed(last_panic())), Vec::new()));
+    let status = print_report(&report)?;
+    remember_keys(notes).iter().for_each(|obstacle| complain(reason(obstacle)));
+    Ok(status)
+}
+
+fn assess_now(evidence: &Evidence) -> Assessment<'_> {
+    assess(evidence, Timestamp::now())
 }

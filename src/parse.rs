@@ -11,4 +11,6 @@ pub mod platform_sso;
 pub mod property_list;
 pub mod records;
 pub mod set_up;
+pub mod settings;
+pub mod tenants;
 pub mod timestamp;

@@ -23,7 +23,7 @@ _wpj__state() {
 
     case "${cmd}" in
         wpj__state)
-            opts="-h -V --home --user --all-users --explain --json --attribute --list-attributes --keychain --plist --app-sso-state --psso-status --system-root --second-opinion --deadline --man --help --version"
+            opts="-h -V --home --user --all-users --explain --json --attribute --list-attributes --keychain --plist --app-sso-state --psso-status --system-root --tenant --remember-key --second-opinion --deadline --man --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -38,7 +38,7 @@ _wpj__state() {
                     return 0
                     ;;
                 --attribute)
-                    COMPREPLY=($(compgen -W "state user device-id tenant-id user-principal-name key-storage certificate-expires last-token finding remedy users" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "state user device-id tenant-id user-principal-name key-storage certificate-expires sign-in-method last-token finding remedy users" -- "${cur}"))
                     return 0
                     ;;
                 --keychain)
@@ -58,6 +58,14 @@ _wpj__state() {
                     return 0
                     ;;
                 --system-root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tenant)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --remember-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -2,11 +2,12 @@ complete -c wpj-state -l home -d 'Look at this home directory, or at several' -r
 complete -c wpj-state -l user -d 'The home of this account, given by name or number' -r
 complete -c wpj-state -l attribute -d 'One value in <result> [default: state]' -r -f -a "state\t'how far the registration got'
 user\t'short name of the user whose state it is'
-device-id\t'the device\'s id in Microsoft Entra'
-tenant-id\t'the tenant\'s id in Microsoft Entra'
-user-principal-name\t'the name that the user registered with'
+device-id\t'the device\'s id in Microsoft Entra; empty if none'
+tenant-id\t'the tenant\'s id in Microsoft Entra; empty if none'
+user-principal-name\t'the name that the user registered with; empty if none'
 key-storage\t'Login Keychain, Secure Enclave, or None'
-certificate-expires\t'when the WPJ certificate expires (UTC)'
+certificate-expires\t'when the WPJ certificate expires (UTC); empty if none'
+sign-in-method\t'how the user of Platform SSO signs in'
 last-token\t'when JamfAAD last obtained a token (UTC)'
 finding\t'the most severe error or warning, else OK or the state'
 remedy\t'what to do for this user, or None'
@@ -16,6 +17,8 @@ complete -c wpj-state -l plist -d 'In place of JamfAAD\'s plist' -r -F
 complete -c wpj-state -l app-sso-state -d 'A saved output of `app-sso platform -s`' -r -F
 complete -c wpj-state -l psso-status -d 'A saved output of Jamf\'s getPSSOStatus' -r -F
 complete -c wpj-state -l system-root -d 'Copies of the system\'s files on the set-up' -r -F
+complete -c wpj-state -l tenant -d 'Count only registrations with this tenant' -r
+complete -c wpj-state -l remember-key -d 'Remember a key that a session has shown' -r
 complete -c wpj-state -l second-opinion -d 'Ask macOS\' reader: never, if-damaged, always' -r -f -a "never\t'Not at all'
 if-damaged\t'Only if this tool\'s reader finds the file damaged'
 always\t'In any case, to compare the two'"

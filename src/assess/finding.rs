@@ -1,4 +1,4 @@
-//! The kinds of findings: a closed set, which the README lists.
+//! The kinds of findings: a closed set, which `docs/remedies.md` lists.
 
 use crate::{assess::remedy::Remedy, rows::rows};
 
@@ -41,6 +41,7 @@ use Severity::{Error, Info, Warning};
 rows! {
     /// The kinds of findings, the most severe first: severity, code, text of the extension attribute, what to do.
     pub enum Code(Severity, &'static str, &'static str, Mend) {
+        RegisteredWithAnotherTenant => (Error, "registered-with-another-tenant", "Registered with another tenant", By(Remedy::CheckTenant)),
         UserKeyInvalid => (Error, "user-key-invalid", "Platform SSO key is invalid", By(Remedy::RegisterInMacos)),
         DeviceRegistrationLost => (Error, "device-registration-lost", "Device registration lost", By(Remedy::RegisterInMacos)),
         RegistrationNeedsRepair => (Error, "registration-needs-repair", "Registration needs repair", By(Remedy::RegisterInMacos)),
@@ -69,7 +70,9 @@ rows! {
         DeviceNotRegistered => (Warning, "device-not-registered", "Device not registered with Platform SSO", By(Remedy::RegisterInMacos)),
         PlatformSsoToRegister => (Warning, "platform-sso-to-register", "Platform SSO still to be registered", By(Remedy::RegisterInMacos)),
         NeedsNewKeys => (Warning, "needs-new-keys", "Platform SSO needs new keys", Nothing("None needed; macOS makes them at the next sign-in.")),
-        DeviceIdsDiffer => (Warning, "device-ids-differ", "Device ids differ", Step("Find out in Entra which device is this Mac, and delete the other.")),
+        TenantNotKnown => (Warning, "tenant-not-known", "Tenant of the WPJ key not known", Step("Look the device id up in Entra, to see whether it is a device of yours.")),
+        SeveralDeviceIds => (Warning, "several-device-ids", "Several device ids", Step("Find out in Entra which device is this Mac, and delete the other.")),
+        RememberedKeyUnusable => (Warning, "remembered-key-unusable", "Remembered key unusable", Step("Remove the note that the message names; the next run in a session writes it anew.")),
         GatheredAsRoot => (Warning, "gathered-as-root", "gatherAADInfo was run as root", Step("Find what runs gatherAADInfo as root, and have it run as the user; then delete JamfAAD's plist in /var/root/Library/Preferences.")),
         OutputUnusable => (Warning, "output-unusable", "Command output unusable", Step("Run the command by hand as the user, and see what it prints.")),
         PlistUnreadable => (Warning, "plist-unreadable", "JamfAAD plist unreadable", Step("Run it with sudo; if that does not help, look at what stands in its place.")),
@@ -79,6 +82,7 @@ rows! {
         IssuerNameOutsideCertificates => (Info, "issuer-name-outside-certificates", "WPJ issuer named outside certificates", Nothing("None needed; this is what a deleted registration leaves, for example an identity preference.")),
         AnotherProvider => (Info, "another-provider", "Platform SSO of another provider", Nothing("None needed; Microsoft's registration is another one.")),
         PlatformSsoNotSetUp => (Info, "platform-sso-not-set-up", "Platform SSO not set up", Nothing("None needed; a registration without Platform SSO counts as well.")),
+        KeyRemembered => (Info, "key-remembered", "Key remembered from a session", Nothing("None needed; the next inventory in a session of the user asks again.")),
         SecondOpinionAgrees => (Info, "second-opinion-agrees", "Second opinion agrees", Nothing("None needed.")),
         NotAtTheConsole => (Info, "not-at-the-console", "User not at the console", Nothing("None needed; ask about somebody else with --user.")),
     }
@@ -107,7 +111,7 @@ impl Code {
     pub(crate) const fn remedy(self) -> &'static str {
         match self.mend() {
             Nothing(words) | Step(words) => words,
-            By(remedy @ (Remedy::GatherAadInfo | Remedy::DeployProfile)) => remedy.for_admin(),
+            By(remedy @ (Remedy::GatherAadInfo | Remedy::DeployProfile | Remedy::CheckTenant)) => remedy.for_admin(),
             By(remedy) => remedy.for_user(),
         }
     }

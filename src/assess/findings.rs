@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::{
     assess::{
         finding::{Code, Finding, Mend},
-        key::Storage,
+        key::{Storage, WorkplaceJoin, devices, other_tenants, platform_sso},
         remedy::Remedy,
         state::RegistrationState,
     },
@@ -13,7 +13,7 @@ use crate::{
     parse::{
         certificate::{Description, WORKPLACE_JOIN_ISSUER},
         jamf_aad::{HaveAnAzureId, JamfAad, LastToken},
-        login_keychain::{Details, LoginKeychain},
+        login_keychain::{Details, LoginKeychain, WorkplaceJoinCertificate},
         platform_sso::{Absence, Key, UnderWay},
         set_up::{Service, Setting, SsoProfile},
         timestamp::Timestamp,
@@ -23,13 +23,15 @@ use crate::{
 pub(super) fn all(evidence: &Evidence, state: Option<RegistrationState>, now: Timestamp) -> Vec<Finding> {
     let mut findings: Vec<Finding> = console(&evidence.user).into_iter().collect();
     findings.extend(second_opinion(&evidence.second_opinion));
+    findings.extend(tenants(evidence));
+    findings.extend(remembered_key(evidence));
     findings.extend(single_sign_on(evidence, now));
     if let Some(found) = evidence.login_keychain.probe.found() {
-        findings.extend(workplace_join(found, now));
+        findings.extend(workplace_join(found, evidence.identity(), now));
         findings.extend(found.details.iter().flat_map(|details| keychain_details(found, details)));
     }
     findings.extend(renamed_keychains(&evidence.renamed_keychains));
-    findings.extend(jamf_aad(&evidence.jamf_aad));
+    findings.extend(jamf_aad(&evidence.jamf_aad, Storage::shown_by(evidence).is_some()));
     findings.extend(set_up(&evidence.set_up, state));
     findings.sort_by_key(|finding: &Finding| finding.code);
     findings
@@ -77,15 +79,18 @@ fn second_opinion(opinion: &SecondOpinion) -> Option<Finding> {
 }
 
 fn single_sign_on(evidence: &Evidence, now: Timestamp) -> Vec<Finding> {
-    let platform_sso = evidence.platform_sso.probe.found();
-    let sso_extension = evidence.sso_extension.probe.found();
+    let by_app_sso = evidence.platform_sso.probe.found().map(|found| found.key);
+    let by_jamf = evidence.sso_extension.probe.found().map(|found| found.key);
     let storage = Storage::shown_by(evidence);
-    let keys = [platform_sso.map(|found| found.key), sso_extension.map(|found| found.key)];
+    // What is not registered then is with another identity provider.
+    let is_of_another = by_app_sso == Some(Key::Absent(Absence::AnotherProvider));
+    let by_jamf = by_jamf.filter(|key| !is_of_another || *key != Key::Absent(Absence::DeviceNotRegistered));
+    let keys = [by_app_sso, by_jamf];
     let mut findings: Vec<Finding> = Vec::new();
     if storage == Some(Storage::LoginKeychain) {
-        let of_macos = [Mend::By(Remedy::RegisterInMacos), Mend::By(Remedy::FinishInMacos)];
-        let mut found = keys.into_iter().flatten().filter_map(key);
-        let wants_registration = found.any(|finding| of_macos.contains(&finding.code.mend()));
+        let found = || keys.into_iter().flatten().filter_map(key);
+        findings.extend(found().filter(|finding| finding.code == Code::RegistrationUnderWay));
+        let wants_registration = found().any(|finding| finding.code.mend() == Mend::By(Remedy::RegisterInMacos));
         findings.extend(wants_registration.then(|| {
             let message = "The login keychain has a key, but Platform SSO is set up and wants a registration.";
             Code::PlatformSsoToRegister.says(message.to_owned())
@@ -94,8 +99,7 @@ fn single_sign_on(evidence: &Evidence, now: Timestamp) -> Vec<Finding> {
         findings.extend(keys.into_iter().flatten().filter_map(key));
     }
     if storage == Some(Storage::SecureEnclave) {
-        let shown = platform_sso.filter(|found| found.key.is_there());
-        findings.extend(shown.and_then(|found| validity(found.certificate.as_ref()?, now)));
+        findings.extend(platform_sso(evidence).and_then(|found| validity(found.certificate.as_ref()?, now)));
     }
     let outputs = [output(&evidence.platform_sso), output(&evidence.sso_extension)];
     findings.extend(outputs.into_iter().flatten());
@@ -108,7 +112,9 @@ fn single_sign_on(evidence: &Evidence, now: Timestamp) -> Vec<Finding> {
 fn key(key: Key) -> Option<Finding> {
     let (code, message) = match key {
         Key::Present => return None,
-        Key::Absent(Absence::NotConfigured) => (Code::PlatformSsoNotSetUp, "Platform SSO is not set up for this user."),
+        Key::Absent(Absence::NotConfigured | Absence::NoDevice) => {
+            (Code::PlatformSsoNotSetUp, "Platform SSO is not set up for this user.")
+        }
         Key::NeedsNewKeys => (Code::NeedsNewKeys, "The user is registered with Platform SSO, but needs new keys."),
         Key::Absent(Absence::AnotherProvider) => {
             (Code::AnotherProvider, "Platform SSO belongs to another identity provider.")
@@ -147,22 +153,54 @@ fn output<T>(source: &Witness<T>) -> Option<Finding> {
 }
 
 fn device_ids(evidence: &Evidence) -> Option<Finding> {
-    let in_keychain = evidence.login_keychain.probe.found().and_then(LoginKeychain::workplace_join_identity);
-    let described = |description: Option<&'_ Description>| description.and_then(|it| it.device_id.clone());
-    let platform_sso = evidence.platform_sso.probe.found().and_then(|found| found.certificate.as_ref());
-    let ids = [
-        described(in_keychain.and_then(|identity| identity.description.as_ref())),
-        described(platform_sso),
-        evidence.sso_extension.probe.found().and_then(|found| found.device_id.clone()),
-    ];
-    let mut ids: Vec<String> = ids.into_iter().flatten().map(|id| id.to_ascii_lowercase()).collect();
+    let mut ids: Vec<String> = devices(evidence).iter().map(|device| device.device_id.to_ascii_lowercase()).collect();
     ids.sort();
     ids.dedup();
     (ids.len() > 1)
-        .then(|| Code::DeviceIdsDiffer.says(format!("The sources name different devices: {}.", ids.join(", "))))
+        .then(|| Code::SeveralDeviceIds.says(format!("This Mac has keys of several devices: {}.", ids.join(", "))))
 }
 
-fn workplace_join(found: &LoginKeychain, now: Timestamp) -> impl Iterator<Item = Finding> {
+/// Whose registration it is, where an administrator expects certain tenants.
+fn tenants(evidence: &Evidence) -> Option<Finding> {
+    if evidence.expected_tenants.are_any() {
+        return None;
+    }
+    match WorkplaceJoin::shown_by(evidence) {
+        Some(found) => found.tenant_id.is_none().then(|| {
+            let message = "The tenant of the Workplace Join key is not known, so it counts.";
+            Code::TenantNotKnown.says(message.to_owned())
+        }),
+        None => {
+            let others = other_tenants(evidence);
+            (!others.is_empty()).then(|| {
+                let others = others.join(", ");
+                let message = format!("The key belongs to the tenant {others}, which is not one of those expected.");
+                Code::RegisteredWithAnotherTenant.says(message)
+            })
+        }
+    }
+}
+
+fn remembered_key(evidence: &Evidence) -> Option<Finding> {
+    let Witness { path, probe } = &evidence.remembered_key;
+    match probe {
+        Probe::Found(found) => Some(Code::KeyRemembered.says(format!(
+            "Nobody can be asked about a key in the Secure Enclave now; one was there at {}.",
+            found.noted
+        ))),
+        Probe::Unreadable(cause) => {
+            let path = path.as_deref().unwrap_or(Path::new("")).display();
+            Some(Code::RememberedKeyUnusable.says(format!("{path}: {cause}.")))
+        }
+        Probe::Absent | Probe::NotAsked => None,
+    }
+}
+
+fn workplace_join(
+    found: &LoginKeychain,
+    identity: Option<&WorkplaceJoinCertificate>,
+    now: Timestamp,
+) -> impl Iterator<Item = Finding> {
     let LoginKeychain { workplace_join_identities: identities, workplace_join_without_key: lonely, .. } = *found;
     let several = (identities > 1).then(|| {
         Code::SeveralWorkplaceJoinIdentities.says(format!(
@@ -173,7 +211,7 @@ fn workplace_join(found: &LoginKeychain, now: Timestamp) -> impl Iterator<Item =
         let subject = counted(lonely, "Workplace Join certificate lacks its", "Workplace Join certificates lack their");
         Code::CertificateWithoutPrivateKey.says(format!("{subject} private key."))
     });
-    let described = found.workplace_join_identity().and_then(|identity| identity.description.as_ref());
+    let described = identity.and_then(|identity| identity.description.as_ref());
     [several, without_key, described.and_then(|certificate| validity(certificate, now))].into_iter().flatten()
 }
 
@@ -238,7 +276,7 @@ fn renamed_keychains(renamed: &[Witness<LoginKeychain>]) -> impl Iterator<Item =
     [reset, unreadable].into_iter().flatten()
 }
 
-fn jamf_aad(plist: &Witness<JamfAad>) -> Option<Finding> {
+fn jamf_aad(plist: &Witness<JamfAad>, has_key: bool) -> Option<Finding> {
     let JamfAad::Parsed { have_an_azure_id, last_token } = (match &plist.probe {
         Probe::Found(JamfAad::Unparsable(reason)) => {
             return Some(Code::PlistUnparsable.says(format!("The JamfAAD plist cannot be parsed: {reason}.")));
@@ -252,7 +290,7 @@ fn jamf_aad(plist: &Witness<JamfAad>) -> Option<Finding> {
         return None;
     };
     match have_an_azure_id {
-        HaveAnAzureId::True => (*last_token == LastToken::Never).then(|| {
+        HaveAnAzureId::True => (has_key && *last_token == LastToken::Never).then(|| {
             let message = "have_an_Azure_id is true, but JamfAAD has never had a token: a script set it.";
             Code::AzureIdWithoutToken.says(message.to_owned())
         }),
@@ -282,7 +320,8 @@ fn set_up(set_up: &SetUp, state: Option<RegistrationState>) -> impl Iterator<Ite
         let message = "microsoftCANativeClientAppId is that of the connector that was retired in January 2025.";
         Code::OldConnector.says(message.to_owned())
     });
-    let lacks_profile = matches!(set_up.sso_profile, Probe::Absent) && state == Some(RegistrationState::NotRegistered);
+    let lacks_profile = matches!(set_up.sso_profile, Probe::Absent | Probe::Found(SsoProfile::OfAnother))
+        && state == Some(RegistrationState::NotRegistered);
     let profile = lacks_profile.then(|| {
         let message = "No profile sets up Microsoft's SSO extension, which new registrations need.";
         Code::SsoProfileMissing.says(message.to_owned())

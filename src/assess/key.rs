@@ -3,8 +3,13 @@
 use serde::Serialize;
 
 use crate::{
-    evidence::Evidence,
-    parse::{certificate::Description, login_keychain::LoginKeychain, platform_sso::Key},
+    evidence::{Evidence, RememberedKey},
+    parse::{
+        certificate::Description,
+        login_keychain::{LoginKeychain, WorkplaceJoinCertificate},
+        platform_sso::{app_sso::PlatformSso, sso_status::SsoStatus},
+        timestamp::Timestamp,
+    },
 };
 
 /// Where the Workplace Join key is kept; the JSON output has these words.
@@ -24,16 +29,99 @@ impl Storage {
         }
     }
 
-    /// Where the evidence shows the key, if anywhere.
+    /// Where the evidence shows a key that counts, if anywhere.
     pub(crate) fn shown_by(evidence: &Evidence) -> Option<Self> {
-        let keychain = evidence.login_keychain.probe.found();
-        if keychain.is_some_and(|found| found.workplace_join_identity().is_some()) {
+        if evidence.identity().is_some() {
             return Some(Self::LoginKeychain);
         }
-        let platform_sso = evidence.platform_sso.probe.found().map(|found| found.key);
-        let sso_extension = evidence.sso_extension.probe.found().map(|found| found.key);
-        [platform_sso, sso_extension].into_iter().flatten().any(Key::is_there).then_some(Self::SecureEnclave)
+        let in_enclave =
+            platform_sso(evidence).is_some() || sso_extension(evidence).is_some() || remembered_key(evidence).is_some();
+        in_enclave.then_some(Self::SecureEnclave)
     }
+}
+
+/// What `app-sso` says, if it shows a key that counts.
+pub(crate) fn platform_sso(evidence: &Evidence) -> Option<&PlatformSso> {
+    let found = evidence.platform_sso.probe.found().filter(|found| found.key.is_there())?;
+    evidence.expected_tenants.accept(tenant_of(found)).then_some(found)
+}
+
+pub(crate) fn tenant_of(found: &PlatformSso) -> Option<&str> {
+    found.certificate.as_ref()?.tenant_id.as_deref()
+}
+
+/// What Jamf's tool says, if it shows a key that counts.
+pub(crate) fn sso_extension(evidence: &Evidence) -> Option<&SsoStatus> {
+    let found = evidence.sso_extension.probe.found().filter(|found| found.key.is_there())?;
+    evidence.expected_tenants.accept(found.tenant_id.as_deref()).then_some(found)
+}
+
+/// What is remembered of a key that counts.
+pub(crate) fn remembered_key(evidence: &Evidence) -> Option<&RememberedKey> {
+    let found = evidence.remembered_key.probe.found()?;
+    evidence.expected_tenants.accept(found.tenant_id.as_deref()).then_some(found)
+}
+
+/// The tenants of keys that do not count, each once.
+pub(crate) fn other_tenants(evidence: &Evidence) -> Vec<&str> {
+    let in_keychain = evidence.login_keychain.probe.found();
+    let by_app_sso = evidence.platform_sso.probe.found().filter(|found| found.key.is_there());
+    let by_jamf = evidence.sso_extension.probe.found().filter(|found| found.key.is_there());
+    let mut tenants: Vec<&str> = in_keychain
+        .into_iter()
+        .flat_map(LoginKeychain::identities)
+        .filter_map(WorkplaceJoinCertificate::tenant_id)
+        .chain(by_app_sso.and_then(tenant_of))
+        .chain(by_jamf.and_then(|found| found.tenant_id.as_deref()))
+        .chain(evidence.remembered_key.probe.found().and_then(|found| found.tenant_id.as_deref()))
+        .filter(|tenant| !evidence.expected_tenants.accept(Some(tenant)))
+        .collect();
+    tenants.sort_unstable();
+    tenants.dedup();
+    tenants
+}
+
+/// Where a device id was found; the JSON output has these words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviceSource {
+    LoginKeychain,
+    PlatformSso,
+    SsoExtension,
+}
+
+/// A device id, and where it was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Device<'a> {
+    pub(crate) source: DeviceSource,
+    pub(crate) device_id: &'a str,
+    pub(crate) tenant_id: Option<&'a str>,
+    /// When it was registered; Jamf's tool does not say.
+    pub(crate) since: Option<Timestamp>,
+}
+
+/// Every device id that has a key.
+pub(crate) fn devices(evidence: &Evidence) -> Vec<Device<'_>> {
+    let in_keychain = evidence.login_keychain.probe.found().into_iter().flat_map(LoginKeychain::identities);
+    let in_keychain =
+        in_keychain.filter_map(|identity| of_certificate(DeviceSource::LoginKeychain, identity.description.as_ref()?));
+    let by_app_sso = evidence.platform_sso.probe.found().and_then(|found| found.certificate.as_ref());
+    let by_app_sso = by_app_sso.and_then(|certificate| of_certificate(DeviceSource::PlatformSso, certificate));
+    let by_jamf = evidence.sso_extension.probe.found().and_then(|found| {
+        let (device_id, tenant_id) = (found.device_id.as_deref()?, found.tenant_id.as_deref());
+        Some(Device { source: DeviceSource::SsoExtension, device_id, tenant_id, since: None })
+    });
+    in_keychain.chain(by_app_sso).chain(by_jamf).collect()
+}
+
+fn of_certificate(source: DeviceSource, description: &Description) -> Option<Device<'_>> {
+    let tenant_id = description.tenant_id.as_deref();
+    Some(Device {
+        source,
+        device_id: description.device_id.as_deref()?,
+        tenant_id,
+        since: Some(description.not_before),
+    })
 }
 
 /// The Workplace Join key that counts, and what is known about the registration that it belongs to.
@@ -42,7 +130,7 @@ pub(crate) struct WorkplaceJoin<'a> {
     pub(crate) storage: Storage,
     pub(crate) device_id: Option<&'a str>,
     pub(crate) tenant_id: Option<&'a str>,
-    /// The user principal name; in the login keychain it is only looked for in detail.
+    /// The user principal name; in the login keychain and the account's record it is only looked for in detail.
     pub(crate) user_principal_name: Option<&'a str>,
     /// What the certificate says; `None` if it cannot be parsed, or is not shown.
     pub(crate) certificate: Option<&'a Description>,
@@ -51,29 +139,29 @@ pub(crate) struct WorkplaceJoin<'a> {
 impl<'a> WorkplaceJoin<'a> {
     pub(crate) fn shown_by(evidence: &'a Evidence) -> Option<Self> {
         let storage = Storage::shown_by(evidence)?;
-        let of_certificate = |certificate: Option<&'a Description>, user_principal_name| Self {
+        let of_certificate = |certificate: Option<&'a Description>, user_principal_name: Option<&'a str>| Self {
             storage,
             device_id: certificate.and_then(|it| it.device_id.as_deref()),
             tenant_id: certificate.and_then(|it| it.tenant_id.as_deref()),
-            user_principal_name,
+            user_principal_name: user_principal_name.or(evidence.linked_name.as_deref()),
             certificate,
         };
-        if storage == Storage::LoginKeychain {
-            let found = evidence.login_keychain.probe.found();
-            let identity = found.and_then(LoginKeychain::workplace_join_identity);
-            let details = found.and_then(|found| found.details.as_ref());
+        if let Some(identity) = evidence.identity() {
+            let details = evidence.login_keychain.probe.found().and_then(|found| found.details.as_ref());
             let name = details.and_then(|details| details.user_principal_name.as_deref());
-            return Some(of_certificate(identity.and_then(|identity| identity.description.as_ref()), name));
+            return Some(of_certificate(identity.description.as_ref(), name));
         }
         // What Platform SSO says, if it shows the key; else what Jamf's tool does.
-        if let Some(found) = evidence.platform_sso.probe.found().filter(|found| found.key.is_there()) {
+        if let Some(found) = platform_sso(evidence) {
             return Some(of_certificate(found.certificate.as_ref(), found.user_principal_name.as_deref()));
         }
-        let found = evidence.sso_extension.probe.found();
-        Some(Self {
-            device_id: found.and_then(|found| found.device_id.as_deref()),
-            tenant_id: found.and_then(|found| found.tenant_id.as_deref()),
-            ..of_certificate(None, found.and_then(|found| found.user_principal_name.as_deref()))
-        })
+        let without_certificate =
+            |device_id, tenant_id, name| Self { device_id, tenant_id, ..of_certificate(None, name) };
+        if let Some(found) = sso_extension(evidence) {
+            let (device_id, tenant_id) = (found.device_id.as_deref(), found.tenant_id.as_deref());
+            return Some(without_certificate(device_id, tenant_id, found.user_principal_name.as_deref()));
+        }
+        let found = remembered_key(evidence)?;
+        Some(without_certificate(found.device_id.as_deref(), found.tenant_id.as_deref(), None))
     }
 }

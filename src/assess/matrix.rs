@@ -3,11 +3,11 @@
 use crate::{
     assess::{
         finding::{Code, Finding},
-        key::Storage,
+        key::{Storage, platform_sso, sso_extension},
         remedy::Remedy,
         state::RegistrationState,
     },
-    evidence::{Cause, Evidence, Obstacle},
+    evidence::{Cause, Evidence, Obstacle, Source},
     parse::platform_sso::{Key, UnderWay},
 };
 
@@ -24,47 +24,45 @@ const MENDED_IN_MACOS: [Code; 7] = [
 
 pub(super) fn remedy(state: Result<RegistrationState, &Obstacle>, findings: &[Finding], evidence: &Evidence) -> Remedy {
     let has = |codes: &[Code]| findings.iter().any(|finding| codes.contains(&finding.code));
-    let of_platform_sso = || {
-        let by_app_sso = evidence.platform_sso.probe.found().is_some_and(|found| found.key.is_there());
-        // 1 and 2: Platform SSO is enabled.
-        by_app_sso || evidence.sso_extension.probe.found().is_some_and(|found| found.status > 0)
-    };
-    let under_way = |under_way| match under_way {
-        UnderWay::NeedsBinding => Remedy::SignInLocally,
-        UnderWay::NewUser => Remedy::FinishInMacos,
-    };
+    // 1 and 2: Platform SSO is enabled.
+    let of_platform_sso =
+        || platform_sso(evidence).is_some() || sso_extension(evidence).is_some_and(|found| found.status > 0);
     let in_enclave = || Storage::shown_by(evidence) == Some(Storage::SecureEnclave);
-    match state {
-        Err(obstacle) => match &obstacle.cause {
-            Cause::UnderWay(what) => under_way(*what),
-            Cause::DeviceLost => Remedy::RegisterInMacos,
-            Cause::NoSession | Cause::MayBeDeclared => Remedy::LookInSession,
-            _ => Remedy::MendEvidence,
-        },
-        Ok(_) if has(&MENDED_IN_MACOS) => Remedy::RegisterInMacos,
-        Ok(_) if has(&[Code::RegistrationUnderWay]) => match evidence.platform_sso.probe.found().map(|found| found.key)
+    let of_findings = || {
+        if let Some(Key::UnderWay(what)) = evidence.platform_sso.probe.found().map(|found| found.key)
+            && has(&[Code::RegistrationUnderWay])
         {
-            Some(Key::UnderWay(what)) => under_way(what),
-            _ => Remedy::FinishInMacos,
+            return Some(match what {
+                UnderWay::NeedsBinding => Remedy::SignInLocally,
+                UnderWay::NewUser => Remedy::FinishInMacos,
+            });
+        }
+        has(&MENDED_IN_MACOS).then_some(Remedy::RegisterInMacos)
+    };
+    match state {
+        // There is no user yet.
+        _ if evidence.user.source == Some(Source::None) => Remedy::LookInSession,
+        Err(obstacle) => match &obstacle.cause {
+            Cause::NoSession | Cause::MayBeDeclared => Remedy::LookInSession,
+            // What the findings call for does not depend on what could not be determined.
+            _ => of_findings().unwrap_or(Remedy::MendEvidence),
         },
-        Ok(RegistrationState::NotRegistered) if has(&[Code::SsoProfileMissing]) => Remedy::DeployProfile,
-        Ok(RegistrationState::NotRegistered) => Remedy::RegisterInSelfService,
-        Ok(_) if has(&[Code::CertificateExpired]) => {
-            if in_enclave() && of_platform_sso() {
-                Remedy::RegisterInMacos
-            } else {
-                Remedy::RegisterInSelfService
+        Ok(RegistrationState::NotRegistered) if has(&[Code::RegisteredWithAnotherTenant]) => Remedy::CheckTenant,
+        Ok(state) => of_findings().unwrap_or_else(|| match state {
+            RegistrationState::NotRegistered if has(&[Code::SsoProfileMissing]) => Remedy::DeployProfile,
+            RegistrationState::NotRegistered => Remedy::RegisterInSelfService,
+            _ if has(&[Code::CertificateExpired]) => {
+                if in_enclave() && of_platform_sso() {
+                    Remedy::RegisterInMacos
+                } else {
+                    Remedy::RegisterInSelfService
+                }
             }
-        }
-        Ok(RegistrationState::PlistMissing) => {
-            if in_enclave() && of_platform_sso() {
-                Remedy::GatherAadInfo
-            } else {
-                Remedy::RegisterInSelfService
-            }
-        }
-        Ok(RegistrationState::AadIdNotAcquired) => Remedy::GatherAadInfo,
-        Ok(RegistrationState::Registered) if has(&[Code::AzureIdWithoutToken]) => Remedy::GatherAadInfo,
-        Ok(RegistrationState::Registered) => Remedy::Nothing,
+            RegistrationState::PlistMissing if of_platform_sso() => Remedy::GatherAadInfo,
+            RegistrationState::PlistMissing => Remedy::RegisterInSelfService,
+            RegistrationState::AadIdNotAcquired => Remedy::GatherAadInfo,
+            RegistrationState::Registered if has(&[Code::AzureIdWithoutToken]) => Remedy::GatherAadInfo,
+            RegistrationState::Registered => Remedy::Nothing,
+        }),
     }
 }

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::{
-    evidence::{Cause, FileKind},
+    assess::remedy::Remedy,
+    evidence::{Cause, FileKind, NoteProblem},
     parse::{
         keychain::ErrorKind,
         platform_sso::{Unclear, UnderWay},
@@ -17,7 +18,7 @@ impl Cause {
             Self::FileMissing => "give an existing file",
             Self::FolderMissing => "give an existing folder",
             Self::AccountsUnavailable(_) => "name the user with --user or the home directory with --home",
-            Self::NoSuchAccount(_) => "name an account of this Mac with --user or a home directory with --home",
+            Self::NoSuchAccount(_) => "check the name, and that the directory can be reached",
             Self::RightsNotTaken { .. } => "run it as root or as this user",
             Self::DeadlinePassed(_) => "find out what holds it up, or give it more time with --deadline",
             Self::Crashed(_) => "report this, with the output of --version",
@@ -35,7 +36,7 @@ impl Cause {
             Self::SymbolicLink | Self::NotAFile(_) => "put the file itself in this place",
             Self::TooLarge { .. } => "find out what wrote it and move it away",
             Self::Unclear(unclear) => match unclear {
-                Unclear::TimedOut | Unclear::NoAnswer | Unclear::Failed(_) => {
+                Unclear::TimedOut | Unclear::NoAnswer | Unclear::OnlyWords(_) | Unclear::Failed(_) => {
                     "run it again; if that does not help, restart the Mac"
                 }
                 Unclear::Refused(_) => {
@@ -47,14 +48,12 @@ impl Cause {
                 Unclear::Unintelligible(_) => "report the output and the version of macOS",
             },
             Self::NoSession | Self::MayBeDeclared => "run it with sudo while the user is logged in",
-            Self::UnderWay(UnderWay::NeedsBinding) => "have the user sign in once with the local password",
-            Self::UnderWay(UnderWay::NewUser) => {
-                "have the user finish it: answer the notification of macOS, or log out and sign in"
-            }
-            Self::DeviceLost => {
-                "have the user repair it: System Settings > Users & Groups > (i) > Platform SSO > Repair"
-            }
+            Self::UnderWay(UnderWay::NeedsBinding) => Remedy::SignInLocally.for_user(),
+            Self::UnderWay(UnderWay::NewUser) => Remedy::FinishInMacos.for_user(),
+            Self::DeviceLost => Remedy::RegisterInMacos.for_user(),
             Self::NotAPlist(_) => "give JamfAAD's plist",
+            Self::Settings(_) => "correct the profile that sets it",
+            Self::Note(_) => "remove it; the next run in a session of this user writes it anew",
             Self::Failed(_) => "run it again, and check the disk if that does not help",
             Self::Keychain(error) => match error.kind {
                 ErrorKind::Empty => "run it again when the user has logged in",
@@ -78,7 +77,7 @@ impl fmt::Display for Cause {
             Self::FileMissing => f.write_str("this file does not exist"),
             Self::FolderMissing => f.write_str("there is no such folder"),
             Self::AccountsUnavailable(words) => write!(f, "it cannot be told whose Mac this is: {words}"),
-            Self::NoSuchAccount(who) => write!(f, "there is no account {who:?}"),
+            Self::NoSuchAccount(who) => write!(f, "there is no account {who:?}, or the directory does not answer"),
             Self::RightsNotTaken { uid, words } => {
                 write!(f, "the rights of the user with the number {uid} cannot be taken: {words}")
             }
@@ -121,6 +120,13 @@ impl fmt::Display for Cause {
             }
             Self::UnderWay(UnderWay::NewUser) => f.write_str("the registration of this user is under way"),
             Self::DeviceLost => f.write_str("the device's registration is lost, and Jamf's tool does not say more"),
+            Self::Settings(problem) => problem.fmt(f),
+            Self::Note(problem) => f.write_str(match problem {
+                NoteProblem::Damaged => "this note of a key is damaged",
+                NoteProblem::FromTheFuture => "this note of a key is from the future",
+                NoteProblem::OfAnotherHome => "this note of a key is of another home",
+                NoteProblem::NotRoots => "this is not root's alone, so it does not count",
+            }),
             Self::NotAPlist(problem) => write!(f, "this is not a plist that can be read: {problem}"),
             Self::Failed(words) => f.write_str(words),
             Self::Keychain(error) => error.fmt(f),

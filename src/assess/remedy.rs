@@ -14,6 +14,13 @@ rows! {
             "Nothing.",
             "",
         ),
+        CheckTenant => (
+            "check-tenant", "Check tenant",
+            "Nothing.",
+            "Find out whose Mac this is: it is registered with a tenant that is not expected. If it is yours, have the \
+             user remove that account in Company Portal, and register.",
+            "https://learn.microsoft.com/entra/identity/devices/manage-device-identities",
+        ),
         RegisterInMacos => (
             "register-in-macos", "Register or repair in macOS",
             "Answer the notification \"Registration Required\" (a Focus hides it), or open System Settings > Users & \
@@ -88,11 +95,6 @@ impl Remedy {
 
     pub const fn for_admin(self) -> &'static str {
         self.row().3
-    }
-
-    /// Whether this is for a Mac whose state could not be determined.
-    pub const fn is_without_state(self) -> bool {
-        matches!(self, Self::LookInSession | Self::MendEvidence)
     }
 
     /// Where it is published.

@@ -65,6 +65,11 @@ pub(super) fn registration_state(evidence: &Evidence) -> Result<RegistrationStat
     }
 }
 
+/// Whether the commands show that there is no key outside the login keychain.
+pub(super) fn has_no_key_outside(evidence: &Evidence) -> bool {
+    without_key_in_keychain(evidence) == Ok(RegistrationState::NotRegistered)
+}
+
 /// The key may still be in the Secure Enclave, if a command that was run does not say, or none could be run.
 fn without_key_in_keychain(evidence: &Evidence) -> Result<RegistrationState, Obstacle> {
     let Evidence { platform_sso, sso_extension, sso_set_up, .. } = evidence;

@@ -6,7 +6,7 @@ use std::{
     fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    thread,
+    slice, thread,
     time::{Duration, SystemTime},
 };
 
@@ -22,6 +22,7 @@ use crate::{
         jamf_aad::{self, JamfAad},
         keychain::{self, ErrorKind},
         login_keychain::{self, Depth, LoginKeychain},
+        settings::{self, Settings},
     },
 };
 
@@ -60,6 +61,8 @@ pub(super) struct Wanted<'a> {
     /// Whether the login keychain and the plist are to be read, or others were given for them.
     pub(super) keychain: bool,
     pub(super) plist: bool,
+    /// Where this tool's own settings for this user are, the one that goes first at the front.
+    pub(super) settings: &'a [PathBuf],
     pub(super) depth: Depth,
     /// Whether somebody who has never logged in is a possible answer: then there need not be a `Library`.
     pub(super) may_be_unused: bool,
@@ -67,16 +70,18 @@ pub(super) struct Wanted<'a> {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Found {
+    pub(super) settings: Settings,
     pub(super) login_keychain: Option<Witness<LoginKeychain>>,
     pub(super) renamed_keychains: Vec<Witness<LoginKeychain>>,
     pub(super) jamf_aad: Option<Witness<JamfAad>>,
 }
 
-/// Reads a home.
-/// Fails if it is not one.
+/// Reads a home, and the settings for its user.
+/// Fails if it is not a home, or if there are settings that cannot be used.
 pub(super) fn read(wanted: &Wanted<'_>, rights: Rights, trail: &Trail) -> Result<Found, Obstacle> {
     let Wanted { home, depth, .. } = *wanted;
     let reading = Reading { depth, rights, trail };
+    let settings = read_settings(wanted.settings, trail)?;
     trail.at(home);
     let has_library =
         check(home, trail).map_err(|cause| Obstacle { path: Some(home.to_owned()), cause: reading.named(cause) })?;
@@ -94,7 +99,21 @@ pub(super) fn read(wanted: &Wanted<'_>, rights: Rights, trail: &Trail) -> Result
         let path = plist_of(home);
         Witness { probe: reading.plist(&path), path: Some(path) }
     });
-    Ok(Found { login_keychain, renamed_keychains, jamf_aad })
+    Ok(Found { settings, login_keychain, renamed_keychains, jamf_aad })
+}
+
+fn read_settings(files: &[PathBuf], trail: &Trail) -> Result<Settings, Obstacle> {
+    let mut found = Vec::new();
+    for path in files {
+        trail.at(path);
+        let failed = |cause| Obstacle { path: Some(path.clone()), cause };
+        if let Some(bytes) = file::read(path, MAX_PLIST_SIZE).map_err(failed)? {
+            // Each by itself first, so that the one that is wrong is named.
+            settings::parse(slice::from_ref(&bytes)).map_err(|problem| failed(Cause::Settings(problem)))?;
+            found.push(bytes);
+        }
+    }
+    settings::parse(&found).map_err(|problem| Cause::Settings(problem).into())
 }
 
 /// Whether there is a `Library` in what has to be a home.
@@ -147,14 +166,18 @@ pub(super) fn read_given_keychain(path: &Path, depth: Depth, trail: &Trail) -> W
     Witness { path: Some(path.to_owned()), probe: expected(reading.keychain(path, depth)) }
 }
 
-pub(super) fn read_given_plist(path: &Path, trail: &Trail) -> Witness<JamfAad> {
+/// Fails if the file is not there, cannot be read, or is not a property list: only JamfAAD's own counts whatever is in
+/// it.
+pub(super) fn read_given_plist(path: &Path, trail: &Trail) -> Result<Witness<JamfAad>, Obstacle> {
     let reading = Reading { depth: Depth::State, rights: Rights::Caller, trail };
     let probe = expected(reading.plist(path)).and_then(|found| match found {
-        // Only JamfAAD's own file counts whatever is in it.
         JamfAad::Unparsable(problem) => Err(Cause::NotAPlist(problem)),
         JamfAad::Parsed { .. } => Ok(found),
     });
-    Witness { path: Some(path.to_owned()), probe }
+    match probe {
+        Probe::Unreadable(cause) => Err(Obstacle { path: Some(path.to_owned()), cause }),
+        probe => Ok(Witness { path: Some(path.to_owned()), probe }),
+    }
 }
 
 /// A file that was named expressly has to be there.

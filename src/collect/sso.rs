@@ -9,14 +9,15 @@ use super::{
     mac::Mac,
 };
 use crate::{
-    evidence::{Cause, Evidence, Probe, User, Witness},
+    evidence::{Cause, Evidence, Probe, Source, User, Witness},
     parse::{
-        platform_sso::{self, Unclear, app_sso, sso_status},
+        platform_sso::{self, Unclear, account_record, app_sso, sso_status},
         set_up::JamfTool,
     },
 };
 
 const APP_SSO: &str = "/usr/bin/app-sso";
+const DSCL: &str = "/usr/bin/dscl";
 
 /// The first macOS whose `app-sso` has the verb; before it, `-s` belongs to another command.
 const FIRST_WITH_PLATFORM_SSO: u32 = 13;
@@ -43,7 +44,35 @@ pub(super) fn ask(users: Vec<&mut Evidence>, mac: &impl Mac) {
         |user: &Evidence| user.sso_extension.path.as_ref() == Some(&tool) && user.has_no_answer_of_jamf();
     if users.iter().any(|(_, user)| is_unanswered(user)) {
         mac.wait_before_asking_again();
-        run(&mut users, mac, &tool, &["getPSSOStatus"], is_unanswered, note);
+        run(&mut users, mac, &tool, &["getPSSOStatus"], is_unanswered, |user, witness| {
+            let second = read(witness, sso_status::parse);
+            // That it has no such verb is not what it said first.
+            if second.path.is_some() {
+                user.sso_extension = second;
+            }
+        });
+    }
+}
+
+/// Asks the account records of users of this Mac for the name to which they are linked. That they do not say is no
+/// finding.
+pub(super) fn ask_account_records(users: Vec<&mut Evidence>, mac: &impl Mac) {
+    let path = |user: &User| {
+        // A name with a slash would be another record's path.
+        let name = user.name.as_ref().filter(|name| !name.contains('/') && user.source != Some(Source::HomeOption))?;
+        mac.command_as(user.uid?).map(|_| format!("/Users/{name}"))
+    };
+    let (users, paths): (Vec<&mut Evidence>, Vec<String>) =
+        users.into_iter().filter_map(|user| path(&user.user).map(|path| (user, path))).unzip();
+    if users.is_empty() || mac.is_installed(Path::new(DSCL)) != Ok(true) {
+        return;
+    }
+    let words = |path: String| {
+        [DSCL, ".", "-read", &path, "dsAttrTypeStandard:AltSecurityIdentities"].map(str::to_owned).into()
+    };
+    let outputs = mac.run(paths.into_iter().map(words).collect());
+    for (user, output) in users.into_iter().zip(outputs) {
+        user.linked_name = output.ok().and_then(|it| account_record::linked_name(&String::from_utf8_lossy(&it.stdout)));
     }
 }
 

@@ -4,7 +4,8 @@
 
 use std::{
     ffi::OsStr,
-    fs, io,
+    fs,
+    io::{self, Read},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
@@ -46,8 +47,13 @@ const JAMF: &str = "Library/Application Support/JAMF";
 const MANAGED_PREFERENCES: &str = "Library/Managed Preferences";
 const EXTENSIBLE_SSO: &str = "com.apple.extensiblesso.plist";
 
-/// Where macOS has its version, and the first one whose declarations can set up single sign-on without a file.
-const SYSTEM_VERSION: &str = "System/Library/CoreServices/SystemVersion.plist";
+/// This tool's own settings.
+const SETTINGS: &str = "wpj-state.plist";
+
+/// Where macOS has its version, and the first one whose declarations can set up single sign-on without a file. A program
+/// that was built for an older macOS gets to see an older version under the second name.
+const SYSTEM_VERSION: [&str; 2] =
+    ["System/Library/CoreServices/.SystemVersionPlatform.plist", "System/Library/CoreServices/SystemVersion.plist"];
 const FIRST_WITH_DECLARATIONS: u32 = 27;
 
 /// Where the login window remembers the last user.
@@ -104,8 +110,8 @@ pub(super) struct Given {
 }
 
 /// Reads the files that were given.
-/// Fails if the folder that was given for the system's files is not there, or if a saved output cannot be read, needed
-/// or not: whoever names it wants it to count.
+/// Fails if the folder that was given for the system's files is not there, or if a saved output or the plist cannot be
+/// read, needed or not: it was named to count.
 pub(super) fn read_given(request: &Request, depth: Depth, trail: &Trail) -> Result<Given, Obstacle> {
     if let Some(given) = &request.system_root {
         trail.at(given);
@@ -115,7 +121,7 @@ pub(super) fn read_given(request: &Request, depth: Depth, trail: &Trail) -> Resu
     }
     Ok(Given {
         login_keychain: request.keychain.as_ref().map(|path| home::read_given_keychain(path, depth, trail)),
-        jamf_aad: request.plist.as_ref().map(|path| home::read_given_plist(path, trail)),
+        jamf_aad: request.plist.as_ref().map(|path| home::read_given_plist(path, trail)).transpose()?,
         platform_sso: saved(request.app_sso_state.as_deref(), app_sso::parse, trail)?,
         sso_extension: saved(request.psso_status.as_deref(), sso_status::parse, trail)?,
     })
@@ -155,12 +161,22 @@ pub(super) fn sso_set_up(copies: Option<&Path>, own: &Path, user: &User, trail: 
     }
 }
 
+/// Where this tool's own settings for a user are.
+pub(super) fn settings_files(root: &Path, user: &User) -> Vec<PathBuf> {
+    Place { root, is_copy: false, trail: &Trail::SILENT }.managed_files(user, SETTINGS)
+}
+
 /// The first number of macOS's version.
 pub(super) fn macos_version(root: &Path, trail: &Trail) -> Option<u32> {
-    let path = root.join(SYSTEM_VERSION);
-    trail.at(&path);
-    let file = property_list::dictionary(&file::read(&path, MAX_SIZE).ok()??).ok()?;
-    file.get("ProductVersion")?.as_string()?.split('.').next()?.parse().ok()
+    SYSTEM_VERSION.iter().find_map(|name| {
+        let path = root.join(name);
+        trail.at(&path);
+        let mut bytes = Vec::new();
+        // The first is a link on some releases; both are on the sealed volume.
+        fs::File::open(&path).ok()?.take(MAX_SIZE).read_to_end(&mut bytes).ok()?;
+        let file = property_list::dictionary(&bytes).ok()?;
+        file.get("ProductVersion")?.as_string()?.split('.').next()?.parse().ok()
+    })
 }
 
 struct Place<'a> {
@@ -229,7 +245,8 @@ impl Place<'_> {
         name: &str,
         read: impl FnOnce(&[Vec<u8>]) -> Result<Option<T>, Problem>,
     ) -> Probe<T> {
-        // A Mac without any has no such folder, so its neighbour shows whether it would have been copied.
+        // A Mac without any has no such folder, so its neighbour shows whether it would have been copied. That is
+        // enough for a finding, but not for a state.
         if self.is_incomplete(MANAGED_PREFERENCES) && self.is_incomplete(PREFERENCES) {
             return Probe::NotAsked;
         }

@@ -14,6 +14,7 @@ use crate::parse::{
     cut,
     keychain::{Certificate, Error, GenericPassword, Keychain, ReadAt},
     records::Records,
+    tenants::Tenants,
 };
 use certificates::Certificates;
 use keys::Keys;
@@ -23,7 +24,8 @@ pub use certificates::WorkplaceJoinCertificate;
 /// Account of the generic password whose service is the user principal name.
 const USER_PRINCIPAL_NAME: &[u8] = b"com.microsoft.workplacejoin.registeredUserPrincipalName";
 
-/// How many Workplace Join certificates are kept, where details are wanted. All are counted.
+/// How many Workplace Join certificates are kept of those with their private key, and of those without. All are
+/// counted.
 const MAX_KEPT: usize = 100;
 
 /// How many bytes of other records are searched for the issuer's name: no keychain has as much, and a hostile one costs
@@ -50,8 +52,9 @@ pub struct LoginKeychain {
     pub(crate) workplace_join_identities: usize,
     /// Number of Workplace Join certificates that lack their private key; at [`Depth::State`] these are not counted.
     pub(crate) workplace_join_without_key: usize,
-    /// The first hundred Workplace Join certificates, in the order of the file, and behind them the identity that has
-    /// to be described, if it is not among them; at [`Depth::State`] only that identity.
+    /// The first hundred Workplace Join certificates that have their private key and, except at [`Depth::State`], the
+    /// first hundred that lack it, in the order of the file; behind them the identity whose validity starts last, if it
+    /// is not among them.
     pub workplace_join: Vec<WorkplaceJoinCertificate>,
     /// Offset of the first certificate record that has a private key and could be from any issuer.
     pub unknown_issuer: Option<u64>,
@@ -79,9 +82,19 @@ pub struct Details {
 impl LoginKeychain {
     /// The Workplace Join certificate that has its private key; of several the one whose validity starts last.
     pub fn workplace_join_identity(&self) -> Option<&WorkplaceJoinCertificate> {
+        self.identity_of(&Tenants::default())
+    }
+
+    /// As [`workplace_join_identity`](Self::workplace_join_identity), among those of the tenants that count.
+    pub fn identity_of(&self, tenants: &Tenants) -> Option<&WorkplaceJoinCertificate> {
         // The last of equal ones would win without `rev`; the first is as good and does not move when one is added.
-        let identities = self.workplace_join.iter().rev().filter(|found| found.has_private_key);
+        let identities = self.identities().rev().filter(|found| tenants.accept(found.tenant_id()));
         identities.max_by_key(|found| found.not_before)
+    }
+
+    /// The Workplace Join certificates that have their private key.
+    pub fn identities(&self) -> impl DoubleEndedIterator<Item = &WorkplaceJoinCertificate> {
+        self.workplace_join.iter().filter(|found| found.has_private_key)
     }
 }
 
@@ -159,11 +172,11 @@ struct Found {
 }
 
 impl Found {
-    const fn keeping(certificates: usize) -> Self {
+    const fn keeping(without_private_key: usize) -> Self {
         Self {
             certificates: 0,
             identities: 0,
-            workplace_join: Certificates::keeping(certificates),
+            workplace_join: Certificates::keeping(MAX_KEPT, without_private_key),
             unknown_issuer: None,
             unparsable: 0,
             first_unparsable: None,

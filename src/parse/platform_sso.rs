@@ -3,6 +3,7 @@
 //! Two commands show them, macOS's `app-sso` and Jamf's tool. What they print is for people and changes from release to
 //! release: what cannot be understood is [`Unclear`], never "not registered".
 
+pub mod account_record;
 mod answer;
 pub mod app_sso;
 pub mod sso_status;
@@ -15,7 +16,7 @@ pub fn saved<T>(text: &str, parse: fn(&str) -> Result<T, Unclear>) -> Result<T, 
     if text.trim().is_empty() {
         return Err(Unclear::NoAnswer);
     }
-    parse(text).map_err(|unclear| match (unclear, words(text)) {
+    parse(text.trim_start_matches('\u{feff}')).map_err(|unclear| match (unclear, words(text)) {
         (Unclear::Unintelligible(_), Some(refused @ Unclear::Refused(_))) => refused,
         (unclear, _) => unclear,
     })
@@ -30,9 +31,14 @@ pub fn live<T>(
     parse: fn(&str) -> Result<T, Unclear>,
 ) -> Option<Result<T, Unclear>> {
     let found = if stdout.trim().is_empty() { Err(words(stderr).unwrap_or(Unclear::NoAnswer)) } else { parse(stdout) };
+    // It was not root who asked.
+    let found = found.map_err(|unclear| match unclear {
+        Unclear::TakenAsRoot => Unclear::Unintelligible("the user's section is missing".into()),
+        unclear => unclear,
+    });
     let is_usage = || [stdout, stderr].iter().any(|text| is_usage(text, program));
     match &found {
-        Err(Unclear::Unintelligible(_) | Unclear::Failed(_) | Unclear::NoAnswer) if is_usage() => None,
+        Err(Unclear::Unintelligible(_) | Unclear::OnlyWords(_)) if is_usage() => None,
         _ => Some(found),
     }
 }
@@ -40,11 +46,15 @@ pub fn live<T>(
 /// No line that is given as a reason is longer, in characters.
 const MAX_WORDS: usize = 200;
 
-/// Why a command did not run, by the first line that it has left: `sudo` says there what it misses, and only then that it
-/// would need a password.
+/// Why a command did not answer, by what it has left. `sudo` says first what it misses, and only then that it would need
+/// a password.
 fn words(text: &str) -> Option<Unclear> {
-    let line: String = text.lines().map(str::trim).find(|line| !line.is_empty())?.chars().take(MAX_WORDS).collect();
-    Some(if line.starts_with("sudo: ") { Unclear::Refused(line) } else { Unclear::Failed(line) })
+    let short = |line: &str| line.chars().take(MAX_WORDS).collect();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    match lines.clone().find(|line| line.starts_with("sudo: ")) {
+        Some(line) => Some(Unclear::Refused(short(line))),
+        None => lines.next().map(|line| Unclear::OnlyWords(short(line))),
+    }
 }
 
 /// Whether a program with this name has printed how it is called, because it lacks the verb that it was called with.
@@ -84,14 +94,14 @@ mod tests {
         let both = format!("\n{refused}\nsudo: a password is required\n");
         assert_eq!(live("", &both), Some(Err(Unclear::Refused(refused.to_owned()))));
         let nothing = "Device Configuration:\n (null)\nLogin Configuration:\n (null)\nUser Configuration:\n (null)\n";
-        assert_eq!(live("", nothing), Some(Err(Unclear::Failed("Device Configuration:".to_owned()))));
+        assert_eq!(live("", nothing), Some(Err(Unclear::OnlyWords("Device Configuration:".to_owned()))));
         assert_eq!(live(" \n", ""), Some(Err(Unclear::NoAnswer)));
         let found = live(nothing, &both).unwrap().unwrap();
         assert_eq!(found.key, Key::Absent(Absence::NotConfigured));
         assert_eq!(live("", "usage: app-sso [-l]"), None);
         assert_eq!(live("Usage: app-sso [-l]", ""), None);
         let long = "x".repeat(201);
-        assert_eq!(live("", &long), Some(Err(Unclear::Failed("x".repeat(200)))));
+        assert_eq!(live("", &long), Some(Err(Unclear::OnlyWords("x".repeat(200)))));
     }
 
     #[test]

@@ -120,6 +120,8 @@ pub enum SsoProfile {
     OfMicrosoft(Service),
     /// Platform SSO, and nothing that shows whose.
     PlatformSso,
+    /// Platform SSO with another extension.
+    OfAnother,
 }
 
 /// Whether Microsoft's SSO extension serves Jamf's apps.
@@ -141,6 +143,8 @@ pub enum Service {
     NoLists,
     /// `AppPrefixAllowList` is not a text.
     WrongType,
+    /// The lists are not where the extension is named, so they may be another extension's.
+    NotKnown,
 }
 
 /// Reads JamfAAD's managed preferences: each of `files`, the one that goes first at the front.
@@ -169,36 +173,54 @@ pub fn agent(bytes: &[u8]) -> Result<Agent, Problem> {
 }
 
 /// Reads what `files`, managed preferences of the domain `com.apple.extensiblesso`, set up; `None` if nothing that
-/// concerns Microsoft. A file can have several payloads, and how they lie in it is not public, so any depth counts.
+/// concerns Microsoft. A file can have several payloads, and how they lie in it is not public, so any depth counts, and
+/// keys as well as values.
 /// Fails if one is not a property list with a dictionary.
 pub fn sso_profile(files: &[Vec<u8>]) -> Result<Option<SsoProfile>, Problem> {
     let files = files.iter().map(|bytes| dictionary(bytes).map(Value::Dictionary)).collect::<Result<Vec<_>, _>>()?;
-    let of_microsoft = files.iter().find_map(|file| find(file, &|value| has_mark(value).then_some(value)));
-    if let Some(payload) = of_microsoft {
-        return Ok(Some(SsoProfile::OfMicrosoft(Service::of(payload))));
+    if let Some(file) = files.iter().find(|file| has_mark(file)) {
+        return Ok(Some(SsoProfile::OfMicrosoft(Service::of(file))));
     }
-    let has_platform_sso = |file| find(file, &|value| value.as_dictionary()?.get("PlatformSSO")).is_some();
-    Ok(files.iter().any(has_platform_sso).then_some(SsoProfile::PlatformSso))
+    let platform_sso = files.iter().find_map(|file| find(file, &|value| with_key(value, "PlatformSSO")));
+    Ok(platform_sso.map(|payload| {
+        let is_named = with_key(payload, EXTENSION).is_some();
+        if is_named { SsoProfile::OfAnother } else { SsoProfile::PlatformSso }
+    }))
 }
 
-/// Whether a dictionary has Microsoft's identifier, team or an address to sign in, by itself or in an array.
+const EXTENSION: &str = "ExtensionIdentifier";
+
+fn with_key<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
+    value.as_dictionary().filter(|entries| entries.contains_key(key)).map(|_| value)
+}
+
+/// Whether Microsoft's identifier, team or an address to sign in is anywhere in a value.
 fn has_mark(value: &Value) -> bool {
-    let is_mark = |text: &str| {
-        let text = text.trim().to_ascii_lowercase();
-        let address = text.split_once("://").map_or(text.as_str(), |(_, address)| address);
-        let host = address.split(['/', ':', '?']).next().unwrap_or_default();
-        platform_sso::is_of_microsoft(&text)
-            || text.eq_ignore_ascii_case(MICROSOFT_TEAM)
-            || MICROSOFT_SIGN_IN.contains(&host)
-    };
-    let in_array =
-        |value: &Value| value.as_array().is_some_and(|it| it.iter().filter_map(Value::as_string).any(is_mark));
-    let has = |value: &Value| value.as_string().is_some_and(is_mark) || in_array(value);
-    value.as_dictionary().is_some_and(|entries| entries.values().any(has))
+    match value {
+        Value::Dictionary(entries) => entries.iter().any(|(key, value)| names_microsoft(key) || has_mark(value)),
+        Value::Array(values) => values.iter().any(has_mark),
+        Value::String(text) => names_microsoft(text),
+        _ => false,
+    }
+}
+
+fn names_microsoft(text: &str) -> bool {
+    text.split(|character: char| !character.is_ascii_alphanumeric() && !".-".contains(character)).any(|word| {
+        platform_sso::is_of_microsoft(word)
+            || word.eq_ignore_ascii_case(MICROSOFT_TEAM)
+            || MICROSOFT_SIGN_IN.iter().any(|host| word.eq_ignore_ascii_case(host))
+    })
 }
 
 impl Service {
-    fn of(payload: &Value) -> Self {
+    /// What the lists say, in the payload that names Microsoft's extension; elsewhere they may be another extension's.
+    fn of(file: &Value) -> Self {
+        let is_payload = |value: &Value| {
+            let extension = value.as_dictionary().and_then(|it| it.get(EXTENSION)?.as_string());
+            extension.is_some_and(platform_sso::is_of_microsoft)
+        };
+        let payload = find(file, &|value| is_payload(value).then_some(value));
+        let Some(payload) = payload else { return Self::NotKnown };
         let value = |key| find(payload, &|value| value.as_dictionary()?.get(key));
         let has = |key, wanted: &dyn Fn(&str) -> bool| {
             let list = value(key).and_then(Value::as_string).unwrap_or_default();
@@ -220,11 +242,15 @@ impl Service {
             Self::WrongType
         } else if prefixes.is_some() || value("AppAllowList").is_some() {
             Self::Lacking
+        } else if LISTS.iter().any(|list| find(file, &|value| value.as_dictionary()?.get(list)).is_some()) {
+            Self::NotKnown
         } else {
             Self::NoLists
         }
     }
 }
+
+const LISTS: [&str; 3] = ["AppPrefixAllowList", "AppAllowList", "AppBlockList"];
 
 fn setting<T>(value: Option<&Value>, read: impl FnOnce(&Value) -> Option<T>) -> Setting<T> {
     value.map_or(Setting::NotSet, |value| read(value).map_or(Setting::WrongType, Setting::Is))
@@ -355,14 +381,37 @@ mod tests {
     }
 
     #[test]
+    fn lists_that_may_be_another_extensions_say_nothing() {
+        let apart = format!(
+            "<key>a</key><dict>{MICROSOFT}</dict>\
+             <key>b</key><dict><key>AppPrefixAllowList</key><string>com.jamf.</string></dict>"
+        );
+        let beside_kerberos = "<key>TeamIdentifier</key><string>UBF8T346G9</string>\
+            <key>b</key><dict><key>AppBlockList</key><string>com.jamf.management.x</string></dict>";
+        for entries in [&apart, beside_kerberos] {
+            let found = sso_profile(&[file(entries)]);
+            assert_eq!(found, Ok(Some(SsoProfile::OfMicrosoft(Service::NotKnown))), "{entries}");
+        }
+    }
+
+    #[test]
     fn microsofts_identifier_team_or_addresses_set_it_up_at_any_depth() {
-        let of_microsoft = Ok(Some(SsoProfile::OfMicrosoft(Service::NoLists)));
+        let not_known = Ok(Some(SsoProfile::OfMicrosoft(Service::NotKnown)));
         for address in MICROSOFT_SIGN_IN {
             let urls = format!("<key>URLs</key><array><string>https://{address}</string></array>");
-            assert_eq!(sso_profile(&[file(&urls)]), of_microsoft, "{address}");
+            assert_eq!(sso_profile(&[file(&urls)]), not_known, "{address}");
         }
         let team = "<key>TeamIdentifier</key><string>UBF8T346G9</string>";
-        assert_eq!(sso_profile(&[file(team)]), of_microsoft);
+        assert_eq!(sso_profile(&[file(team)]), not_known);
+        for entries in [
+            "<key>com.microsoft.CompanyPortalMac.ssoextension (UBF8T346G9)</key><dict/>",
+            "<key>a</key><string>com.microsoft.CompanyPortalMac.ssoextension (UBF8T346G9)</string>",
+            "<key>a</key><string>https://login.contoso.com,https://login.microsoftonline.com/</string>",
+            "<key>a</key><array><array><string>UBF8T346G9</string></array></array>",
+        ] {
+            assert_eq!(sso_profile(&[file(entries)]), not_known, "{entries}");
+        }
+        let of_microsoft = Ok(Some(SsoProfile::OfMicrosoft(Service::NoLists)));
         let mut deep = MICROSOFT.to_owned();
         for _ in 0..25 {
             deep = format!("<key>a</key><array><dict>{deep}</dict></array>");
@@ -375,9 +424,9 @@ mod tests {
         );
         assert_eq!(sso_profile(&[file(&beside)]), Ok(Some(SsoProfile::OfMicrosoft(Service::ByPrefix))));
         let another = "<key>ExtensionIdentifier</key><string>com.contoso.sso</string><key>PlatformSSO</key><dict/>";
-        assert_eq!(sso_profile(&[file(another)]), Ok(Some(SsoProfile::PlatformSso)));
-        let nested = format!("<key>a</key><dict>{another}</dict>");
-        assert_eq!(sso_profile(&[file(&nested)]), Ok(Some(SsoProfile::PlatformSso)));
+        assert_eq!(sso_profile(&[file(another)]), Ok(Some(SsoProfile::OfAnother)));
+        let nested = "<key>a</key><dict><key>PlatformSSO</key><dict/></dict>";
+        assert_eq!(sso_profile(&[file(nested)]), Ok(Some(SsoProfile::PlatformSso)));
         let kerberos = "<key>ExtensionIdentifier</key><string>com.apple.AppSSOKerberos.KerberosExtension</string>\
             <key>Hosts</key><array><string>.microsoftonline.com.contoso.com</string></array>";
         assert_eq!(sso_profile(&[file(kerberos)]), Ok(None));

@@ -6,6 +6,7 @@ use crate::{
         Assessment,
         finding::Severity,
         key::{Storage, WorkplaceJoin},
+        remedy::Remedy,
         state::RegistrationState,
     },
     cli::attribute::Attribute,
@@ -22,22 +23,38 @@ pub const NOTHING_WRONG: &str = "OK";
 /// What `key-storage` has if there is no key.
 pub const NO_KEY: &str = "None";
 
-/// The value of an attribute of one user's.
+/// The value of an attribute for one user; empty if it is known that there is none.
 /// Fails if it is not known; why.
 pub(crate) fn value(attribute: Attribute, assessment: &Assessment<'_>) -> Result<String, String> {
-    let found = found(attribute, assessment).ok_or_else(|| match &assessment.state {
-        Err(undetermined) => reason(undetermined),
-        Ok(_) => format!("there is no {}; see what was found with --explain", attribute.name()),
-    })?;
-    if is_safe(&found) {
+    let Some(found) = found(attribute, assessment) else {
+        return match &assessment.state {
+            _ if has_none(attribute, assessment) => Ok(String::new()),
+            Err(undetermined) => Err(reason(undetermined)),
+            Ok(_) => Err(format!("there is no {}; see what was found with --explain", attribute.name())),
+        };
+    };
+    if is_safe(&found) && (attribute != Attribute::UserPrincipalName || is_user_principal_name(&found)) {
         Ok(found)
     } else {
         Err(format!("the {} is not fit for an extension attribute; see it with --explain", attribute.name()))
     }
 }
 
+/// Whether it is known that there is no such value, because there is no registration.
+fn has_none(attribute: Attribute, assessment: &Assessment<'_>) -> bool {
+    match attribute {
+        Attribute::DeviceId | Attribute::TenantId | Attribute::UserPrincipalName | Attribute::CertificateExpires => {
+            assessment.state == Ok(RegistrationState::NotRegistered)
+        }
+        Attribute::SignInMethod => {
+            assessment.evidence.platform_sso.probe.found().is_some_and(|found| found.user_state.is_none())
+        }
+        _ => false,
+    }
+}
+
 fn found(attribute: Attribute, assessment: &Assessment<'_>) -> Option<String> {
-    let Assessment { state, findings, remedy, evidence } = assessment;
+    let Assessment { state, findings, remedy, evidence, .. } = assessment;
     let workplace_join = || WorkplaceJoin::shown_by(evidence);
     match attribute {
         Attribute::State => state.as_ref().ok().map(|state| state.as_str().to_owned()),
@@ -47,6 +64,9 @@ fn found(attribute: Attribute, assessment: &Assessment<'_>) -> Option<String> {
         Attribute::UserPrincipalName => workplace_join()?.user_principal_name.map(str::to_owned),
         Attribute::KeyStorage => key_storage(assessment).map(str::to_owned),
         Attribute::CertificateExpires => workplace_join()?.certificate.map(|certificate| date(certificate.not_after)),
+        Attribute::SignInMethod => {
+            evidence.platform_sso.probe.found()?.sign_in_method.map(|method| method.name().to_owned())
+        }
         Attribute::LastToken => match evidence.jamf_aad.probe.found()? {
             JamfAad::Parsed { last_token, .. } => last_token.time().map(date),
             JamfAad::Unparsable(_) => None,
@@ -58,7 +78,7 @@ fn found(attribute: Attribute, assessment: &Assessment<'_>) -> Option<String> {
             let of_state = if *state == RegistrationState::Registered { NOTHING_WRONG } else { state.as_str() };
             Some(worst.map_or(of_state, |finding| finding.code.short_text()).to_owned())
         }
-        Attribute::Remedy => state.is_ok().then(|| remedy.short_text().to_owned()),
+        Attribute::Remedy => (*remedy != Remedy::MendEvidence).then(|| remedy.short_text().to_owned()),
         Attribute::Users => None,
     }
 }
@@ -76,9 +96,24 @@ pub(crate) fn date(time: Timestamp) -> String {
     time.to_string().replace('T', " ").replace('Z', "")
 }
 
-/// Whether a value fits into `<result>` as it is. What comes from the Mac may be anything.
+/// Whether a value fits into `<result>`, and into a spreadsheet, as it is. What comes from the Mac may be anything.
 pub(crate) fn is_safe(value: &str) -> bool {
-    !value.is_empty() && value.len() <= MAX_LENGTH && value.trim() == value && value.chars().all(is_plain)
+    !value.is_empty()
+        && value.len() <= MAX_LENGTH
+        && value.trim() == value
+        && !value.starts_with(IN_FORMULAS)
+        && value.chars().all(is_plain)
+}
+
+/// What a spreadsheet takes for the beginning of a formula.
+const IN_FORMULAS: [char; 4] = ['=', '+', '-', '@'];
+
+/// Whether this is a user principal name with only the characters that Microsoft allows; a guest's has `#EXT#`.
+fn is_user_principal_name(name: &str) -> bool {
+    let is_allowed = |character: char| character.is_ascii_alphanumeric() || "'.-_!#^~".contains(character);
+    name.split_once('@').is_some_and(|(name, domain)| {
+        [name, domain].iter().all(|part| !part.is_empty() && part.chars().all(is_allowed))
+    })
 }
 
 fn is_plain(character: char) -> bool {
@@ -117,7 +152,8 @@ fn number(user: &User) -> Option<String> {
 /// Replaces each character that a list cannot have by a question mark.
 fn masked(name: &str) -> String {
     let mask = |character: char| if is_plain(character) && !" :".contains(character) { character } else { '?' };
-    name.chars().take(MAX_LENGTH).map(mask).collect()
+    let masked: String = name.chars().take(MAX_LENGTH).map(mask).collect();
+    if masked.starts_with(IN_FORMULAS) { format!("?{masked}") } else { masked }
 }
 
 #[cfg(test)]
@@ -130,8 +166,38 @@ mod tests {
         for value in ["Registered", "adele.vance@contoso.com", "2024-02-29 12:34:56", "'#!~"] {
             assert!(is_safe(value), "{value}");
         }
-        for value in ["", " a", "a ", "a<b", "a>b", "a&b", "a\nb", "a\u{1b}b", "ü", "\u{7f}", &"a".repeat(256)] {
+        for value in [
+            "=a",
+            "+a",
+            "-a",
+            "@a",
+            "\ta",
+            "",
+            " a",
+            "a ",
+            "a<b",
+            "a>b",
+            "a&b",
+            "a\nb",
+            "a\u{1b}b",
+            "ü",
+            "\u{7f}",
+            &"a".repeat(256),
+        ] {
             assert!(!is_safe(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_user_principal_name_has_one_at_and_only_what_microsoft_allows() {
+        let guest = "adele_contoso.com#EXT#@fabrikam.onmicrosoft.com";
+        for name in ["adele.vance@contoso.com", "o'neil-x_1@contoso.com", "a!#^~@contoso.com", guest] {
+            assert!(is_user_principal_name(name), "{name}");
+        }
+        for name in
+            ["adele", "@contoso.com", "adele@", "a@b@contoso.com", "a b@contoso.com", "a+b@contoso.com", "a|b@c"]
+        {
+            assert!(!is_user_principal_name(name), "{name}");
         }
     }
 

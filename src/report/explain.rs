@@ -7,7 +7,7 @@ mod steps;
 use anstyle::Style as Ansi;
 
 use super::{
-    reason::reason,
+    reason::cause,
     style::{Mark, Page, Style},
 };
 use crate::{
@@ -48,7 +48,7 @@ fn state(page: &mut Page, assessment: &Assessment<'_>) {
             let mark = if *state == RegistrationState::Registered { Mark::Good } else { Mark::Wrong };
             (mark, state.as_str(), state.meaning().to_owned())
         }
-        Err(undetermined) => (Mark::Unclear, "Cannot be told", format!("{}.", reason(undetermined))),
+        Err(undetermined) => (Mark::Unclear, "Cannot be told", format!("{}.", cause(undetermined))),
     };
     page.paragraph(mark.colour().bold(), &format!("State: {name}"));
     page.paragraph(Ansi::new(), &meaning);
@@ -82,7 +82,9 @@ const fn has_row(code: Code, has_key: bool) -> bool {
     match code {
         // With a key, the rows are about that one.
         Code::CertificateWithoutPrivateKey | Code::PrivateKeyWithoutCertificate => !has_key,
-        Code::CertificateExpired
+        Code::SeveralDeviceIds
+        | Code::KeyRemembered
+        | Code::CertificateExpired
         | Code::CertificateNotYetValid
         | Code::PlistUnparsable
         | Code::PlistUnreadable

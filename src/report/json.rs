@@ -8,15 +8,20 @@ use super::reason::reason;
 use crate::{
     assess::{
         Assessment,
-        finding::Finding,
-        key::{self, Storage},
+        finding::{Finding, Mend},
+        key::{self, DeviceSource, Storage},
+        remedy::Remedy,
     },
-    evidence::{Cause, Probe, SetUp, Source, User, Witness},
+    evidence::{Cause, Evidence, Probe, RememberedKey, SetUp, Source, Witness},
     parse::{
         certificate::{Description, Fields},
         jamf_aad::{JamfAad, LastToken},
         login_keychain::{LoginKeychain, WorkplaceJoinCertificate},
-        platform_sso::{Unclear, app_sso::PlatformSso, sso_status::SsoStatus},
+        platform_sso::{
+            Unclear,
+            app_sso::{PlatformSso, SignInMethod},
+            sso_status::SsoStatus,
+        },
         set_up::{Service, SsoProfile},
         timestamp::Timestamp,
     },
@@ -46,7 +51,10 @@ struct Report<'a> {
     state: Option<&'static str>,
     undetermined: Option<String>,
     user: UserReport<'a>,
+    expected_tenants: &'a [String],
     workplace_join: Option<WorkplaceJoin<'a>>,
+    devices: Vec<DeviceReport<'a>>,
+    remembered_key: RememberedKeyReport<'a>,
     keychain: KeychainReport<'a>,
     platform_sso: PlatformSsoReport<'a>,
     sso_extension: SsoExtensionReport<'a>,
@@ -54,6 +62,23 @@ struct Report<'a> {
     set_up: SetUpReport,
     findings: Vec<FindingReport<'a>>,
     remedy: RemedyReport,
+}
+
+#[derive(Serialize)]
+struct DeviceReport<'a> {
+    source: DeviceSource,
+    device_id: &'a str,
+    tenant_id: Option<&'a str>,
+    since: Option<String>,
+}
+
+#[derive(Serialize)]
+struct RememberedKeyReport<'a> {
+    path: Option<String>,
+    status: &'static str,
+    device_id: Option<&'a str>,
+    tenant_id: Option<&'a str>,
+    noted: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -70,6 +95,7 @@ struct UserReport<'a> {
     uid: Option<u32>,
     home: Option<String>,
     source: Option<Source>,
+    linked_to: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -117,6 +143,9 @@ struct PlatformSsoReport<'a> {
     device_id: Option<&'a str>,
     tenant_id: Option<&'a str>,
     user_principal_name: Option<&'a str>,
+    sign_in_method: Option<&'static str>,
+    token_received: Option<String>,
+    token_expires: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -160,19 +189,22 @@ struct FindingReport<'a> {
 }
 
 fn report<'a>(assessment: &'a Assessment<'_>) -> Report<'a> {
-    let Assessment { state, findings, remedy, evidence } = assessment;
+    let Assessment { state, findings, remedy, evidence, .. } = assessment;
     Report {
         schema: SCHEMA,
         state: state.as_ref().ok().map(|state| state.as_str()),
         undetermined: state.as_ref().err().map(reason),
-        user: user(&evidence.user),
+        user: user(evidence),
+        expected_tenants: evidence.expected_tenants.ids(),
         workplace_join: key::WorkplaceJoin::shown_by(evidence).map(workplace_join),
+        devices: key::devices(evidence).into_iter().map(device).collect(),
+        remembered_key: remembered_key(&evidence.remembered_key),
         keychain: keychain(&evidence.login_keychain),
         platform_sso: platform_sso(&evidence.platform_sso),
         sso_extension: sso_extension(&evidence.sso_extension),
         jamf_aad: jamf_aad(&evidence.jamf_aad),
         set_up: set_up(&evidence.set_up),
-        findings: findings.iter().map(finding).collect(),
+        findings: findings.iter().map(|found| finding(found, *remedy)).collect(),
         remedy: RemedyReport {
             code: remedy.as_str(),
             user: remedy.for_user(),
@@ -182,8 +214,31 @@ fn report<'a>(assessment: &'a Assessment<'_>) -> Report<'a> {
     }
 }
 
-fn user(user: &User) -> UserReport<'_> {
-    UserReport { name: user.name.as_deref(), uid: user.uid, home: user.home.as_deref().map(text), source: user.source }
+fn user(evidence: &Evidence) -> UserReport<'_> {
+    let user = &evidence.user;
+    UserReport {
+        name: user.name.as_deref(),
+        uid: user.uid,
+        home: user.home.as_deref().map(text),
+        source: user.source,
+        linked_to: evidence.linked_name.as_deref(),
+    }
+}
+
+fn device(device: key::Device<'_>) -> DeviceReport<'_> {
+    let key::Device { source, device_id, tenant_id, since } = device;
+    DeviceReport { source, device_id, tenant_id, since: since.as_ref().map(Timestamp::to_string) }
+}
+
+fn remembered_key(key: &Witness<RememberedKey>) -> RememberedKeyReport<'_> {
+    let found = key.probe.found();
+    RememberedKeyReport {
+        path: key.path.as_deref().map(text),
+        status: status(&key.probe),
+        device_id: found.and_then(|found| found.device_id.as_deref()),
+        tenant_id: found.and_then(|found| found.tenant_id.as_deref()),
+        noted: found.map(|found| found.noted.to_string()),
+    }
 }
 
 fn workplace_join(found: key::WorkplaceJoin<'_>) -> WorkplaceJoin<'_> {
@@ -238,6 +293,9 @@ fn platform_sso(source: &Witness<PlatformSso>) -> PlatformSsoReport<'_> {
         device_id: certificate.and_then(|it| it.device_id.as_deref()),
         tenant_id: certificate.and_then(|it| it.tenant_id.as_deref()),
         user_principal_name: found.and_then(|found| found.user_principal_name.as_deref()),
+        sign_in_method: found.and_then(|found| found.sign_in_method).map(SignInMethod::name),
+        token_received: found.and_then(|found| found.token_received).as_ref().map(Timestamp::to_string),
+        token_expires: found.and_then(|found| found.token_expires).as_ref().map(Timestamp::to_string),
     }
 }
 
@@ -275,10 +333,16 @@ fn set_up(set_up: &SetUp) -> SetUpReport {
         use_wk_web_view: preferences.and_then(|it| it.use_wk_web_view.value()),
         token_retry_count: preferences.and_then(|it| it.token_retry_count.value()),
         token_retry_wait_time: preferences.and_then(|it| it.token_retry_wait_time.value()),
-        sso_profile_installed: is_there(&set_up.sso_profile),
+        sso_profile_installed: match &set_up.sso_profile {
+            Probe::Found(SsoProfile::OfMicrosoft(_)) => Some(true),
+            Probe::Found(SsoProfile::OfAnother) | Probe::Absent => Some(false),
+            Probe::Found(SsoProfile::PlatformSso) | Probe::Unreadable(_) | Probe::NotAsked => None,
+        },
         sso_extension_allows_jamf: set_up.sso_profile.found().and_then(|profile| match profile {
             SsoProfile::OfMicrosoft(Service::ByPrefix | Service::ByName | Service::AllManagedApps) => Some(true),
-            SsoProfile::OfMicrosoft(Service::SomeByPrefix) | SsoProfile::PlatformSso => None,
+            SsoProfile::OfMicrosoft(Service::SomeByPrefix | Service::NotKnown)
+            | SsoProfile::PlatformSso
+            | SsoProfile::OfAnother => None,
             SsoProfile::OfMicrosoft(Service::Blocked | Service::Lacking | Service::NoLists | Service::WrongType) => {
                 Some(false)
             }
@@ -299,12 +363,14 @@ const fn is_there<T>(probe: &Probe<T>) -> Option<bool> {
     }
 }
 
-fn finding(finding: &Finding) -> FindingReport<'_> {
+/// A finding that the remedy mends has it; beside a sound registration it is what an earlier one left behind.
+fn finding(finding: &Finding, remedy: Remedy) -> FindingReport<'_> {
+    let is_over = matches!(finding.code.mend(), Mend::By(_)) && remedy == Remedy::Nothing;
     FindingReport {
         code: finding.code.as_str(),
         severity: finding.code.severity().as_str(),
         message: &finding.message,
-        remedy: finding.code.remedy(),
+        remedy: if is_over { "None needed." } else { finding.code.remedy() },
     }
 }
 
@@ -324,7 +390,7 @@ const fn is_asked<T>(probe: &Probe<T>) -> bool {
 const fn sso_status<T>(probe: &Probe<T>) -> &'static str {
     match probe {
         Probe::Unreadable(Cause::Unclear(Unclear::TimedOut)) => "timed-out",
-        Probe::Unreadable(Cause::Unclear(Unclear::NoAnswer)) => "no-answer",
+        Probe::Unreadable(Cause::Unclear(Unclear::NoAnswer | Unclear::OnlyWords(_))) => "no-answer",
         Probe::Unreadable(Cause::Unclear(Unclear::Failed(_) | Unclear::Refused(_))) => "failed",
         Probe::Unreadable(Cause::Unclear(_)) => "unintelligible",
         probe => status(probe),

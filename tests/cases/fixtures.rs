@@ -144,7 +144,7 @@ fn attributes_are_what_the_json_says(situation: &Situation) -> Result<(), Failed
     let of_state = |state: &str| if state == "Registered" { "OK".to_owned() } else { state.to_owned() };
     let finding = json["state"].as_str().and_then(|state| worst.map_or(Some(of_state(state)), short_text));
     let remedy = Remedy::ALL.iter().find(|remedy| json["remedy"]["code"] == remedy.as_str());
-    let remedy = json["state"].as_str().and(remedy).map(|remedy| remedy.short_text().to_owned());
+    let remedy = remedy.filter(|remedy| **remedy != Remedy::MendEvidence).map(|remedy| remedy.short_text().to_owned());
     let state = words(&json["state"]);
     let users = words(&json["user"]["home"]).map(|home| format!("{home}: {}", state.as_deref().unwrap_or_default()));
     for attribute in Attribute::ALL {
@@ -156,6 +156,7 @@ fn attributes_are_what_the_json_says(situation: &Situation) -> Result<(), Failed
             Attribute::UserPrincipalName => words(&workplace_join["user_principal_name"]),
             Attribute::KeyStorage => storage.clone(),
             Attribute::CertificateExpires => date(&workplace_join["certificate"]["not_after"]),
+            Attribute::SignInMethod => words(&json["platform_sso"]["sign_in_method"]),
             Attribute::LastToken => date(&json["jamf_aad"]["last_token"]),
             Attribute::Finding => finding.clone(),
             Attribute::Remedy => remedy.clone(),
@@ -165,7 +166,18 @@ fn attributes_are_what_the_json_says(situation: &Situation) -> Result<(), Failed
         let output = run(situation, &["--attribute", attribute.name()])?;
         let expected_text = format!("<result>{}</result>\n", expected.as_deref().unwrap_or_default());
         equal(&text(&output.stdout), &expected_text)?;
-        let is_known = if attribute == Attribute::Users { state.is_some() } else { expected.is_some() };
+        let is_known = match attribute {
+            Attribute::Users => state.is_some(),
+            Attribute::DeviceId
+            | Attribute::TenantId
+            | Attribute::UserPrincipalName
+            | Attribute::CertificateExpires => expected.is_some() || state.as_deref() == Some("Not Registered"),
+            Attribute::SignInMethod => {
+                let platform_sso = &json["platform_sso"];
+                expected.is_some() || (platform_sso["status"] == "found" && platform_sso["user_state"].is_null())
+            }
+            _ => expected.is_some(),
+        };
         equal(&output.status.code(), &Some(if is_known { 0 } else { 1 }))?;
         equal(&text(&output.stderr).lines().count(), &usize::from(!is_known))?;
     }

@@ -15,7 +15,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("assess", &["evidence", "parse", "rows"]),
     ("collect", &["evidence", "parse", "cli"]),
     ("evidence", &["parse"]),
-    ("cli", &["rows"]),
+    ("cli", &["parse", "rows"]),
     ("rows", &[]),
     ("parse", &["rows"]),
 ];

@@ -91,8 +91,8 @@ fn a_home_and_a_user_together_are_wrong_usage() {
 
 #[test]
 fn a_user_without_an_account_is_no_answer() {
-    let stderr = "wpj-state: there is no account \"nobody\\n-of-this-name\"; name an account of this Mac with --user \
-        or a home directory with --home\n";
+    let stderr = "wpj-state: there is no account \"nobody\\n-of-this-name\", or the directory does not \
+        answer; check the name, and that the directory can be reached\n";
     assert_output(&tool(&["--user", "nobody\n-of-this-name"]), "<result></result>\n", stderr, 1);
 }
 
@@ -107,13 +107,22 @@ fn nothing_but_a_private_copy_is_ever_shown_to_the_second_reader() {
 fn the_home_of_an_account_is_read() {
     let account = nix::unistd::User::from_uid(Uid::effective()).unwrap().unwrap();
     for user in [account.name.clone(), account.uid.to_string()] {
-        let output = tool(&["--json", "--user", &user, "--keychain", "fixtures/no-such-file", "--plist", "Cargo.toml"]);
+        let output = tool(&[
+            "--json",
+            "--user",
+            &user,
+            "--keychain",
+            "fixtures/no-such-file",
+            "--plist",
+            "fixtures/registered/home/Library/Preferences/com.jamf.management.jamfAAD.plist",
+        ]);
         let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         let expected = serde_json::json!({
             "name": account.name,
             "uid": account.uid.as_raw(),
             "home": account.dir,
             "source": "user-option",
+            "linked_to": null,
         });
         assert_eq!(json["user"], expected);
         assert_eq!(json["undetermined"], "fixtures/no-such-file: this file does not exist; give an existing file");
@@ -180,11 +189,12 @@ fn the_attributes_are_listed_with_types_and_meanings() {
     let list = "\
 state                String  how far the registration got
 user                 String  short name of the user whose state it is
-device-id            String  the device's id in Microsoft Entra
-tenant-id            String  the tenant's id in Microsoft Entra
-user-principal-name  String  the name that the user registered with
+device-id            String  the device's id in Microsoft Entra; empty if none
+tenant-id            String  the tenant's id in Microsoft Entra; empty if none
+user-principal-name  String  the name that the user registered with; empty if none
 key-storage          String  Login Keychain, Secure Enclave, or None
-certificate-expires  Date    when the WPJ certificate expires (UTC)
+certificate-expires  Date    when the WPJ certificate expires (UTC); empty if none
+sign-in-method       String  how the user of Platform SSO signs in
 last-token           Date    when JamfAAD last obtained a token (UTC)
 finding              String  the most severe error or warning, else OK or the state
 remedy               String  what to do for this user, or None
@@ -259,15 +269,74 @@ fn only_a_mac_knows_all_its_users() {
 
 #[test]
 fn a_value_that_is_not_known_is_blank_and_the_reason_is_told() {
-    let stderr = "wpj-state: there is no device-id; see what was found with --explain\n";
-    let not_registered = ["--home", "fixtures/not-registered/home", "--attribute", "device-id"];
-    assert_output(&tool(&not_registered), "<result></result>\n", stderr, 1);
+    let stderr = "wpj-state: there is no user; see what was found with --explain\n";
+    let registered = ["--home", "fixtures/registered/home", "--attribute", "user"];
+    assert_output(&tool(&registered), "<result></result>\n", stderr, 1);
     let stderr = "wpj-state: no-such-home: this home directory does not exist; give an existing home directory with \
         --home\n";
     for attribute in ["user", "finding", "last-token"] {
         let output = tool(&["--home", "no-such-home", "--attribute", attribute]);
         assert_output(&output, "<result></result>\n", stderr, 1);
     }
+}
+
+#[test]
+fn what_a_mac_without_a_registration_has_none_of_is_empty_and_no_failure() {
+    for attribute in ["device-id", "tenant-id", "user-principal-name", "certificate-expires"] {
+        let output = tool(&["--home", "fixtures/not-registered/home", "--attribute", attribute]);
+        assert_output(&output, "<result></result>\n", "", 0);
+    }
+}
+
+#[test]
+fn a_value_that_a_spreadsheet_takes_for_a_formula_is_blank() {
+    let home = Home::new();
+    let status = home.path("psso-status");
+    let output = |name: &str| {
+        let pairs = "AnyHashable(\"primary_registration_metadata_device_id\"): 0f5b8d8a-98d2-4e3f-8a6c-5d0a3f7e9b21";
+        let name = format!("AnyHashable(\"primary_registration_metadata_upn\"): {name}");
+        fs::write(&status, format!("2\nextraDeviceInformation [{pairs}, {name}]\n")).unwrap();
+        tool(&[
+            "--home",
+            "fixtures/not-registered-plist-says-acquired/home",
+            "--psso-status",
+            status.to_str().unwrap(),
+            "--attribute",
+            "user-principal-name",
+        ])
+    };
+    let guest = "adele_contoso.com#EXT#@fabrikam.onmicrosoft.com";
+    assert_output(&output(guest), &format!("<result>{guest}</result>\n"), "", 0);
+    let stderr = "wpj-state: the user-principal-name is not fit for an extension attribute; see it with --explain\n";
+    for name in ["-adele@contoso.com", "+adele@contoso.com", "adele+x@contoso.com", "adele@x@contoso.com"] {
+        assert_output(&output(name), "<result></result>\n", stderr, 1);
+    }
+}
+
+#[test]
+fn a_tenant_has_to_be_a_guid_and_a_key_is_not_remembered_for_a_home() {
+    let output = tool(&["--home", "fixtures/registered/home", "--tenant", "contoso.com"]);
+    assert_eq!(output.status.code(), Some(2));
+    let words = "a tenant id is a GUID, as 7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f";
+    assert!(String::from_utf8(output.stderr).unwrap().contains(words));
+    for days in ["0", "91", "x"] {
+        let output = tool(&["--user", "root", "--remember-key", days]);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{days}");
+    }
+    let output = tool(&["--home", "fixtures/registered/home", "--remember-key", "30"]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+}
+
+#[test]
+fn a_registration_with_another_tenant_than_the_one_given_does_not_count() {
+    let of = |tenants: &[&str]| {
+        let tenants = tenants.iter().flat_map(|tenant| ["--tenant", tenant]);
+        tool(&["--home", "fixtures/registered/home"].into_iter().chain(tenants).collect::<Vec<_>>())
+    };
+    let (ours, other) = ("7E0C6B1D-2F4A-4C58-9D3E-1A2B3C4D5E6F", "11111111-1111-1111-1111-111111111111");
+    assert_output(&of(&[ours]), "<result>Registered</result>\n", "", 0);
+    assert_output(&of(&[other, ours]), "<result>Registered</result>\n", "", 0);
+    assert_output(&of(&[other]), "<result>Not Registered</result>\n", "", 0);
 }
 
 #[test]
@@ -369,7 +438,7 @@ fn a_file_that_is_given_has_to_exist() {
 
 #[test]
 fn a_folder_with_the_systems_files_has_to_exist() {
-    for root in ["no-such-folder", "Cargo.toml"] {
+    for root in ["no-such-folder", "fixtures/registered/home/Library/Preferences/com.jamf.management.jamfAAD.plist"] {
         let stderr = format!("wpj-state: {root}: there is no such folder; give an existing folder\n");
         let output = tool(&["--home", REGISTERED, "--system-root", root]);
         assert_output(&output, "<result></result>\n", &stderr, 1);

@@ -3,7 +3,7 @@
 //!
 //! `WPJ_STATE_UPDATE_FIXTURES=1` keeps what it looks like now; read the difference before it is committed.
 
-use std::{collections::BTreeSet, env, fs, path::Path, process::Command};
+use std::{collections::BTreeSet, env, fs, os::unix::fs::PermissionsExt, path::Path, process::Command, time::Duration};
 
 use fixture_generator::{
     Certificate, Keychain,
@@ -13,8 +13,8 @@ use wpj_state::{
     assess::{assess, finding::Code, state::RegistrationState},
     cli::{AskMacos, Output, Request, Subject, Who},
     collect::Failure,
-    evidence::{Cause, Evidence, Obstacle, SsoSetUp, User},
-    parse::timestamp::Timestamp,
+    evidence::{Cause, Evidence, Obstacle, Probe, RememberedKey, SsoSetUp, User},
+    parse::{tenants::Tenants, timestamp::Timestamp},
     report::{self, style::Style},
 };
 
@@ -33,7 +33,16 @@ struct Case {
 }
 
 fn case(name: &'static str, mac: &Mac, who: Who, second_opinion: AskMacos) -> Case {
-    let request = Request { subject: Subject::One(who), ..mac.request(second_opinion, Output::Explain) };
+    of_request(name, mac, Request { subject: Subject::One(who), ..mac.request(second_opinion, Output::Explain) })
+}
+
+/// The person at the console, asked about in another way.
+fn with(name: &'static str, mac: &Mac, change: impl Fn(Request) -> Request) -> Case {
+    let request = mac.request(AskMacos::IfDamaged, Output::Explain);
+    of_request(name, mac, change(Request { subject: Subject::One(Who::Console), ..request }))
+}
+
+fn of_request(name: &'static str, mac: &Mac, request: Request) -> Case {
     let mut evidence = mac.look(&request);
     // Where the made-up Mac's files lie differs each time.
     if evidence.user.home.is_some() {
@@ -44,7 +53,36 @@ fn case(name: &'static str, mac: &Mac, who: Who, second_opinion: AskMacos) -> Ca
     if let SsoSetUp::By(path) = &mut evidence.sso_set_up {
         *path = Path::new("/").join(path.strip_prefix(mac.system.path()).unwrap());
     }
+    let note = &mut evidence.remembered_key;
+    note.path = note.path.as_ref().map(|path| Path::new("/").join(path.strip_prefix(mac.system.path()).unwrap()));
+    if let Probe::Found(found) = &mut note.probe {
+        found.noted = Timestamp::from_unix(Duration::from_secs(1_709_210_096)).unwrap();
+    }
     Case { name, evidence, request }
+}
+
+fn remember(request: Request) -> Request {
+    Request { remember_key_days: Some(90), ..request }
+}
+
+/// A Mac at the login window with a note of a key that was proven just now, or with this in place of the note.
+fn remembering(damaged: Option<&[u8]>) -> Mac {
+    let mac = Mac { console: Some(console("loginwindow", 0, 0)), ..with_session() };
+    let team = "<key>TeamIdentifier</key><string>UBF8T346G9</string>";
+    mac.set_up("Library/Managed Preferences/com.apple.extensiblesso.plist", team);
+    let note = RememberedKey {
+        uid: ADELE,
+        home: mac.folder.path().to_owned(),
+        device_id: Some(Certificate::workplace_join().subject.to_owned()),
+        tenant_id: None,
+        noted: Timestamp::now(),
+    };
+    let file = "private/var/db/wpj-state/501.json";
+    mac.set_up_file(file, damaged.unwrap_or(&serde_json::to_vec(&note).unwrap()));
+    let path = mac.system.path().join(file);
+    fs::set_permissions(path.parent().unwrap(), fs::Permissions::from_mode(0o700)).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    mac
 }
 
 /// A Mac with the registered user at the console.
@@ -69,6 +107,9 @@ fn cases() -> Vec<Case> {
     let without_session = Mac { may_run: false, ..with_session() };
     let microsoft = "<key>ExtensionIdentifier</key><string>com.microsoft.CompanyPortalMac.ssoextension</string>";
     without_session.set_up("Library/Managed Preferences/com.apple.extensiblesso.plist", microsoft);
+    let old = Certificate { tenant_id: None, ..Certificate::workplace_join() };
+    let old = Keychain::new().certificate(&old).workplace_join_key(&old).to_bytes();
+    let without_tenant = Mac { console: Some(console("adele", ADELE, ADELE)), ..Mac::new(&old) };
     let other_keychain = Ok(records(&[Certificate::contoso()], &both()));
     let always = |name, mac: &Mac| case(name, mac, Who::Console, AskMacos::Always);
     let sso = |programs| Mac { programs, ..with_session() };
@@ -106,6 +147,22 @@ fn cases() -> Vec<Case> {
         at("single-sign-on-times-out", &sso(vec![(APP_SSO, Err(Failure::TimedOut))])),
         at("single-sign-on-not-asked", &without_session),
         at("set-up", &set_up),
+        with("registered-with-another-tenant", &at_console(), |request| Request {
+            tenants: Tenants::new(["11111111-1111-1111-1111-111111111111".to_owned()]),
+            ..request
+        }),
+        with("tenant-not-known", &without_tenant, |request| Request {
+            tenants: Tenants::new(["11111111-1111-1111-1111-111111111111".to_owned()]),
+            ..request
+        }),
+        with("key-remembered", &remembering(None), remember),
+        with("remembered-key-unusable", &remembering(Some(b"{}")), remember),
+        at("several-device-ids", &{
+            let other = Certificate { device_id: Some([0x22; 16]), ..Certificate::workplace_join() };
+            let output = PlatformSso { certificate: Some(other), ..PlatformSso::registered() }.json();
+            let linked = "AltSecurityIdentities: PlatformSSO:adele.vance@contoso.com\n".into();
+            Mac { programs: vec![(APP_SSO, Ok(output)), ("/usr/bin/dscl", Ok(linked))], ..at_console() }
+        }),
         at("old-key-only", &{
             let old = Keychain::new().certificate(&old_certificate).to_bytes();
             Mac { console: Some(console("adele", ADELE, ADELE)), ..Mac::new(&old) }

@@ -116,8 +116,17 @@ fn on_a_mac_that_nobody_has_used_nobody_is_registered() {
         "schema": 1,
         "state": "Not Registered",
         "undetermined": null,
-        "user": { "name": null, "uid": null, "home": null, "source": "none" },
+        "user": { "name": null, "uid": null, "home": null, "source": "none", "linked_to": null },
+        "expected_tenants": [],
         "workplace_join": null,
+        "devices": [],
+        "remembered_key": {
+            "path": null,
+            "status": "not-asked",
+            "device_id": null,
+            "tenant_id": null,
+            "noted": null,
+        },
         "keychain": {
             "path": null,
             "status": "absent",
@@ -135,6 +144,9 @@ fn on_a_mac_that_nobody_has_used_nobody_is_registered() {
             "device_id": null,
             "tenant_id": null,
             "user_principal_name": null,
+            "sign_in_method": null,
+            "token_received": null,
+            "token_expires": null,
         },
         "sso_extension": {
             "asked": false,
@@ -174,11 +186,11 @@ fn on_a_mac_that_nobody_has_used_nobody_is_registered() {
             "remedy": "None needed; ask about somebody else with --user.",
         }],
         "remedy": {
-            "code": "deploy-sso-profile",
-            "user": "When the profile is there, open Self Service, run the registration policy, and sign in until \
-                Company Portal has finished.",
-            "administrator": "Deploy a profile of Microsoft's SSO extension first: new registrations need it.",
-            "source": "https://learn.microsoft.com/entra/identity-platform/apple-sso-plugin",
+            "code": "look-in-session",
+            "user": "Log in.",
+            "administrator": "Update the inventory while the user is logged in: only then does a key in the Secure \
+                Enclave show.",
+            "source": "https://github.com/Macjutsu/pseudo",
         },
     });
     assert_eq!(json, expected);
@@ -221,10 +233,22 @@ fn same(request: Request) -> Request {
 }
 
 #[test]
-fn no_command_is_run_where_the_login_keychain_has_the_key() {
-    let programs = vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(sso_status(3, "")))];
+fn where_the_login_keychain_has_the_key_commands_are_only_run_for_details_and_change_no_state() {
+    let programs = vec![(APP_SSO, Ok(b"Killed: 9\n".to_vec())), (JAMF, Ok(sso_status(3, "")))];
     let mac = Mac { console: Some(console("adele", ADELE, ADELE)), programs, ..Mac::new(&registered()) };
-    assert_eq!(ask(&mac, same), (Ok("Registered"), vec![]));
+    for (output, commands) in [
+        (Output::Result(Attribute::State), 0),
+        (Output::Result(Attribute::DeviceId), 0),
+        (Output::Result(Attribute::Finding), 0),
+        (Output::Json, 2),
+        (Output::Explain, 2),
+    ] {
+        mac.commands.borrow_mut().clear();
+        let evidence =
+            mac.look(&Request { subject: Subject::One(Who::Console), ..mac.request(AskMacos::Never, output) });
+        assert_eq!(assess(&evidence, Timestamp::now()).state.unwrap().as_str(), "Registered", "{output:?}");
+        assert_eq!(mac.commands.borrow().len(), commands, "{output:?}");
+    }
 }
 
 #[test]
@@ -347,6 +371,9 @@ fn words_on_standard_error_are_the_reason_and_never_the_answer() {
     let mac = Mac { programs: vec![(APP_SSO, Ok(Vec::new()))], stderr: refused, ..with_session() };
     let reason = format!("{APP_SSO}: sudo: PAM account management error: permission denied");
     assert_eq!(ask(&mac, same).0, Err(reason));
+    // What the runtime says is no reason to believe that there was no answer at all.
+    let mac = Mac { programs: vec![(JAMF, Ok(Vec::new()))], stderr: "objc: a warning\n", ..with_session() };
+    assert_eq!(ask(&mac, same).0, Err(format!("{JAMF}: there was no answer; it said: objc: a warning")));
     let device = Certificate::workplace_join().subject;
     let answer = String::from_utf8(sso_status(2, device)).unwrap().leak();
     let mac = Mac { programs: vec![(JAMF, Ok(sso_status(0, "")))], stderr: answer, ..with_session() };
@@ -377,7 +404,7 @@ fn a_saved_output_takes_the_place_of_its_command() {
     let reason = format!("{}: this file does not exist", missing.display());
     assert_eq!(ask(&mac, change), (Err(reason.clone()), vec![]));
     // Even where the keychain has the key.
-    let mac = Mac { console: Some(console("adele", ADELE, ADELE)), programs: programs(), ..Mac::new(&registered()) };
+    let mac = Mac { console: Some(console("adele", ADELE, ADELE)), ..Mac::new(&registered()) };
     let change = |request| Request { psso_status: Some(missing.clone()), ..request };
     assert_eq!(ask(&mac, change), (Err(reason), vec![]));
 }

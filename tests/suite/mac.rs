@@ -19,6 +19,7 @@ use wpj_state::{
         console::ConsoleRecord,
         login_keychain::OtherReading,
         records::{Records, compare},
+        tenants::Tenants,
         timestamp::Timestamp,
     },
     report::{self, Report, style::Style},
@@ -112,6 +113,8 @@ impl Mac {
             app_sso_state: None,
             psso_status: None,
             system_root: None,
+            tenants: Tenants::default(),
+            remember_key_days: None,
             second_opinion,
             deadline: Duration::from_secs(10),
             output,
@@ -223,7 +226,9 @@ impl collect::Mac for Mac {
 
     fn run(&self, commands: Vec<Vec<String>>) -> Vec<Result<Printed, Failure>> {
         let answer = |command: Vec<String>| {
-            let command = (command.join("|"), command[1].clone());
+            // What a command is run with as another user comes first.
+            let program = command.iter().find(|word| word.starts_with('/')).unwrap().clone();
+            let command = (command.join("|"), program);
             let earlier = self.commands.borrow().iter().filter(|it| **it == command.0).count();
             self.commands.borrow_mut().push(command.0);
             let answers = || self.programs.iter().filter(|(name, _)| *name == command.1).map(|(_, answer)| answer);

@@ -288,8 +288,10 @@ fn the_manual_page_explains_every_option() {
         "man",
         "plist",
         "psso-status",
+        "remember-key",
         "second-opinion",
         "system-root",
+        "tenant",
         "user",
         "version",
     ];

@@ -49,7 +49,7 @@ fn app_sso() -> Vec<Says<PlatformSso>> {
     };
     let absent = |absence| found(Key::Absent(absence));
     vec![
-        ("not asked (before macOS 13)", Probe::NotAsked),
+        ("not asked", Probe::NotAsked),
         ("nothing set up", absent(Absence::NotConfigured)),
         ("another provider", absent(Absence::AnotherProvider)),
         ("device not registered", absent(Absence::DeviceNotRegistered)),
@@ -155,7 +155,9 @@ fn wants_macos(evidence: &Evidence) -> bool {
         evidence.platform_sso.probe.found_in_tests().map(|found| found.key),
         evidence.sso_extension.probe.found_in_tests().map(|found| found.key),
     ];
-    keys.into_iter().flatten().any(|key| {
+    let is_of_another = keys[0] == Some(Key::Absent(Absence::AnotherProvider));
+    let is_unregistered = |key| key == Key::Absent(Absence::DeviceNotRegistered);
+    keys.into_iter().flatten().filter(|key| !is_of_another || !is_unregistered(*key)).any(|key| {
         matches!(
             key,
             Key::Absent(
@@ -199,10 +201,8 @@ fn a_missing_plist_beside_a_key_of_platform_sso_leads_to_gather_aad_info() {
         let is_sound = by_app_sso.is_some_and(|found| matches!(found.key, Key::Present | Key::NeedsNewKeys));
         let is_of_platform_sso =
             is_sound || evidence.sso_extension.probe.found_in_tests().is_some_and(|found| found.status == 2);
-        let in_keychain =
-            evidence.login_keychain.probe.found_in_tests().is_some_and(|it| !it.workplace_join.is_empty());
         let is_missing = assessment.state == Ok(RegistrationState::PlistMissing);
-        if is_missing && is_of_platform_sso && !in_keychain && !wants_macos(evidence) {
+        if is_missing && is_of_platform_sso && !wants_macos(evidence) {
             assert_eq!(assessment.remedy, Remedy::GatherAadInfo, "{name}");
             seen += 1;
         }
@@ -216,9 +216,7 @@ fn nothing_is_to_be_done_only_for_a_sound_registration() {
         let is_registered = assessment.state == Ok(RegistrationState::Registered);
         assert!(assessment.remedy != Remedy::Nothing || is_registered, "{name}");
         let gravest = assessment.findings.first().map(|finding| finding.code.severity());
-        if is_registered && gravest == Some(Severity::Error) {
-            assert_ne!(assessment.remedy, Remedy::Nothing, "{name}");
-        }
+        assert!(!is_registered || gravest != Some(Severity::Error) || assessment.remedy != Remedy::Nothing, "{name}");
     });
 }
 
@@ -236,10 +234,19 @@ fn nobody_is_told_to_run_again_what_running_again_cannot_change() {
         let Err(obstacle) = &assessment.state else { return };
         let may_change = matches!(&obstacle.cause, Cause::Unclear(Unclear::TimedOut | Unclear::NoAnswer));
         assert_eq!(reason(obstacle).contains("again"), may_change, "{name}: {}", reason(obstacle));
+        // Where the findings call for something else, that is the remedy.
+        assert_eq!(assessment.remedy != Remedy::MendEvidence, is_known_without_state(assessment), "{name}");
     });
     let again = |text: &str| text.contains("again");
     assert!(!Remedy::ALL.iter().any(|remedy| again(&remedy.for_admin().replace("try again by itself", ""))));
     assert!(!Remedy::ALL.iter().any(|remedy| again(remedy.for_user())));
+}
+
+fn is_known_without_state(assessment: &Assessment<'_>) -> bool {
+    let Err(obstacle) = &assessment.state else { return false };
+    let in_macos = [Remedy::RegisterInMacos, Remedy::FinishInMacos].map(Mend::By);
+    obstacle.cause == Cause::NoSession
+        || assessment.findings.iter().any(|finding| in_macos.contains(&finding.code.mend()))
 }
 
 #[test]
@@ -296,11 +303,12 @@ fn document() -> String {
         writeln!(page, "| {text} | {user} | {admin} | {} |", remedy.source()).unwrap();
     }
     page.push_str(
-        "\nThe last two are for Macs whose state could not be determined: the attribute is then blank, and the reason is\n\
-         on standard error.\n\n\
+        "\nWith the last of them the attribute is blank, and the reason is on standard error. `None` says nothing about how\n\
+         the Mac is set up; the findings do.\n\n\
          ## Without a key in the login keychain\n\n\
          Here the plist says that the AAD ID was acquired, and a profile sets up the SSO extension. `?` means that the\n\
-         state could not be determined.\n\n\
+         state could not be determined. `app-sso` is not asked before macOS 13. Where nobody is logged in, neither command\n\
+         is asked.\n\n\
          | `app-sso` says | Jamf's `getPSSOStatus` says | State | Finding | Remedy |\n|---|---|---|---|---|\n",
     );
     let [without_key, with_key] = keychains();

@@ -21,12 +21,17 @@ impl WorkplaceJoinCertificate {
     fn new(der: &[u8], has_private_key: bool) -> Self {
         Self { not_before: certificate::not_before(der), description: certificate::describe(der), has_private_key }
     }
+
+    pub(crate) fn tenant_id(&self) -> Option<&str> {
+        self.description.as_ref()?.tenant_id.as_deref()
+    }
 }
 
 /// The certificates that were added: all counted, the first ones kept, and of the others the one that may have to be
 /// described.
 pub(super) struct Certificates {
-    most: usize,
+    most_with_private_key: usize,
+    most_without: usize,
     kept: Vec<WorkplaceJoinCertificate>,
     pub(super) with_private_key: usize,
     pub(super) without_private_key: usize,
@@ -36,18 +41,20 @@ pub(super) struct Certificates {
 
 impl Certificates {
     /// None so far, and at most so many to be kept.
-    pub(super) const fn keeping(most: usize) -> Self {
-        Self { most, kept: Vec::new(), with_private_key: 0, without_private_key: 0, latest: None }
+    pub(super) const fn keeping(most_with_private_key: usize, most_without: usize) -> Self {
+        let kept = Vec::new();
+        Self { most_with_private_key, most_without, kept, with_private_key: 0, without_private_key: 0, latest: None }
     }
 
     /// Adds a certificate, and says whether it turned out that it cannot be parsed.
     pub(super) fn add(&mut self, der: &[u8], has_private_key: bool) -> bool {
-        if has_private_key {
-            self.with_private_key += 1;
+        let (count, most) = if has_private_key {
+            (&mut self.with_private_key, self.most_with_private_key)
         } else {
-            self.without_private_key += 1;
-        }
-        if self.kept.len() < self.most {
+            (&mut self.without_private_key, self.most_without)
+        };
+        *count += 1;
+        if *count <= most {
             let certificate = WorkplaceJoinCertificate::new(der, has_private_key);
             let is_unparsable = certificate.description.is_none();
             self.kept.push(certificate);

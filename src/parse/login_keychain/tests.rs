@@ -63,10 +63,38 @@ fn of_very_many_certificates_the_first_hundred_are_kept_and_the_latest_identity_
             let lonely = usize::from(depth == Depth::Details);
             assert_eq!((found.certificates, found.identities), (153, 152));
             assert_eq!((found.workplace_join_identities, found.workplace_join_without_key), (152, lonely));
-            assert_eq!(found.workplace_join.len(), if depth == Depth::Details { 101 } else { 1 });
+            assert_eq!(found.workplace_join.len(), 101 + lonely);
             let serial = &found.workplace_join_identity().unwrap().description.as_ref().unwrap().fields.serial;
             assert_eq!(serial, "01c8", "{place} {depth:?}");
         }
+    }
+}
+
+#[test]
+fn of_the_identities_of_expected_tenants_the_latest_counts() {
+    const OURS: &str = "7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f";
+    const OTHER: &str = "11111111-1111-1111-1111-111111111111";
+    let of = |number, from, tenant_id| Certificate { tenant_id, ..numbered(number, from, 1) };
+    let ours = Certificate::workplace_join().tenant_id;
+    let certificates = [
+        of(1, "20200101000000Z", ours),
+        of(2, "20210101000000Z", ours),
+        of(3, "20240101000000Z", Some([0x11; 16])),
+        of(4, "20190101000000Z", None),
+    ];
+    let keychain = certificates.iter().fold(Generated::new(), Generated::certificate);
+    let keychain = keychain.workplace_join_key(&certificates[0]).to_bytes();
+    for depth in [Depth::State, Depth::Details] {
+        let found = read(keychain.as_slice(), depth).unwrap();
+        let year = |tenants: &[&str]| {
+            let tenants = Tenants::new(tenants.iter().map(|&id| id.to_owned()));
+            found.identity_of(&tenants).map(|identity| identity.not_before.unwrap().to_string()[..4].to_owned())
+        };
+        assert_eq!(year(&[]).as_deref(), Some("2024"));
+        assert_eq!(year(&[OURS]).as_deref(), Some("2021"));
+        assert_eq!(year(&[OTHER]).as_deref(), Some("2024"));
+        // Of one whose tenant is not known nobody can say that it does not count.
+        assert_eq!(year(&["22222222-2222-2222-2222-222222222222"]).as_deref(), Some("2019"));
     }
 }
 

@@ -14,6 +14,9 @@ pub enum Unclear {
     /// The command printed nothing, or only the beginning of an answer.
     #[error("there was no answer")]
     NoAnswer,
+    /// As [`NoAnswer`](Self::NoAnswer), but it said something on standard error; the first line.
+    #[error("there was no answer; it said: {0}")]
+    OnlyWords(String),
     /// The command could not be run; the operating system's words.
     #[error("it could not be run: {0}")]
     Failed(String),
@@ -36,7 +39,7 @@ pub enum Unclear {
 impl Unclear {
     /// Whether asking again may help.
     pub const fn is_no_answer(&self) -> bool {
-        matches!(self, Self::TimedOut | Self::NoAnswer)
+        matches!(self, Self::TimedOut | Self::NoAnswer | Self::OnlyWords(_))
     }
 }
 
@@ -69,6 +72,8 @@ impl Key {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Absence {
     NotConfigured,
+    /// Root's output shows no device; it has nothing about the user.
+    NoDevice,
     /// Platform SSO belongs to another identity provider.
     AnotherProvider,
     /// The device is not registered, or by somebody else than Microsoft.

@@ -78,13 +78,15 @@ impl SignInMethod {
 /// Reads the output of `app-sso platform -s`.
 /// Fails if it cannot be understood, or if it is not a user's although it depends on the user.
 pub fn parse(text: &str) -> Result<PlatformSso, Unclear> {
-    if text.contains("extraDeviceInformation") && !text.lines().any(|line| line.trim() == DEVICE) {
+    let has = |heading: &str| text.lines().any(|line| line.trim() == heading);
+    if !has(DEVICE) && is_of_jamfs_tool(text) {
         return Err(Unclear::OfJamfsTool);
     }
     let device = section(text, DEVICE)?;
-    // For root there is no user's section. An output that is cut off lacks more.
-    let is_of_user = text.lines().any(|line| line.trim() == USER);
-    let user = if is_of_user { section(text, USER)? } else { section(text, LOGIN).map(|_| None)? };
+    // For root there is no user's section.
+    let is_of_user = has(USER);
+    let login = if is_of_user && !has(LOGIN) { None } else { section(text, LOGIN)? };
+    let user = if is_of_user { section(text, USER)? } else { None };
     let state = user.as_ref().map(UserState::parse);
     let mut found = PlatformSso {
         registration_completed: None,
@@ -95,7 +97,12 @@ pub fn parse(text: &str) -> Result<PlatformSso, Unclear> {
         sign_in_method: user.as_ref().and_then(|user| SignInMethod::parse(user.get("loginType")?)),
         token_received: token_time(text, "Received:"),
         token_expires: token_time(text, "Expiration:"),
-        key: Key::Absent(if user.is_some() { Absence::DeviceLost } else { Absence::NotConfigured }),
+        key: Key::Absent(match (&user, &login) {
+            (Some(_), _) => Absence::DeviceLost,
+            (None, Some(_)) => Absence::DeviceNotRegistered,
+            (None, None) if is_of_user => Absence::NotConfigured,
+            (None, None) => Absence::NoDevice,
+        }),
     };
     let Some(device) = &device else { return Ok(found) };
     let extension = device.get("extensionIdentifier").and_then(Value::as_str);
@@ -177,6 +184,7 @@ impl UserState {
                 Err(strange("the name and the number of the user's state disagree"))
             };
         }
+        let number = number.filter(|_| name.is_empty() || name == "(null)");
         let state = match number.ok_or_else(unknown)? {
             0 => Self::Normal,
             1 => Self::NeedsNewKeys,
@@ -257,10 +265,20 @@ const fn unreadable_certificate() -> Unclear {
     strange("the device's certificate cannot be read")
 }
 
+/// Whether this looks like what Jamf's tool prints.
+fn is_of_jamfs_tool(text: &str) -> bool {
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let is_status = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit());
+    is_status || ["extraDeviceInformation", "Warning:Timedout"].iter().any(|word| text.contains(word))
+}
+
 /// A section's object; `None` if it is `(null)`. Other text may be before and after it, on lines of its own.
 fn section(text: &str, heading: &str) -> Result<Option<Value>, Unclear> {
     let mut lines = text.split_inclusive('\n');
     lines.by_ref().find(|line| line.trim() == heading).ok_or_else(|| strange("a section is missing"))?;
+    if lines.clone().any(|line| line.trim() == heading) {
+        return Err(strange("a section is there twice"));
+    }
     let is_heading = |line: &&str| HEADINGS.contains(&line.trim()) || line.trim().ends_with(" Configuration:");
     let mut body = lines.take_while(|line| !is_heading(line));
     let first = loop {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::answer::{Absence, Key, Unclear};
 use crate::parse::{certificate, cut};
 
+const DEVICE_ID: &str = "primary_registration_metadata_device_id";
 const PREFIX: &str = "primary_registration_metadata_";
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +38,11 @@ pub fn parse(text: &str) -> Result<SsoStatus, Unclear> {
     let device_id = id("device_id");
     if device_id.as_ref().is_some_and(|id| !certificate::is_guid(id)) {
         return Err(strange("the device id is not a GUID"));
+    }
+    // One that is named in any other form, or twice, may be there.
+    let pairs = text.matches(&format!("AnyHashable(\"{DEVICE_ID}\"):")).count();
+    if text.matches(DEVICE_ID).count() != pairs || pairs > 1 {
+        return Err(strange("the device id has another form"));
     }
     let status = match number {
         Some("0") => 0,
@@ -65,9 +71,19 @@ pub fn parse(text: &str) -> Result<SsoStatus, Unclear> {
 
 const LIST: &str = "extraDeviceInformation";
 
+/// Whether a list is there to its end: each bracket in it has its counterpart.
 fn has_whole_list(text: &str) -> bool {
-    let list = text.split_once(LIST).and_then(|(_, list)| list.split_once('['));
-    list.is_some_and(|(_, list)| list.contains(']'))
+    let Some((_, list)) = text.split_once(LIST) else { return false };
+    let mut depth = 0_usize;
+    for character in list.chars() {
+        match character {
+            '[' => depth += 1,
+            ']' if depth <= 1 => return depth == 1,
+            ']' => depth -= 1,
+            _ => {}
+        }
+    }
+    false
 }
 
 const fn strange(what: &'static str) -> Unclear {
@@ -156,6 +172,26 @@ mod tests {
     fn a_list_that_is_cut_off_is_not_taken_for_an_absence() {
         let text = "1\nextraDeviceInformation [AnyHashable(\"x\"): 1, AnyHash";
         assert_eq!(key(text), Err(Unclear::Unintelligible("it is cut off".into())));
+    }
+
+    #[test]
+    fn a_list_ends_with_the_bracket_that_belongs_to_its_first() {
+        let text = "1\nextraDeviceInformation [AnyHashable(\"a\"): [x, y], AnyH";
+        assert_eq!(key(text), Err(Unclear::Unintelligible("it is cut off".into())));
+        assert_eq!(key(&format!("{text}]")), Ok(Key::Absent(Absence::DeviceNotRegistered)));
+    }
+
+    #[test]
+    fn a_device_id_in_any_other_form_is_not_taken_for_none() {
+        let other = Err(Unclear::Unintelligible("the device id has another form".into()));
+        for pair in [
+            format!("AnyHashable(\"{DEVICE_ID}\") : {DEVICE}"),
+            format!("\"{DEVICE_ID}\": {DEVICE}"),
+            format!("{DEVICE_ID} = {DEVICE}"),
+            format!("AnyHashable(\"{DEVICE_ID}\"): , AnyHashable(\"{DEVICE_ID}\"): {DEVICE}"),
+        ] {
+            assert_eq!(key(&format!("0\nextraDeviceInformation [{pair}]\n")), other, "{pair}");
+        }
     }
 
     #[test]

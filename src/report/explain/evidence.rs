@@ -4,7 +4,8 @@ use crate::{
     assess::{
         Assessment,
         finding::Code,
-        key::{Storage, WorkplaceJoin},
+        key::{Device, DeviceSource, Storage, WorkplaceJoin, devices, platform_sso, remembered_key},
+        remedy::Remedy,
     },
     evidence::{Evidence, Probe, SsoSetUp, Witness},
     parse::{
@@ -31,18 +32,55 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) {
             row("User principal name", (Mark::Neutral, name.to_owned()));
         }
     }
+    for device in others(evidence, found) {
+        row("Other device id", (Mark::Wrong, place(&device)));
+    }
+    if let Some(name) = &evidence.linked_name {
+        row("Account record", (Mark::Neutral, format!("linked to Platform SSO as {name}")));
+    }
     row("Private key", private_key(assessment));
     row("Key storage", storage(assessment));
     // Whether there is a key, if that is known.
     let has_key = assessment.state.is_ok().then_some(found.is_some());
     row("JamfAAD plist", plist(&evidence.jamf_aad, has_key));
     row("have_an_Azure_id", have_an_azure_id(&evidence.jamf_aad, has_key));
-    row("Last token", last_token(&evidence.jamf_aad));
+    row("Last token", last_token(&evidence.jamf_aad, has_key));
     let unneeded = found.is_some_and(|found| found.storage == Storage::LoginKeychain);
-    let is_to_register = assessment.findings.iter().any(|finding| finding.code == Code::PlatformSsoToRegister);
-    let key_of = |probe: &Probe<Key>| sso(probe, evidence, found.is_some() && !is_to_register, unneeded);
+    let in_macos = [Remedy::RegisterInMacos, Remedy::FinishInMacos, Remedy::SignInLocally];
+    let is_sound = found.is_some() && !in_macos.contains(&assessment.remedy);
+    let key_of = |probe: &Probe<Key>| sso(probe, evidence, is_sound, unneeded);
     row("Platform SSO", key_of(&key(&evidence.platform_sso, |found| found.key)));
+    if let Some(found) = evidence.platform_sso.probe.found() {
+        if let Some(method) = found.sign_in_method {
+            row("Sign-in method", (Mark::Neutral, method.name().to_owned()));
+        }
+        if let (Some(received), Some(expires)) = (found.token_received, found.token_expires) {
+            row("SSO token", (Mark::Neutral, format!("of {}, expires at {}", time(received), time(expires))));
+        }
+    }
     row("SSO extension", key_of(&key(&evidence.sso_extension, |found| found.key)));
+}
+
+/// The devices with another id than the key that counts, each once.
+fn others<'a>(evidence: &'a Evidence, found: Option<WorkplaceJoin<'a>>) -> Vec<Device<'a>> {
+    let mut seen: Vec<&str> = found.and_then(|found| found.device_id).into_iter().collect();
+    let mut others = devices(evidence);
+    others.retain(|device| {
+        let is_new = !seen.iter().any(|id| id.eq_ignore_ascii_case(device.device_id));
+        seen.push(device.device_id);
+        is_new
+    });
+    others
+}
+
+fn place(device: &Device<'_>) -> String {
+    let source = match device.source {
+        DeviceSource::LoginKeychain => "login keychain",
+        DeviceSource::PlatformSso => "Platform SSO",
+        DeviceSource::SsoExtension => "SSO extension",
+    };
+    let since = device.since.map(|since| format!(" since {}", time(since))).unwrap_or_default();
+    format!("{} ({source}{since})", device.device_id)
 }
 
 type Row = (Mark, String);
@@ -61,6 +99,9 @@ fn certificate(assessment: &Assessment<'_>, found: Option<WorkplaceJoin<'_>>) ->
             }
         }
         (None, Storage::LoginKeychain) => (Mark::Unclear, "there, but it cannot be parsed".to_owned()),
+        (None, Storage::SecureEnclave) if remembered_key(assessment.evidence).is_some() => {
+            (Mark::Neutral, "not known: nobody can be asked now".to_owned())
+        }
         (None, Storage::SecureEnclave) => (Mark::Neutral, "not shown by Jamf's tool".to_owned()),
     }
 }
@@ -69,10 +110,13 @@ fn private_key(assessment: &Assessment<'_>) -> Row {
     let evidence = assessment.evidence;
     match Storage::shown_by(evidence) {
         Some(Storage::LoginKeychain) => (Mark::Good, "belongs to the certificate".to_owned()),
-        Some(Storage::SecureEnclave) if shows_key(&key(&evidence.platform_sso, |found| found.key)) => {
+        Some(Storage::SecureEnclave) if platform_sso(evidence).is_some() => {
             (Mark::Good, "in use by Platform SSO".to_owned())
         }
-        Some(Storage::SecureEnclave) => (Mark::Good, "in use by the SSO extension".to_owned()),
+        Some(Storage::SecureEnclave) => match remembered_key(evidence) {
+            Some(found) => (Mark::Neutral, format!("remembered; it was there at {}", time(found.noted))),
+            None => (Mark::Good, "in use by the SSO extension".to_owned()),
+        },
         None => without_key(assessment, |found| {
             let lonely = found.details.as_ref().map_or(0, |details| details.keys_without_certificate);
             if lonely > 0 { "there, but its certificate is missing" } else { "none" }
@@ -141,11 +185,11 @@ fn have_an_azure_id(plist: &Witness<JamfAad>, has_key: Option<bool>) -> Row {
     }
 }
 
-fn last_token(plist: &Witness<JamfAad>) -> Row {
+fn last_token(plist: &Witness<JamfAad>, has_key: Option<bool>) -> Row {
     match &plist.probe {
         Probe::Found(JamfAad::Parsed { last_token, have_an_azure_id }) => match last_token {
             LastToken::At(at) => (Mark::Neutral, time(*at)),
-            LastToken::Never if *have_an_azure_id == HaveAnAzureId::True => {
+            LastToken::Never if *have_an_azure_id == HaveAnAzureId::True && has_key == Some(true) => {
                 (Mark::Wrong, "never: a script has set have_an_Azure_id".to_owned())
             }
             LastToken::Never => (Mark::Neutral, "never".to_owned()),
@@ -167,18 +211,15 @@ fn key<T>(source: &Witness<T>, key: impl FnOnce(&T) -> Key) -> Probe<Key> {
     }
 }
 
-fn shows_key(probe: &Probe<Key>) -> bool {
-    probe.found().is_some_and(|key| key.is_there())
-}
-
-fn sso(probe: &Probe<Key>, evidence: &Evidence, has_key: bool, unneeded: bool) -> Row {
+fn sso(probe: &Probe<Key>, evidence: &Evidence, is_sound: bool, unneeded: bool) -> Row {
     // The key may be elsewhere, and nothing is wrong then.
-    let missing = if has_key { Mark::Neutral } else { Mark::Wrong };
+    let missing = if is_sound { Mark::Neutral } else { Mark::Wrong };
     let (mark, text) = match probe {
         Probe::Found(key) => match key {
             Key::Present => (Mark::Good, "registered"),
             Key::NeedsNewKeys => (Mark::Good, "registered; macOS makes new keys at the next sign-in"),
             Key::Absent(Absence::NotConfigured) => (Mark::Neutral, "not set up"),
+            Key::Absent(Absence::NoDevice) => (Mark::Neutral, "not set up, by an output of root's"),
             Key::Absent(Absence::AnotherProvider) => (Mark::Neutral, "of another identity provider"),
             Key::Absent(Absence::DeviceNotRegistered) => (missing, "set up, but the device is not registered"),
             Key::Absent(Absence::DeviceLost) => (missing, "the device's registration is lost, but the user's is there"),

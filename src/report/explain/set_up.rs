@@ -70,11 +70,13 @@ fn token_retries(preferences: &Preferences) -> Row {
 fn sso_profile(profile: &SsoProfile) -> Row {
     let (mark, text) = match profile {
         SsoProfile::PlatformSso => (Mark::Neutral, "Platform SSO; whose is not shown"),
+        SsoProfile::OfAnother => (Mark::Neutral, "another provider's, and none of Microsoft's"),
         SsoProfile::OfMicrosoft(service) => match service {
             Service::ByPrefix => (Mark::Good, "AppPrefixAllowList covers Jamf"),
             Service::ByName => (Mark::Good, "AppAllowList names apps of Jamf"),
             Service::AllManagedApps => (Mark::Good, "it serves all managed apps"),
             Service::SomeByPrefix => (Mark::Unclear, "AppPrefixAllowList covers some of Jamf's apps"),
+            Service::NotKnown => (Mark::Unclear, "there; whether it serves Jamf is not shown"),
             Service::Blocked => (Mark::Wrong, "AppBlockList keeps Jamf out"),
             Service::Lacking => (Mark::Wrong, "AppPrefixAllowList does not cover Jamf: add com.jamf."),
             Service::NoLists => (Mark::Wrong, "AppPrefixAllowList is not set, so it does not cover Jamf"),

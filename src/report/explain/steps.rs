@@ -58,8 +58,13 @@ fn steps(assessment: &Assessment<'_>, request: &Request) -> Vec<Step> {
         _ if assessment.evidence.user.source == Some(Source::None) => {
             return vec![Step::new("Run it again when a user has logged in.")];
         }
-        Err(undetermined) => vec![undetermined_step(undetermined, request)],
-        Ok(state) => by_state(*state, assessment, request),
+        Err(undetermined) => match assessment.remedy {
+            Remedy::RegisterInMacos | Remedy::FinishInMacos | Remedy::SignInLocally => {
+                by_remedy(None, assessment, request)
+            }
+            _ => vec![undetermined_step(undetermined, request)],
+        },
+        Ok(state) => by_remedy(Some(*state), assessment, request),
     };
     steps.extend(settings(&assessment.evidence.set_up));
     // Without a state, an unusable output is what the first step is about.
@@ -72,37 +77,39 @@ fn steps(assessment: &Assessment<'_>, request: &Request) -> Vec<Step> {
     steps
 }
 
-/// What brings a user from this state to being registered.
-fn by_state(state: RegistrationState, assessment: &Assessment<'_>, request: &Request) -> Vec<Step> {
+/// What brings a user to being registered.
+fn by_remedy(state: Option<RegistrationState>, assessment: &Assessment<'_>, request: &Request) -> Vec<Step> {
     let Assessment { evidence, remedy, findings, .. } = assessment;
     let in_self_service = matches!(remedy, Remedy::RegisterInSelfService | Remedy::DeployProfile);
+    let has = |code| findings.iter().any(|finding| finding.code == code);
     let mut steps = Vec::new();
     if *remedy == Remedy::Nothing {
         return steps;
     }
     if in_self_service {
-        steps.extend(rule_out(state, evidence, request));
+        steps.extend(state.and_then(|state| rule_out(state, evidence, request)));
     }
     steps.extend(missing(evidence, in_self_service));
+    steps.extend(has(Code::OldConnector).then(|| of_finding(Code::OldConnector)).flatten());
     match remedy {
         Remedy::GatherAadInfo => {
             steps.push(gather(evidence));
             steps.push(Step::new(NO_RETRIES));
         }
+        Remedy::CheckTenant => return vec![Step::new(remedy.for_admin())],
         Remedy::RegisterInMacos => {
             steps.push(of_user(*remedy));
             steps.push(gather(evidence));
         }
         _ => {
             steps.extend((*remedy == Remedy::DeployProfile).then(|| Step::new(remedy.for_admin())));
-            let is_reset = findings.iter().any(|finding| finding.code == Code::LoginKeychainReset);
-            steps.extend(is_reset.then(|| Step::new(RESET)));
+            steps.extend(has(Code::LoginKeychainReset).then(|| Step::new(RESET)));
             steps.push(of_user(*remedy));
         }
     }
-    steps.extend(
-        Some(*remedy).filter(|remedy| *remedy != Remedy::RegisterInMacos).and_then(|_| key_prompt(state, evidence)),
-    );
+    if *remedy != Remedy::RegisterInMacos {
+        steps.extend(state.and_then(|state| key_prompt(state, evidence)));
+    }
     steps.push(Step::new("Send the new state to Jamf Pro:").with("sudo jamf recon"));
     steps
 }
@@ -120,7 +127,9 @@ const NO_RETRIES: &str = "Do not wait: since Jamf Pro 11.5 JamfAAD does not try 
 fn undetermined_step(undetermined: &Obstacle, request: &Request) -> Step {
     match &undetermined.cause {
         Cause::PermissionDenied => Step::new("Run it with sudo:").with(again(request)),
-        Cause::NoSession => Step::new("Run it with sudo while the user is logged in:").with(again(request)),
+        Cause::NoSession | Cause::MayBeDeclared => {
+            Step::new("Run it with sudo while the user is logged in:").with(again(request))
+        }
         Cause::NotPermitted => Step::new(
             "In System Settings > Privacy & Security > Full Disk Access, allow the app that runs this; or put \
              wpj-state on the security agent's allow-list.",

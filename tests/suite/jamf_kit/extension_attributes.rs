@@ -11,6 +11,7 @@ use wpj_state::{
         state::RegistrationState,
     },
     cli::attribute::{Attribute, DataType},
+    parse::platform_sso::app_sso::SignInMethod,
     report::attribute::{NO_KEY, NOTHING_WRONG},
 };
 
@@ -63,6 +64,7 @@ pub fn display_name(attribute: Attribute) -> &'static str {
         Attribute::KeyStorage => "AAD Registration - Key Storage",
         Attribute::CertificateExpires => "AAD Registration - Certificate Expires",
         Attribute::LastToken => "AAD Registration - Last Token",
+        Attribute::SignInMethod => "AAD Registration - Sign-in Method",
         Attribute::Finding => "AAD Registration - Finding",
         Attribute::Remedy => "AAD Registration - Remedy",
         Attribute::Users => "AAD Registration - Users",
@@ -79,8 +81,9 @@ pub fn values(attribute: Attribute) -> Option<Vec<&'static str>> {
             let states = RegistrationState::ALL.map(RegistrationState::as_str).into_iter().skip(1);
             Some([NOTHING_WRONG].into_iter().chain(wrong.map(Code::short_text)).chain(states).collect())
         }
+        Attribute::SignInMethod => Some(SignInMethod::ALL.map(SignInMethod::name).into()),
         Attribute::Remedy => {
-            let of_states = Remedy::ALL.into_iter().filter(|remedy| !remedy.is_without_state());
+            let of_states = Remedy::ALL.into_iter().filter(|remedy| *remedy != Remedy::MendEvidence);
             Some(of_states.map(Remedy::short_text).collect())
         }
         _ => None,
@@ -99,7 +102,15 @@ fn description(attribute: Attribute) -> String {
         (None, Attribute::DeviceId | Attribute::TenantId) => "a GUID".to_owned(),
         (None, _) => "any name".to_owned(),
     };
-    format!("wpj-state: {meaning}. Values: {values}. Blank: not known, or the tool is not installed.")
+    let blank = match attribute {
+        Attribute::DeviceId
+        | Attribute::TenantId
+        | Attribute::UserPrincipalName
+        | Attribute::CertificateExpires
+        | Attribute::SignInMethod => "not registered, not known, or the tool is not installed",
+        _ => "not known, or the tool is not installed",
+    };
+    format!("wpj-state: {meaning}. Values: {values}. Blank: {blank}.")
 }
 
 fn template(attribute: Attribute) -> Template {

@@ -81,7 +81,6 @@ fn a_number_decides_where_there_is_no_known_name() {
     let number = |number: u32| {
         let found = state(&format!("(null) ({number})"));
         assert_eq!(found, key(&device(), &format!("{{ \"state\" : {number} }}")), "{number}");
-        assert_eq!(found, state(&format!("POUserStateOfTomorrow ({number})")), "{number}");
         found
     };
     let failed = Ok(Key::Absent(Absence::NeedsRegistration));
@@ -92,7 +91,17 @@ fn a_number_decides_where_there_is_no_known_name() {
     assert_eq!([4, 6, 7].map(number), [new.clone(), new.clone(), new]);
     let unknown = Err(Unclear::Unintelligible("the user is in an unknown state".into()));
     assert_eq!([8, 42].map(number), [unknown.clone(), unknown.clone()]);
-    for text in ["", "(null)", "POUserStateOfTomorrow", "POUserStateNormal (x)", "POUserStateNormal ()", "-1"] {
+    for text in [
+        "POUserStateOfTomorrow (0)",
+        "normal (0)",
+        "POUserStateNormal (0) (2)",
+        "",
+        "(null)",
+        "POUserStateOfTomorrow",
+        "POUserStateNormal (x)",
+        "POUserStateNormal ()",
+        "-1",
+    ] {
         assert_eq!(state(text), unknown, "{text}");
     }
     assert_eq!(key(&device(), "{ \"version\" : 1 }"), Err(Unclear::Unintelligible("the user has no state".into())));
@@ -128,7 +137,7 @@ fn an_output_of_root_says_only_that_nothing_is_there() {
         let whole = output(device, "(null)");
         parse(whole.split_once("User Configuration:").unwrap().0).map(|found| found.key)
     };
-    assert_eq!(as_root("(null)"), Ok(Key::Absent(Absence::NotConfigured)));
+    assert_eq!(as_root("(null)"), Ok(Key::Absent(Absence::NoDevice)));
     assert_eq!(as_root(&device()), Err(Unclear::TakenAsRoot));
     let okta = device_of("com.okta", "true", "");
     assert_eq!(as_root(&okta), Ok(Key::Absent(Absence::AnotherProvider)));
@@ -184,8 +193,28 @@ fn the_way_to_sign_in_is_known_by_name_or_number() {
 
 #[test]
 fn the_output_of_jamfs_tool_is_named() {
-    let output = "2\nextraDeviceInformation [AnyHashable(\"isSSOExtensionInFullMode\"): 1]\n";
-    assert_eq!(parse(output), Err(Unclear::OfJamfsTool));
+    let list = "2\nextraDeviceInformation [AnyHashable(\"isSSOExtensionInFullMode\"): 1]\n";
+    for output in [list, "2\n", "Warning:Timedout\n"] {
+        assert_eq!(parse(output), Err(Unclear::OfJamfsTool), "{output}");
+    }
+}
+
+#[test]
+fn two_outputs_in_one_are_not_understood() {
+    let [registered, nothing] = [output(&device(), &user(NORMAL_USER)), output("(null)", "(null)")];
+    for both in [format!("{registered}{nothing}"), format!("{nothing}{registered}")] {
+        assert_eq!(parse(&both), Err(Unclear::Unintelligible("a section is there twice".into())));
+    }
+}
+
+#[test]
+fn without_a_device_a_login_configuration_shows_that_platform_sso_is_set_up() {
+    let whole =
+        output("(null)", "(null)").replace("Login Configuration:\n (null)", "Login Configuration:\n { \"a\" : 1 }");
+    let absent = Ok(Key::Absent(Absence::DeviceNotRegistered));
+    assert_eq!(parse(&whole).map(|found| found.key), absent);
+    let as_root = whole.split_once("User Configuration:").unwrap().0;
+    assert_eq!(parse(as_root).map(|found| found.key), absent);
 }
 
 #[test]

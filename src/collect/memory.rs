@@ -1,0 +1,120 @@
+//! Keys that were proven in a session, noted for the times at which nobody is logged in.
+//!
+//! Each user has a note, a line of JSON, in a folder that is root's alone. It is written to a new file that then takes
+//! the note's place. A note that is damaged, from the future, of another home, or not root's does not count.
+
+use std::{
+    fs::{self, DirBuilder, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use nix::{fcntl::OFlag, unistd::geteuid};
+
+use super::{file, reader::Trail};
+use crate::{
+    evidence::{Cause, NoteProblem, Obstacle, Probe, RememberedKey, User, Witness},
+    parse::timestamp::Timestamp,
+};
+
+const FOLDER: &str = "private/var/db/wpj-state";
+
+/// No note is larger, in bytes.
+const MAX_SIZE: u64 = 16 * 1024;
+
+const SECONDS_A_DAY: u64 = 24 * 60 * 60;
+
+fn path_of(root: &Path, uid: u32) -> PathBuf {
+    root.join(FOLDER).join(format!("{uid}.json"))
+}
+
+/// Reads a user's note; absent if there is none, or if it is older than so many days.
+pub(super) fn read(root: &Path, user: &User, days: u16, now: Timestamp, trail: &Trail) -> Witness<RememberedKey> {
+    let Some(uid) = user.uid else { return Witness::not_asked(None) };
+    let path = path_of(root, uid);
+    trail.at(&path);
+    let oldest = u64::from(now).saturating_sub(u64::from(days) * SECONDS_A_DAY);
+    let probe = match note(&path, user, now) {
+        Ok(Some(note)) if u64::from(note.noted) >= oldest => Probe::Found(note),
+        Ok(_) => Probe::Absent,
+        Err(cause) => Probe::Unreadable(cause),
+    };
+    Witness { path: Some(path), probe }
+}
+
+fn note(path: &Path, user: &User, now: Timestamp) -> Result<Option<RememberedKey>, Cause> {
+    let problem = |problem| Err(Cause::Note(problem));
+    let folder = path.parent().unwrap_or(path);
+    for (place, is_right) in
+        [(folder, fs::Metadata::is_dir as fn(&fs::Metadata) -> bool), (path, fs::Metadata::is_file)]
+    {
+        match fs::symlink_metadata(place) {
+            Ok(found) if is_right(&found) && is_mine_alone(&found) => {}
+            Ok(_) => return problem(NoteProblem::NotRoots),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(file::cause_of(&error)),
+        }
+    }
+    let Some(bytes) = file::read(path, MAX_SIZE)? else { return Ok(None) };
+    let Ok(note) = serde_json::from_slice::<RememberedKey>(&bytes) else { return problem(NoteProblem::Damaged) };
+    if note.uid != user.uid.unwrap_or_default() || Some(&note.home) != user.home.as_ref() {
+        problem(NoteProblem::OfAnotherHome)
+    } else if note.noted > now {
+        problem(NoteProblem::FromTheFuture)
+    } else {
+        Ok(Some(note))
+    }
+}
+
+/// Whether only this process' user, which is root, can read or change it.
+fn is_mine_alone(found: &fs::Metadata) -> bool {
+    found.uid() == geteuid().as_raw() && found.mode() & 0o077 == 0
+}
+
+/// Writes a note, in place of an earlier one.
+/// Fails if the folder is not root's alone, or cannot be written to.
+pub(super) fn write(root: &Path, note: &RememberedKey, trail: &Trail) -> Result<(), Obstacle> {
+    let path = path_of(root, note.uid);
+    trail.at(&path);
+    let failed =
+        |path: &Path, error: &io::Error| Obstacle { path: Some(path.to_owned()), cause: file::cause_of(error) };
+    let folder = root.join(FOLDER);
+    match DirBuilder::new().mode(0o700).create(&folder) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(failed(&folder, &error)),
+    }
+    let found = fs::symlink_metadata(&folder).map_err(|error| failed(&folder, &error))?;
+    if !found.is_dir() || !is_mine_alone(&found) {
+        return Err(Obstacle { path: Some(folder), cause: Cause::Note(NoteProblem::NotRoots) });
+    }
+    let new = folder.join(format!(".{}.new", note.uid));
+    replace(&path, &new, note).map_err(|error| failed(&path, &error))
+}
+
+fn replace(path: &Path, new: &Path, note: &RememberedKey) -> io::Result<()> {
+    remove_file(new)?;
+    let flags = OFlag::O_NOFOLLOW.bits();
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(flags).open(new)?;
+    file.write_all(&serde_json::to_vec(note)?)?;
+    file.sync_all()?;
+    fs::rename(new, path)
+}
+
+/// Removes a user's note, if there is one.
+pub(super) fn remove(root: &Path, uid: u32, trail: &Trail) -> Result<(), Obstacle> {
+    let path = path_of(root, uid);
+    trail.at(&path);
+    remove_file(&path).map_err(|error| Obstacle { cause: file::cause_of(&error), path: Some(path) })
+}
+
+fn remove_file(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

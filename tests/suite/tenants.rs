@@ -1,0 +1,147 @@
+//! Whose registration counts: the tenants that an administrator expects.
+
+use fixture_generator::{
+    Certificate, Keychain,
+    sso::{PlatformSso, not_configured, sso_status},
+};
+use wpj_state::{
+    assess::{assess, finding::Code, remedy::Remedy},
+    cli::{AskMacos, Output, Request, Subject, Who, attribute::Attribute},
+    parse::{tenants::Tenants, timestamp::Timestamp},
+    report,
+};
+
+use crate::mac::{ADELE, APP_SSO, JAMF, Mac, console, registered, with_session};
+
+const OURS: &str = "7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f";
+const OTHER: &str = "11111111-1111-1111-1111-111111111111";
+const SETTINGS: &str = "Library/Managed Preferences/wpj-state.plist";
+
+/// A Mac with the user, who is registered with our tenant, at the console.
+fn at_console() -> Mac {
+    Mac { console: Some(console("adele", ADELE, ADELE)), ..Mac::new(&registered()) }
+}
+
+fn setting(tenant: &str) -> String {
+    format!("<key>tenant</key><string>{tenant}</string>")
+}
+
+fn tenants(ids: &[&str]) -> Tenants {
+    Tenants::new(ids.iter().map(|&id| id.to_owned()))
+}
+
+/// State or reason, the findings about tenants, and the remedy; both depths have to agree.
+fn outcome(mac: &Mac, change: impl Fn(Request) -> Request) -> (Result<&'static str, String>, Vec<Code>, Remedy) {
+    let [plain, detailed] = [Output::Result(Attribute::State), Output::Json].map(|output| {
+        let request = Request { subject: Subject::One(Who::Console), ..mac.request(AskMacos::Never, output) };
+        let evidence = mac.look(&change(request));
+        let found = assess(&evidence, Timestamp::now());
+        let codes = found.findings.iter().map(|finding| finding.code);
+        let about_tenants = [Code::RegisteredWithAnotherTenant, Code::TenantNotKnown];
+        let codes: Vec<Code> = codes.filter(|code| about_tenants.contains(code)).collect();
+        (found.state.as_ref().map(|state| state.as_str()).map_err(report::reason), codes, found.remedy)
+    });
+    assert_eq!((&plain.0, &plain.1), (&detailed.0, &detailed.1));
+    plain
+}
+
+fn same(request: Request) -> Request {
+    request
+}
+
+fn with_another_tenant() -> (Result<&'static str, String>, Vec<Code>, Remedy) {
+    (Ok("Not Registered"), vec![Code::RegisteredWithAnotherTenant], Remedy::CheckTenant)
+}
+
+fn registered_here() -> (Result<&'static str, String>, Vec<Code>, Remedy) {
+    (Ok("Registered"), vec![], Remedy::Nothing)
+}
+
+#[test]
+fn a_key_of_another_tenant_does_not_count() {
+    let mac = at_console();
+    assert_eq!(outcome(&mac, same), registered_here());
+    mac.set_up(SETTINGS, &setting(OTHER));
+    assert_eq!(outcome(&mac, same), with_another_tenant());
+    mac.set_up(SETTINGS, &setting(&OURS.to_ascii_uppercase()));
+    assert_eq!(outcome(&mac, same), registered_here());
+    let both = format!("<key>tenant</key><array><string>{OTHER}</string><string>{OURS}</string></array>");
+    mac.set_up(SETTINGS, &both);
+    assert_eq!(outcome(&mac, same), registered_here());
+}
+
+#[test]
+fn the_option_wins_and_a_home_that_is_given_has_no_settings() {
+    let mac = at_console();
+    mac.set_up(SETTINGS, &setting(OTHER));
+    let ours = |request| Request { tenants: tenants(&[OURS]), ..request };
+    assert_eq!(outcome(&mac, ours), registered_here());
+    let home = |request| Request { subject: Subject::One(Who::Home(mac.folder.path().to_owned())), ..request };
+    assert_eq!(outcome(&mac, home), registered_here());
+    let other = |request| Request { tenants: tenants(&[OTHER]), ..home(request) };
+    assert_eq!(outcome(&mac, other), with_another_tenant());
+}
+
+#[test]
+fn the_users_own_settings_go_before_the_ones_for_all() {
+    let mac = at_console();
+    mac.set_up(SETTINGS, &setting(OURS));
+    mac.set_up("Library/Managed Preferences/adele/wpj-state.plist", &setting(OTHER));
+    assert_eq!(outcome(&mac, same), with_another_tenant());
+}
+
+#[test]
+fn settings_that_cannot_be_used_leave_no_answer_and_are_named() {
+    let mac = at_console();
+    let path = mac.system.path().join(SETTINGS);
+    mac.set_up(SETTINGS, &setting("contoso.com"));
+    let words = "tenant is neither a tenant id (a GUID) nor a list of them; correct the profile that sets it";
+    assert_eq!(outcome(&mac, same), (Err(format!("{}: {words}", path.display())), vec![], Remedy::MendEvidence));
+    mac.set_up(SETTINGS, "<key>rememberKeyDays</key><integer>365</integer>");
+    let words = "rememberKeyDays is not a whole number from 1 to 90; correct the profile that sets it";
+    assert_eq!(outcome(&mac, same).0, Err(format!("{}: {words}", path.display())));
+}
+
+#[test]
+fn a_key_whose_tenant_is_not_known_counts_with_a_finding() {
+    let old = Certificate { tenant_id: None, ..Certificate::workplace_join() };
+    let mac = Mac {
+        console: Some(console("adele", ADELE, ADELE)),
+        ..Mac::new(&Keychain::new().certificate(&old).workplace_join_key(&old).to_bytes())
+    };
+    let other = |request| Request { tenants: tenants(&[OTHER]), ..request };
+    assert_eq!(outcome(&mac, other), (Ok("Registered"), vec![Code::TenantNotKnown], Remedy::Nothing));
+    assert_eq!(outcome(&mac, same), registered_here());
+}
+
+#[test]
+fn a_key_that_a_command_reports_is_held_to_the_same_tenants() {
+    let other = |request| Request { tenants: tenants(&[OTHER]), ..request };
+    let ours = |request| Request { tenants: tenants(&[OURS]), ..request };
+    let device = Certificate::workplace_join().subject;
+    let by_app_sso = vec![(APP_SSO, Ok(PlatformSso::registered().json())), (JAMF, Ok(sso_status(2, device)))];
+    let by_jamf = vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(sso_status(0, device)))];
+    for programs in [by_app_sso, by_jamf] {
+        let mac = Mac { programs, ..with_session() };
+        assert_eq!(outcome(&mac, other), with_another_tenant());
+        assert_eq!(outcome(&mac, ours), registered_here());
+    }
+}
+
+#[test]
+fn a_key_of_ours_outside_the_keychain_counts_beside_one_of_another_tenant_in_it() {
+    let foreign = Certificate { tenant_id: Some([0x11; 16]), ..Certificate::workplace_join() };
+    let keychain = Keychain::new().certificate(&foreign).workplace_join_key(&foreign).to_bytes();
+    let programs = vec![(APP_SSO, Ok(PlatformSso::registered().json()))];
+    let mac = Mac { console: Some(console("adele", ADELE, ADELE)), programs, ..Mac::new(&keychain) };
+    let ours = |request| Request { tenants: tenants(&[OURS]), ..request };
+    assert_eq!(outcome(&mac, ours), registered_here());
+    let request = Request {
+        subject: Subject::One(Who::Console),
+        tenants: tenants(&[OURS]),
+        ..mac.request(AskMacos::Never, Output::Json)
+    };
+    let json: serde_json::Value = serde_json::from_str(&mac.report(&request).document).unwrap();
+    assert_eq!(json["expected_tenants"], serde_json::json!([OURS]));
+    assert_eq!(json["workplace_join"]["storage"], "secure-enclave");
+}
