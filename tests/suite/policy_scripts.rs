@@ -303,9 +303,13 @@ const BOTH: [Row; 17] = [
         Asked::Console,
     ),
     (
-        "the path of the tool is relative",
-        |it| it.setting(&format!("tool='{}/{TOOL}'", it.root()), "tool='bin/sh'"),
-        "failed: bin/sh: must be an absolute path\n",
+        "the path of the tool is relative, and its name not ASCII",
+        |it| {
+            fs::write(it.path("schön\n"), "")?;
+            it.mode("schön\n", 0o755)?;
+            it.setting(&format!("tool='{}/{TOOL}'", it.root()), &format!("tool='./{}/schön\n'", it.root()))
+        },
+        "failed: ./ROOT/sch??n?: must be an absolute path\n",
         1,
         Asked::Console,
     ),
