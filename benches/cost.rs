@@ -2,8 +2,9 @@
 //! Prints a table.
 //!
 //! As root on Linux it also measures how Jamf runs the tool: as root, on the home of another user, whose account is
-//! made for this run alone, in a mount namespace of its own. Peak memory and what is read are only known on Linux,
-//! instructions only where valgrind is installed; both count the tool and its reader process together.
+//! made for this run alone, in a mount namespace of its own; and the whole extension attribute, shell included, with the
+//! tool where the package installs it. Peak memory and what is read are only known on Linux, instructions only where
+//! valgrind is installed; both count the tool and its reader process together, and are not counted for shells.
 
 use std::{
     env, fs,
@@ -66,11 +67,18 @@ struct Contender {
     words: Vec<PathBuf>,
     /// Who runs it, if not who runs this.
     uid: Option<u32>,
+    /// Starts other programs, so that only its time says what it costs.
+    is_shell: bool,
 }
 
 impl Contender {
     fn new<'a>(name: impl Into<String>, words: impl IntoIterator<Item = &'a Path>) -> Self {
-        Self { name: name.into(), words: words.into_iter().map(Path::to_owned).collect(), uid: None }
+        Self { name: name.into(), words: words.into_iter().map(Path::to_owned).collect(), uid: None, is_shell: false }
+    }
+
+    fn shell<'a>(name: impl Into<String>, words: impl IntoIterator<Item = &'a Path>) -> Self {
+        let words = [Path::new("/bin/dash")].into_iter().chain(words);
+        Self { is_shell: true, ..Self::new(name, words) }
     }
 
     fn command(&self, before: &[&str]) -> Command {
@@ -128,6 +136,9 @@ fn costs(contenders: &[Contender]) -> Result<Vec<Cost>> {
     let cost = |(contender, times): (&Contender, &mut Vec<Duration>)| {
         times.sort_unstable();
         let median = *times.get(times.len() / 2).ok_or("it was run")?;
+        if contender.is_shell {
+            return Ok(Cost { median, instructions: None, memory_and_read: None });
+        }
         let memory_and_read = last_moment::memory_and_read(contender.command(&[]))?;
         Ok(Cost { median, instructions: contender.instructions(), memory_and_read })
     };
@@ -164,6 +175,10 @@ fn compare_in(folder: &Path) -> Result<()> {
         if size == OF_ANOTHER && account::is_made(&home)? {
             let words = [&*tool, Path::new("--user"), Path::new(NAME)];
             contenders.push(Contender::new("wpj-state as root, another user's home", words));
+            contenders.push(Contender::shell("dash -c :", ["-c", ":"].map(Path::new)));
+            let wrapper = install_wrapper(folder, &tool)?;
+            contenders
+                .push(Contender::shell("the extension attribute in dash as root, another user's home", [&*wrapper]));
             let mut several: Vec<PathBuf> = vec![tool.clone()];
             for number in 0..SEVERAL {
                 let home = folder.join(format!("user {number}"));
@@ -193,6 +208,21 @@ fn line(size: &str, name: &str, cost: &Cost, floor: Duration) -> String {
         |(memory, read)| (format!("{:.1} MB", memory as f64 / 1e6), format!("{} kB", read / 1000)),
     );
     format!("| {size} | {name} | {median:.2} ms | {ratio:.2} | {instructions} | {memory} | {read} |")
+}
+
+/// Puts the tool where the wrapper as pasted expects it; gives the wrapper, which only differs by naming the user,
+/// because there is no console here.
+fn install_wrapper(folder: &Path, tool: &Path) -> Result<PathBuf> {
+    account::cover("/usr/local")?;
+    fs::create_dir("/usr/local/wpj-state")?;
+    fs::copy(tool, "/usr/local/wpj-state/wpj-state")?;
+    let pasted = fs::read_to_string("ea-wrapper.sh")?;
+    let with_user = pasted.replace(" --attribute ", &format!(" --user {NAME} --attribute "));
+    let wrapper = folder.join("ea-wrapper.sh");
+    fs::write(&wrapper, with_user)?;
+    let output = Command::new("/bin/dash").arg(&wrapper).output()?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    if printed == "<result>Registered</result>\n" { Ok(wrapper) } else { Err(format!("{output:?}").into()) }
 }
 
 /// A Rust program that does nothing.
@@ -259,12 +289,21 @@ mod account {
         mount(Some(&accounts), ACCOUNTS, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
         Ok(true)
     }
+
+    /// Puts an empty folder over one, for this process and those that it starts.
+    pub fn cover(folder: &str) -> Result<()> {
+        Ok(mount(Some("tmpfs"), folder, Some("tmpfs"), MsFlags::empty(), Some("mode=755"))?)
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
 mod account {
     pub fn is_made(_: &std::path::Path) -> super::Result<bool> {
         Ok(false)
+    }
+
+    pub fn cover(folder: &str) -> super::Result<()> {
+        Err(format!("{folder}: only Linux can cover it").into())
     }
 }
 

@@ -1,48 +1,55 @@
 #!/bin/sh
-# Jamf Pro policy script: runs Jamf's gatherAADInfo as the user at the console, if that user's AAD ID was not acquired,
-# and then asks for a new inventory.
+# Jamf Pro policy script: runs Jamf's gatherAADInfo as the console user if that is what the user needs, and then sends a
+# new inventory.
 #
-# Parameter in Jamf Pro; left blank it takes its default:
+# Parameter in Jamf Pro; if it is blank, it takes its default:
 #    4  how many seconds gatherAADInfo may take, 1 to 3600; 120 by default
 #
-# Only acts in the state "WPJ Key present, AAD ID not acquired", and never as root, for whom gatherAADInfo does harm.
+# wpj-state determines what the user needs (--attribute remedy). The script acts only on "Run gatherAADInfo": JamfAAD
+# has not obtained the Azure AD ID, or has never run for a user whom Platform SSO has registered. It never runs
+# gatherAADInfo as root, for whom that does harm. If the user has to register, prompt-registration.sh is for that.
 #
 # Prints one line on what was done, or why nothing was. Exit status:
-#    0  nothing is wrong: there was nothing to do, the state cannot be told, or the AAD ID was acquired and Jamf Pro
-#       has a new inventory
-#    1  failed: an administrator has to look at what the line says
+#    0  nothing is wrong: there was nothing to do, what is needed cannot be determined, or gatherAADInfo ran, Jamf Pro
+#       has a new inventory, and the line says what the user needs now
+#    1  failed: an administrator should read the line
 #    2  a wrong parameter, or not run by root
 set -u
 
-# From here to the line of dashes, prompt-registration.sh and gather-aad-info.sh are the same.
+# From here to the line of dashes, both policy scripts are the same; packaging/policy-common.sh is the source.
 
 # Settings
 tool='/usr/local/wpj-state/wpj-state'
-# How many seconds a program may take that normally answers at once; wpj-state gives up after 10 by itself.
+# How many seconds a program may take that normally answers at once; wpj-state itself gives up after 10.
 patience='30'
-# Who has to run this and own the tool, and what stands in front of all other paths: only tests change these.
-owner='0'
+# Who must run this and own what root starts, and what precedes every other path: only tests change these.
+owner='root'
 root=''
 
-# Nothing that the caller's environment says is relied upon: not its paths, language, folder or shell functions.
-unset -f awk cd env find head id kill mkdir mktemp printf ps read rm sleep tail tr umask 2>/dev/null
 PATH='/usr/bin:/bin:/usr/sbin:/sbin'
 LC_ALL='C'
 export PATH LC_ALL
 umask 022
 cd /
 
-# Each ends the script with its one line for the policy's log.
+# Prints a line for the policy's log. It may contain words of a program, so only printable ASCII goes through.
+log() {
+    printf '%s' "$1" | tr -c '[:print:]' '?'
+    printf '\n'
+}
+
+# Each ends the script with a line; $hint is what an administrator should know in any case.
+hint=''
 finish() {
-    printf '%s\n' "$1"
+    log "$1$hint"
     exit 0
 }
 fail() {
-    printf 'failed: %s\n' "$1"
+    log "failed: $1$hint"
     exit 1
 }
 refuse() {
-    printf 'refused: %s\n' "$1"
+    log "refused: $1"
     exit 2
 }
 
@@ -55,28 +62,37 @@ is_number() {
     [ "$1" -ge "$2" ] && [ "$1" -le "$3" ]
 }
 
-# Whether $1 and every folder above it is owned by root, not writable by others, and not a link. A user who could rename
-# a folder could put something else there between this check and the use. If not, $unsafe is the first of them. Access
-# control lists are not seen.
+# Whether $1 and every folder above it are owned by root, not writable by others, and not links, because a user who can
+# rename a folder can put something else there after this check. If not, $why names the first that is wrong. Access
+# control lists are not checked.
 is_safe() {
-    unsafe=$1
+    folder_above=$1
     case $1 in
         "$root"/*) ;;
-        *) return 1 ;;
+        *)
+            why="$1: must be an absolute path"
+            return 1
+            ;;
     esac
     set -- "$1"
-    until [ "$unsafe" = "$root" ]; do
-        unsafe=${unsafe%/*}
-        set -- "${unsafe:-/}" "$@"
+    until [ "$folder_above" = "$root" ]; do
+        folder_above=${folder_above%/*}
+        set -- "${folder_above:-/}" "$@"
     done
-    unsafe=$(find "$@" -prune \( -type l -o ! -user "$owner" -o -perm -020 -o -perm -002 \) 2>/dev/null && echo safe)
-    [ "$unsafe" != safe ] || return 0
-    unsafe=$(printf '%s\n' "${unsafe:-$1}" | head -n 1)
+    why=$(find "$@" -prune \( -type l -o ! -user "$owner" -o -perm -020 -o -perm -002 \) 2>/dev/null && echo safe)
+    [ "$why" != safe ] || return 0
+    why=$(printf '%s\n' "${why:-$1}" | head -n 1)
+    why="$why: must be owned by root, not writable by group or others, and not a link"
     return 1
 }
-demand='must be owned by root, not writable by group or others, and not a link'
 
-# The processes that descend from the one that was started last, as long as that is still a child of this one.
+# Whether root may start the program $1. If not, $why says why.
+may_start() {
+    why="$1: not installed, or not executable"
+    [ -f "$1" ] && [ -x "$1" ] && is_safe "$1"
+}
+
+# The processes that descend from the one that was started last, while that is still a child of this one.
 descendants() {
     ps -axo pid= -o ppid= | awk -v top="$started" -v self="$$" '
         { parent[$1] = $2 }
@@ -91,8 +107,8 @@ descendants() {
 }
 
 # Ends what was started last, and all that it has started, one by one: sudo passes on no signal from its own process
-# group, and at a terminal it gives its command another group. The second round is for the processes of the first one,
-# too, whose parents may be gone by then; numbers are not given out again that soon.
+# group, and at a terminal it gives its command another group. The second round also ends the processes of the first
+# one, whose parents may be gone by then; process IDs are not given out again that soon.
 end_started() {
     for signal in TERM KILL; do
         descendants >>"$work/processes"
@@ -103,54 +119,82 @@ end_started() {
     done
 }
 
-# Runs a program for at most $1 seconds, with $work/input as its input; $code is then its exit status. It fails if the
-# program had to be ended. The outputs are files, because Jamf, or this script, would wait for as long as something that
-# the program leaves behind holds a pipe open.
+# Passes on at most 64 KiB, byte by byte, so that nothing waits in a buffer; the rest is thrown away, because a program
+# would wait at a full pipe, or end at a closed one.
+limit() {
+    dd bs=1 count=65536
+    cat >/dev/null
+}
+
+# Runs a program for at most $1 seconds, with $work/input as its input; fails if the program had to be ended. Otherwise
+# $code is its exit status, and $files.output and $files.errors are what it has printed.
+#
+# Each program gets new pipes and files, so that one that a user's program has left behind cannot write into what a
+# later program prints. All files are opened at the start: by the time such a program ends, $work is gone, and a user
+# could have put something else in its place.
 run() {
     ticks=$(($1 * 10))
     shift
-    rm -f "$work/code" "$work/processes"
+    runs=$((runs + 1))
+    files="$work/$runs"
+    code=''
+    rm -f "$work/processes"
     (
-        "$@" <"$work/input" >"$work/output" 2>"$work/errors"
-        printf '%s\n' "$?" >"$work/code"
-    ) </dev/null >/dev/null 2>&1 &
+        {
+            {
+                "$@" <"$work/input" 2>&3 3>&- 4>&- 5>&- 6>&- 7>&-
+                printf '%s\n' "$?" >&6
+            } | limit >&4 3>&-
+        } 3>&1 | limit >&5
+        printf 'read\n' >&7
+    ) </dev/null >/dev/null 2>&1 4>"$files.output" 5>"$files.errors" 6>"$files.code" 7>"$files.end" &
     started=$!
-    while [ ! -s "$work/code" ]; do
-        if [ "$ticks" -le 0 ]; then
+    until [ -s "$files.end" ]; do
+        # A program that was left behind may keep the pipes open: they are read for one more second.
+        if [ -s "$files.code" ] && [ "$ticks" -gt 10 ]; then
+            ticks=10
+        elif [ "$ticks" -gt 0 ]; then
+            ticks=$((ticks - 1))
+        elif [ -s "$files.code" ]; then
+            break
+        else
             end_started
             started=''
             return 1
         fi
-        ticks=$((ticks - 1))
         sleep 0.1
     done
     started=''
-    read -r code <"$work/code"
+    read -r code <"$files.code"
 }
 
-# Runs a program as user $uid in that user's session, for at most $1 seconds. Root's environment is no business of the
-# user's: sudo on macOS would even keep root's HOME.
+# Runs a program as user $uid in that user's session, for at most $1 seconds, without root's environment: sudo on macOS
+# would even keep root's HOME.
 run_as_user() {
     seconds=$1
     shift
-    run "$seconds" env -i PATH="$PATH" LANG=en_US.UTF-8 \
+    run "$seconds" /usr/bin/env -i PATH="$PATH" LANG=en_US.UTF-8 \
         "$root/bin/launchctl" asuser "$uid" "$root/usr/bin/sudo" -n -u "#$uid" "$@"
 }
 
-# How the program that ran last ended, and the last line of what it said.
-ending() {
-    said=$work/errors
-    [ -s "$said" ] || said=$work/output
-    last=$(tail -n 1 "$said" | tr -c '[:print:]\n' ' ' | head -c 200)
-    printf 'exit status %s%s' "$code" "${last:+: $last}"
+# The first line of what the program that ran last has said: there, sudo says why it refuses.
+first_line() {
+    said=$files.errors
+    [ -s "$said" ] || said=$files.output
+    tr -c '[:print:]\n' ' ' <"$said" | awk 'NF { sub(/ +$/, ""); print substr($0, 1, 200); exit }'
 }
 
-# Who is at the console, by number, in $console; blank if nobody is, or no person, as at the login window or in Setup
-# Assistant. The name may be an alias. What is indented further is about sessions, which may be other users'. Names that
-# contain new lines could add lines, but not remove any, so that there must be no second one.
+ending() {
+    line=$(first_line)
+    printf 'exit status %s%s' "$code" "${line:+: $line}"
+}
+
+# Finds the UID of the console user, $console. It is blank if nobody is there, or not a person, as at the login window
+# or in Setup Assistant. The name may be an alias. Lines with more indentation are about sessions, which may be other
+# users'. Names that contain new lines could add lines, but not remove any, so there must be no second one.
 look_at_console() {
     printf 'show State:/Users/ConsoleUser\n' >"$work/input"
-    run "$patience" "$root/usr/sbin/scutil" || fail "scutil did not tell within $patience s who is at the console"
+    run "$patience" "$root/usr/sbin/scutil" || fail "scutil did not name the console user within $patience s"
     : >"$work/input"
     first='' name='' names=0 console='' numbers=0
     while IFS= read -r line; do
@@ -165,17 +209,17 @@ look_at_console() {
                 numbers=$((numbers + 1))
                 ;;
         esac
-    done <"$work/output"
+    done <"$files.output"
     case $code$first in
         *'  No such key')
             console=''
             return
             ;;
         '0<dictionary> {') ;;
-        *) fail "it cannot be told who is at the console; scutil: $(ending)" ;;
+        *) fail "the console user cannot be determined; scutil: $(ending)" ;;
     esac
     if [ "$names" -gt 1 ] || [ "$numbers" -gt 1 ]; then
-        fail 'it cannot be told who is at the console: scutil names several users'
+        fail 'the console user cannot be determined: scutil names several'
     fi
     case $name in
         '' | loginwindow | root | _*)
@@ -183,37 +227,45 @@ look_at_console() {
             return
             ;;
     esac
-    is_number "$console" 0 4294967295 || fail 'it cannot be told who is at the console: scutil gives no number'
-    [ "$console" -ge 500 ] || console=''
-}
-
-# How far user $uid is, in $state.
-look_at_state() {
-    [ -e "$tool" ] || fail "$tool: not installed"
-    [ -f "$tool" ] || fail "$tool: not a file"
-    [ -x "$tool" ] || fail "$tool: not executable"
-    is_safe "$tool" || fail "$unsafe: $demand"
-    run "$patience" "$tool" --user "$uid" || fail "$tool: no answer within $patience s"
-    # A NUL byte would vanish from a variable.
-    answer=$(head -c 1000 "$work/output" | tr '\000' '?' && printf 'exit %s' "$code")
-    case $answer in
-        '<result>Registered</result>
-exit 0' | '<result>WPJ Key present, JamfAAD PLIST missing</result>
-exit 0' | '<result>WPJ Key present, AAD ID not acquired</result>
-exit 0' | '<result>Not Registered</result>
-exit 0')
-            state=${answer#'<result>'}
-            state=${state%%'</result>'*}
-            ;;
-        '<result></result>
-exit 1') finish "$done; the state of user $uid cannot be told; wpj-state: $(ending)" ;;
-        *) fail "$tool: failed, or printed what it must not: $(ending)" ;;
+    # scutil prints a UID as a signed number of 32 bits.
+    case $console in
+        -*) is_number "${console#-}" 1 2147483648 && console=$((4294967296 - ${console#-})) ;;
     esac
+    is_number "$console" 0 4294967295 || fail 'the console user cannot be determined: scutil prints no UID'
+    # The last two are no user's: -2 is nobody, and -1 stands for none at all.
+    if [ "$console" -lt 500 ] || [ "$console" -ge 4294967294 ]; then
+        console=''
+    fi
 }
 
-[ "$(id -u)" = "$owner" ] || refuse 'only root can run this'
+# Asks the tool what user $uid needs, $remedy.
+look_for_remedy() {
+    may_start "$tool" || fail "$why"
+    run "$patience" "$tool" --user "$uid" --attribute remedy || fail "$tool: no answer within $patience s"
+    # A NUL byte would vanish from a variable.
+    remedy=$(head -c 1000 "$files.output" | tr '\000' '?')
+    case $code$remedy in
+        '0<result>None</result>') ;;
+        '0<result>Register in Self Service</result>') ;;
+        '0<result>Deploy SSO profile, then register</result>')
+            hint="; this Mac has no profile of Microsoft's SSO extension, which new registrations need"
+            ;;
+        '0<result>Register or repair in macOS</result>') ;;
+        '0<result>Run gatherAADInfo</result>') ;;
+        '0<result>Check tenant</result>')
+            finish "$done; user $uid is registered with another tenant than the one expected"
+            ;;
+        '1<result></result>') finish "$done; what user $uid needs cannot be determined: $(first_line)" ;;
+        *) fail "$tool: failed, or printed something unknown: $(ending)" ;;
+    esac
+    remedy=${remedy#'<result>'}
+    remedy=${remedy%'</result>'}
+}
+
+[ "$(id -un)" = "$owner" ] || refuse 'only root can run this'
 done='nothing done'
 started=''
+runs=0
 work=$(mktemp -d "$root/tmp/wpj-state.XXXXXXXX" 2>/dev/null) || fail 'no private folder can be made in /tmp'
 : >"$work/input"
 trap 'rm -rf "$work"' EXIT
@@ -224,41 +276,42 @@ trap '[ -z "$started" ] || end_started; rm -rf "$work"; printf "failed: ended by
 # How many seconds the inventory may take: nothing is known of the other scripts in it.
 inventory='1800'
 apps="$root/Library/Application Support/JAMF/Jamf.app/Contents/MacOS"
-# Not the link in /usr/local/bin, a folder that may be Homebrew's user's.
+# Not the link in /usr/local/bin, a folder that may belong to Homebrew's user.
 jamf="$root/usr/local/jamf/bin/jamf"
 
 period=${4-}
 [ -n "$period" ] || period='120'
-is_number "$period" 1 3600 || refuse 'parameter 4, the seconds that gatherAADInfo may take, has to be 1 to 3600'
+is_number "$period" 1 3600 || refuse 'parameter 4, the seconds that gatherAADInfo may take, must be 1 to 3600'
 
 look_at_console
 [ -n "$console" ] || finish 'nothing done: nobody is logged in'
 uid=$console
-look_at_state
-case $state in
-    Registered) finish "nothing done: user $uid is registered" ;;
-    'WPJ Key present, AAD ID not acquired') ;;
-    *) finish "nothing done: user $uid is in the state \"$state\"; the remedy is registration in Self Service" ;;
+look_for_remedy
+case $remedy in
+    'Run gatherAADInfo') ;;
+    None) finish "nothing done: user $uid is registered" ;;
+    *) finish "nothing done: user $uid needs something else ($remedy); prompt-registration.sh is for that" ;;
 esac
 
 gather="$apps/Jamf Conditional Access.app/Contents/MacOS/Jamf Conditional Access"
 # Where earlier releases of Jamf Pro have it.
 [ -x "$gather" ] || gather="$apps/JamfAAD.app/Contents/MacOS/JamfAAD"
-[ -x "$gather" ] || fail 'neither Jamf Conditional Access nor JamfAAD is installed'
-is_safe "$gather" || fail "$unsafe: $demand"
+may_start "$gather" || fail "$why"
 look_at_console
 [ "$console" = "$uid" ] || finish "nothing done: user $uid has just left the console"
 run_as_user "$period" "$gather" gatherAADInfo ||
     fail "gatherAADInfo as user $uid did not end by itself, and was ended after $period s"
 [ "$code" = 0 ] || fail "gatherAADInfo as user $uid failed: $(ending)"
 
-[ -x "$jamf" ] || fail "gatherAADInfo ran as user $uid, but there is no new inventory: $jamf is missing"
-is_safe "$jamf" || fail "gatherAADInfo ran as user $uid, but there is no new inventory: $unsafe: $demand"
-run "$inventory" "$jamf" recon ||
-    fail "gatherAADInfo ran as user $uid, but jamf recon did not end by itself, and was ended after $inventory s"
-[ "$code" = 0 ] || fail "gatherAADInfo ran as user $uid, but jamf recon failed: $(ending)"
-done="gatherAADInfo ran as user $uid, and Jamf Pro has a new inventory"
+done="gatherAADInfo ran as user $uid"
+may_start "$jamf" || fail "$done, but there is no new inventory: $why"
+run "$inventory" "$jamf" recon || fail "$done, but jamf recon did not end by itself, and was ended after $inventory s"
+[ "$code" = 0 ] || fail "$done, but jamf recon failed: $(ending)"
+done="$done, and Jamf Pro has a new inventory"
 # Nothing public says what gatherAADInfo's exit status means.
-look_at_state
-[ "$state" != 'WPJ Key present, AAD ID not acquired' ] || fail "$done, but the AAD ID is still not acquired"
-finish "$done; the state is now \"$state\""
+look_for_remedy
+case $remedy in
+    'Run gatherAADInfo') fail "$done, but the user still needs gatherAADInfo" ;;
+    None) finish "$done; the user is now registered" ;;
+    *) finish "$done; the user now needs something else: $remedy" ;;
+esac

@@ -1,53 +1,63 @@
 #!/bin/sh
-# Jamf Pro policy script: asks the user at the console to register, and opens the registration policy in Self Service.
+# Jamf Pro policy script: asks the console user to register, and opens the place where that is done.
 #
-# Parameters in Jamf Pro; what is left blank takes its default:
-#    4  number of the Self Service policy that registers, as in id= of its address in Jamf Pro; required
-#    5  how often a user may put it off, 0 to 999; 3 by default. Where none is left, there is no button for it.
-#    6  title of the dialog
-#    7  text of the dialog
+# Parameters in Jamf Pro; a blank one takes its default:
+#    4  ID of the Self Service policy that registers, as in id= of its address in Jamf Pro; required
+#    5  how often a user may choose Later, 0 to 999; 3 by default. When none are left, that button disappears.
+#    6  title of the dialogs
+#    7  text of the dialog before Self Service
 #    8  button that opens Self Service
-#    9  button that puts it off; the number of deferrals that are left is put behind it
-#   10  how many seconds the dialog stays, 1 to 3600; 300 by default. Not to answer is no deferral.
+#    9  button for later; the number of deferrals left is added to it
+#   10  how many seconds a dialog stays, 1 to 3600; 300 by default. Not answering uses up no deferral.
+#   11  text of the dialog before System Settings
 #
-# Asks in the states "Not Registered" and "WPJ Key present, JamfAAD PLIST missing". A registration is no remedy for "WPJ
-# Key present, AAD ID not acquired": gather-aad-info.sh is.
+# wpj-state determines what the user needs (--attribute remedy):
+#    Register in Self Service               asks, and opens the policy in Self Service+ or Self Service
+#    Deploy SSO profile, then register      the same; the line also says that this Mac lacks the profile
+#    Register or repair in macOS            asks, and opens System Settings: Platform SSO registers there
+#    Run gatherAADInfo                      does nothing, because gather-aad-info.sh is for that
+#    Check tenant, None                     does nothing
 #
 # Prints one line on what was done, or why nothing was. Exit status:
-#    0  nothing is wrong: there was nothing to do, the state cannot be told, or the user has been asked
-#    1  failed: an administrator has to look at what the line says
+#    0  nothing is wrong: there was nothing to do, what is needed cannot be determined, or the user was asked
+#    1  failed: an administrator should read the line
 #    2  wrong parameters, or not run by root
 set -u
 
-# From here to the line of dashes, prompt-registration.sh and gather-aad-info.sh are the same.
+# From here to the line of dashes, both policy scripts are the same; packaging/policy-common.sh is the source.
 
 # Settings
 tool='/usr/local/wpj-state/wpj-state'
-# How many seconds a program may take that normally answers at once; wpj-state gives up after 10 by itself.
+# How many seconds a program may take that normally answers at once; wpj-state itself gives up after 10.
 patience='30'
-# Who has to run this and own the tool, and what stands in front of all other paths: only tests change these.
-owner='0'
+# Who must run this and own what root starts, and what precedes every other path: only tests change these.
+owner='root'
 root=''
 
-# Nothing that the caller's environment says is relied upon: not its paths, language, folder or shell functions.
-unset -f awk cd env find head id kill mkdir mktemp printf ps read rm sleep tail tr umask 2>/dev/null
 PATH='/usr/bin:/bin:/usr/sbin:/sbin'
 LC_ALL='C'
 export PATH LC_ALL
 umask 022
 cd /
 
-# Each ends the script with its one line for the policy's log.
+# Prints a line for the policy's log. It may contain words of a program, so only printable ASCII goes through.
+log() {
+    printf '%s' "$1" | tr -c '[:print:]' '?'
+    printf '\n'
+}
+
+# Each ends the script with a line; $hint is what an administrator should know in any case.
+hint=''
 finish() {
-    printf '%s\n' "$1"
+    log "$1$hint"
     exit 0
 }
 fail() {
-    printf 'failed: %s\n' "$1"
+    log "failed: $1$hint"
     exit 1
 }
 refuse() {
-    printf 'refused: %s\n' "$1"
+    log "refused: $1"
     exit 2
 }
 
@@ -60,28 +70,37 @@ is_number() {
     [ "$1" -ge "$2" ] && [ "$1" -le "$3" ]
 }
 
-# Whether $1 and every folder above it is owned by root, not writable by others, and not a link. A user who could rename
-# a folder could put something else there between this check and the use. If not, $unsafe is the first of them. Access
-# control lists are not seen.
+# Whether $1 and every folder above it are owned by root, not writable by others, and not links, because a user who can
+# rename a folder can put something else there after this check. If not, $why names the first that is wrong. Access
+# control lists are not checked.
 is_safe() {
-    unsafe=$1
+    folder_above=$1
     case $1 in
         "$root"/*) ;;
-        *) return 1 ;;
+        *)
+            why="$1: must be an absolute path"
+            return 1
+            ;;
     esac
     set -- "$1"
-    until [ "$unsafe" = "$root" ]; do
-        unsafe=${unsafe%/*}
-        set -- "${unsafe:-/}" "$@"
+    until [ "$folder_above" = "$root" ]; do
+        folder_above=${folder_above%/*}
+        set -- "${folder_above:-/}" "$@"
     done
-    unsafe=$(find "$@" -prune \( -type l -o ! -user "$owner" -o -perm -020 -o -perm -002 \) 2>/dev/null && echo safe)
-    [ "$unsafe" != safe ] || return 0
-    unsafe=$(printf '%s\n' "${unsafe:-$1}" | head -n 1)
+    why=$(find "$@" -prune \( -type l -o ! -user "$owner" -o -perm -020 -o -perm -002 \) 2>/dev/null && echo safe)
+    [ "$why" != safe ] || return 0
+    why=$(printf '%s\n' "${why:-$1}" | head -n 1)
+    why="$why: must be owned by root, not writable by group or others, and not a link"
     return 1
 }
-demand='must be owned by root, not writable by group or others, and not a link'
 
-# The processes that descend from the one that was started last, as long as that is still a child of this one.
+# Whether root may start the program $1. If not, $why says why.
+may_start() {
+    why="$1: not installed, or not executable"
+    [ -f "$1" ] && [ -x "$1" ] && is_safe "$1"
+}
+
+# The processes that descend from the one that was started last, while that is still a child of this one.
 descendants() {
     ps -axo pid= -o ppid= | awk -v top="$started" -v self="$$" '
         { parent[$1] = $2 }
@@ -96,8 +115,8 @@ descendants() {
 }
 
 # Ends what was started last, and all that it has started, one by one: sudo passes on no signal from its own process
-# group, and at a terminal it gives its command another group. The second round is for the processes of the first one,
-# too, whose parents may be gone by then; numbers are not given out again that soon.
+# group, and at a terminal it gives its command another group. The second round also ends the processes of the first
+# one, whose parents may be gone by then; process IDs are not given out again that soon.
 end_started() {
     for signal in TERM KILL; do
         descendants >>"$work/processes"
@@ -108,54 +127,82 @@ end_started() {
     done
 }
 
-# Runs a program for at most $1 seconds, with $work/input as its input; $code is then its exit status. It fails if the
-# program had to be ended. The outputs are files, because Jamf, or this script, would wait for as long as something that
-# the program leaves behind holds a pipe open.
+# Passes on at most 64 KiB, byte by byte, so that nothing waits in a buffer; the rest is thrown away, because a program
+# would wait at a full pipe, or end at a closed one.
+limit() {
+    dd bs=1 count=65536
+    cat >/dev/null
+}
+
+# Runs a program for at most $1 seconds, with $work/input as its input; fails if the program had to be ended. Otherwise
+# $code is its exit status, and $files.output and $files.errors are what it has printed.
+#
+# Each program gets new pipes and files, so that one that a user's program has left behind cannot write into what a
+# later program prints. All files are opened at the start: by the time such a program ends, $work is gone, and a user
+# could have put something else in its place.
 run() {
     ticks=$(($1 * 10))
     shift
-    rm -f "$work/code" "$work/processes"
+    runs=$((runs + 1))
+    files="$work/$runs"
+    code=''
+    rm -f "$work/processes"
     (
-        "$@" <"$work/input" >"$work/output" 2>"$work/errors"
-        printf '%s\n' "$?" >"$work/code"
-    ) </dev/null >/dev/null 2>&1 &
+        {
+            {
+                "$@" <"$work/input" 2>&3 3>&- 4>&- 5>&- 6>&- 7>&-
+                printf '%s\n' "$?" >&6
+            } | limit >&4 3>&-
+        } 3>&1 | limit >&5
+        printf 'read\n' >&7
+    ) </dev/null >/dev/null 2>&1 4>"$files.output" 5>"$files.errors" 6>"$files.code" 7>"$files.end" &
     started=$!
-    while [ ! -s "$work/code" ]; do
-        if [ "$ticks" -le 0 ]; then
+    until [ -s "$files.end" ]; do
+        # A program that was left behind may keep the pipes open: they are read for one more second.
+        if [ -s "$files.code" ] && [ "$ticks" -gt 10 ]; then
+            ticks=10
+        elif [ "$ticks" -gt 0 ]; then
+            ticks=$((ticks - 1))
+        elif [ -s "$files.code" ]; then
+            break
+        else
             end_started
             started=''
             return 1
         fi
-        ticks=$((ticks - 1))
         sleep 0.1
     done
     started=''
-    read -r code <"$work/code"
+    read -r code <"$files.code"
 }
 
-# Runs a program as user $uid in that user's session, for at most $1 seconds. Root's environment is no business of the
-# user's: sudo on macOS would even keep root's HOME.
+# Runs a program as user $uid in that user's session, for at most $1 seconds, without root's environment: sudo on macOS
+# would even keep root's HOME.
 run_as_user() {
     seconds=$1
     shift
-    run "$seconds" env -i PATH="$PATH" LANG=en_US.UTF-8 \
+    run "$seconds" /usr/bin/env -i PATH="$PATH" LANG=en_US.UTF-8 \
         "$root/bin/launchctl" asuser "$uid" "$root/usr/bin/sudo" -n -u "#$uid" "$@"
 }
 
-# How the program that ran last ended, and the last line of what it said.
-ending() {
-    said=$work/errors
-    [ -s "$said" ] || said=$work/output
-    last=$(tail -n 1 "$said" | tr -c '[:print:]\n' ' ' | head -c 200)
-    printf 'exit status %s%s' "$code" "${last:+: $last}"
+# The first line of what the program that ran last has said: there, sudo says why it refuses.
+first_line() {
+    said=$files.errors
+    [ -s "$said" ] || said=$files.output
+    tr -c '[:print:]\n' ' ' <"$said" | awk 'NF { sub(/ +$/, ""); print substr($0, 1, 200); exit }'
 }
 
-# Who is at the console, by number, in $console; blank if nobody is, or no person, as at the login window or in Setup
-# Assistant. The name may be an alias. What is indented further is about sessions, which may be other users'. Names that
-# contain new lines could add lines, but not remove any, so that there must be no second one.
+ending() {
+    line=$(first_line)
+    printf 'exit status %s%s' "$code" "${line:+: $line}"
+}
+
+# Finds the UID of the console user, $console. It is blank if nobody is there, or not a person, as at the login window
+# or in Setup Assistant. The name may be an alias. Lines with more indentation are about sessions, which may be other
+# users'. Names that contain new lines could add lines, but not remove any, so there must be no second one.
 look_at_console() {
     printf 'show State:/Users/ConsoleUser\n' >"$work/input"
-    run "$patience" "$root/usr/sbin/scutil" || fail "scutil did not tell within $patience s who is at the console"
+    run "$patience" "$root/usr/sbin/scutil" || fail "scutil did not name the console user within $patience s"
     : >"$work/input"
     first='' name='' names=0 console='' numbers=0
     while IFS= read -r line; do
@@ -170,17 +217,17 @@ look_at_console() {
                 numbers=$((numbers + 1))
                 ;;
         esac
-    done <"$work/output"
+    done <"$files.output"
     case $code$first in
         *'  No such key')
             console=''
             return
             ;;
         '0<dictionary> {') ;;
-        *) fail "it cannot be told who is at the console; scutil: $(ending)" ;;
+        *) fail "the console user cannot be determined; scutil: $(ending)" ;;
     esac
     if [ "$names" -gt 1 ] || [ "$numbers" -gt 1 ]; then
-        fail 'it cannot be told who is at the console: scutil names several users'
+        fail 'the console user cannot be determined: scutil names several'
     fi
     case $name in
         '' | loginwindow | root | _*)
@@ -188,37 +235,45 @@ look_at_console() {
             return
             ;;
     esac
-    is_number "$console" 0 4294967295 || fail 'it cannot be told who is at the console: scutil gives no number'
-    [ "$console" -ge 500 ] || console=''
-}
-
-# How far user $uid is, in $state.
-look_at_state() {
-    [ -e "$tool" ] || fail "$tool: not installed"
-    [ -f "$tool" ] || fail "$tool: not a file"
-    [ -x "$tool" ] || fail "$tool: not executable"
-    is_safe "$tool" || fail "$unsafe: $demand"
-    run "$patience" "$tool" --user "$uid" || fail "$tool: no answer within $patience s"
-    # A NUL byte would vanish from a variable.
-    answer=$(head -c 1000 "$work/output" | tr '\000' '?' && printf 'exit %s' "$code")
-    case $answer in
-        '<result>Registered</result>
-exit 0' | '<result>WPJ Key present, JamfAAD PLIST missing</result>
-exit 0' | '<result>WPJ Key present, AAD ID not acquired</result>
-exit 0' | '<result>Not Registered</result>
-exit 0')
-            state=${answer#'<result>'}
-            state=${state%%'</result>'*}
-            ;;
-        '<result></result>
-exit 1') finish "$done; the state of user $uid cannot be told; wpj-state: $(ending)" ;;
-        *) fail "$tool: failed, or printed what it must not: $(ending)" ;;
+    # scutil prints a UID as a signed number of 32 bits.
+    case $console in
+        -*) is_number "${console#-}" 1 2147483648 && console=$((4294967296 - ${console#-})) ;;
     esac
+    is_number "$console" 0 4294967295 || fail 'the console user cannot be determined: scutil prints no UID'
+    # The last two are no user's: -2 is nobody, and -1 stands for none at all.
+    if [ "$console" -lt 500 ] || [ "$console" -ge 4294967294 ]; then
+        console=''
+    fi
 }
 
-[ "$(id -u)" = "$owner" ] || refuse 'only root can run this'
+# Asks the tool what user $uid needs, $remedy.
+look_for_remedy() {
+    may_start "$tool" || fail "$why"
+    run "$patience" "$tool" --user "$uid" --attribute remedy || fail "$tool: no answer within $patience s"
+    # A NUL byte would vanish from a variable.
+    remedy=$(head -c 1000 "$files.output" | tr '\000' '?')
+    case $code$remedy in
+        '0<result>None</result>') ;;
+        '0<result>Register in Self Service</result>') ;;
+        '0<result>Deploy SSO profile, then register</result>')
+            hint="; this Mac has no profile of Microsoft's SSO extension, which new registrations need"
+            ;;
+        '0<result>Register or repair in macOS</result>') ;;
+        '0<result>Run gatherAADInfo</result>') ;;
+        '0<result>Check tenant</result>')
+            finish "$done; user $uid is registered with another tenant than the one expected"
+            ;;
+        '1<result></result>') finish "$done; what user $uid needs cannot be determined: $(first_line)" ;;
+        *) fail "$tool: failed, or printed something unknown: $(ending)" ;;
+    esac
+    remedy=${remedy#'<result>'}
+    remedy=${remedy%'</result>'}
+}
+
+[ "$(id -un)" = "$owner" ] || refuse 'only root can run this'
 done='nothing done'
 started=''
+runs=0
 work=$(mktemp -d "$root/tmp/wpj-state.XXXXXXXX" 2>/dev/null) || fail 'no private folder can be made in /tmp'
 : >"$work/input"
 trap 'rm -rf "$work"' EXIT
@@ -226,11 +281,12 @@ trap 'rm -rf "$work"' EXIT
 trap '[ -z "$started" ] || end_started; rm -rf "$work"; printf "failed: ended by a signal\n"; exit 143' HUP INT TERM
 # ----------------------------------------------------------------------------------------------------------------------
 
-# How often each user has put it off is kept here. The name of a file is the user's number, so that no user's name can
-# lead elsewhere.
+# How many seconds Self Service gets to start before it gets the policy's address: it has crashed on one before that.
+start='3'
+# Where the deferrals of each user are counted. A file's name is the user's UID, so no user's name can lead elsewhere.
 folder="$root/Library/Application Support/wpj-state"
 
-# An argument that begins with a dash would be an option, so that the number is the first one.
+# An argument that begins with a dash would be an option, so the number comes first.
 dialog='on run argv
     set {aTime, aTitle, aText, anAgreement, aDelay} to argv
     set aTime to aTime as integer
@@ -254,45 +310,93 @@ end run'
 policy=${4-}
 deferrals=${5-}
 title=${6-}
-text=${7-}
-agree=${8-}
+service_text=${7-}
+service_button=${8-}
 later=${9-}
 period=${10-}
+settings_text=${11-}
 [ -n "$deferrals" ] || deferrals='3'
 [ -n "$title" ] || title='Register this Mac'
-[ -n "$text" ] || text="This Mac still has to be registered with Microsoft Entra. The registration shows that you \
-work on a Mac that your organization manages; without it, mail, documents and other apps for work may be closed to you.
+[ -n "$service_text" ] || service_text="This Mac is not registered with your organisation yet. Until it is, you may \
+lose access to email and other work apps.
 
-Self Service opens with the registration. Start it there, and sign in with your work account when you are asked to."
-[ -n "$agree" ] || agree='Open Self Service'
+Self Service opens next. Start the registration there, and sign in with your work account when asked."
+[ -n "$service_button" ] || service_button='Open Self Service'
 [ -n "$later" ] || later='Later'
 [ -n "$period" ] || period='300'
-is_number "$policy" 1 999999999 || refuse 'parameter 4 has to be the number of the Self Service policy'
-is_number "$deferrals" 0 999 || refuse 'parameter 5, the number of deferrals, has to be 0 to 999'
-is_number "$period" 1 3600 || refuse 'parameter 10, the seconds that the dialog stays, has to be 1 to 3600'
+[ -n "$settings_text" ] || settings_text="This Mac's registration with your organisation is not complete. Until it is, \
+you may lose access to email and other work apps.
+
+System Settings opens next. If macOS shows Registration Required, click it. If not, click the (i) beside your name, \
+then Platform SSO, then Repair."
+is_number "$policy" 1 999999999 || refuse 'parameter 4 must be the ID of the Self Service policy'
+is_number "$deferrals" 0 999 || refuse 'parameter 5, the number of deferrals, must be 0 to 999'
+is_number "$period" 1 3600 || refuse 'parameter 10, the seconds that a dialog stays, must be 1 to 3600'
+
+# Finds an app, $app: where Jamf's preferences say by the key $1, or else in its usual place $2.
+look_for_app() {
+    app=''
+    if run "$patience" "$root/usr/bin/plutil" -extract "$1" raw -o - \
+        "$root/Library/Preferences/com.jamfsoftware.jamf.plist" && [ "$code" = 0 ]; then
+        app=$(head -c 1000 "$files.output" | tr '\000' '?')
+    fi
+    for app in "${app%/}" "$2"; do
+        case $app in
+            /*.app)
+                app=$root$app
+                [ ! -d "$app" ] || return 0
+                ;;
+        esac
+    done
+    return 1
+}
+
+# Opens $1 as user $uid; the line calls it $2.
+open_as_user() {
+    run_as_user "$patience" "$root/usr/bin/open" "$1" || fail "user $uid agreed, but $2 did not open within $patience s"
+    [ "$code" = 0 ] || fail "user $uid agreed, but $2 could not be opened: $(ending)"
+}
 
 look_at_console
 [ -n "$console" ] || finish 'nothing done: nobody is logged in'
 uid=$console
-look_at_state
+look_for_remedy
 count="$folder/deferrals-$uid"
-case $state in
-    Registered)
+app=''
+case $remedy in
+    None)
         if [ -d "$folder" ] && is_safe "$folder"; then
             rm -rf "$count"
         fi
         finish "nothing done: user $uid is registered"
         ;;
-    'WPJ Key present, AAD ID not acquired')
-        finish "nothing done: user $uid has a key, but no AAD ID; the remedy is gather-aad-info.sh, not registration"
+    'Run gatherAADInfo') finish "nothing done: user $uid needs gatherAADInfo; gather-aad-info.sh is for that" ;;
+    'Register or repair in macOS')
+        place='System Settings'
+        text=$settings_text
+        button='Open System Settings'
+        address='x-apple.systempreferences:com.apple.Users-Groups-Settings.extension'
+        ;;
+    *)
+        text=$service_text
+        button=$service_button
+        if look_for_app self_service_plus_path '/Applications/Self Service+.app'; then
+            place='Self Service+'
+            address="selfservicecapability://content?entity=policy&id=$policy"
+        elif look_for_app self_service_app_path '/Applications/Self Service.app'; then
+            place='Self Service'
+            address="jamfselfservice://content?entity=policy&id=$policy&action=view"
+        else
+            fail "neither Self Service+ nor Self Service is installed, so user $uid was not asked"
+        fi
         ;;
 esac
 
 used=0
 if [ "$deferrals" -gt 0 ]; then
-    is_safe "${folder%/*}" || fail "$unsafe: $demand"
+    is_safe "${folder%/*}" || fail "$why"
     mkdir "$folder" 2>/dev/null
-    is_safe "$folder" || fail "$unsafe: $demand"
+    is_safe "$folder" || fail "$why"
     if [ -e "$count" ] || [ -L "$count" ]; then
         used='unusable'
         if [ -f "$count" ] && is_safe "$count"; then
@@ -302,7 +406,7 @@ if [ "$deferrals" -gt 0 ]; then
         if [ -n "$(find "$count" -prune -mtime +30 2>/dev/null)" ]; then
             used=0
         elif ! is_number "$used" 0 1000; then
-            printf '%s: unusable; the count starts anew\n' "$count"
+            log "$count: unusable; the count starts again"
             used=0
         fi
     fi
@@ -315,27 +419,28 @@ else
 fi
 
 osascript="$root/usr/bin/osascript"
-[ -x "$osascript" ] || fail "$osascript: missing, so that nobody can be asked"
+[ -x "$osascript" ] || fail "$osascript: missing, so user $uid was not asked"
 look_at_console
 [ "$console" = "$uid" ] || finish "nothing done: user $uid has just left the console"
-run_as_user $((period + patience)) "$osascript" -e "$dialog" "$period" "$title" "$text" "$agree" "$later" ||
+run_as_user $((period + patience)) "$osascript" -e "$dialog" "$period" "$title" "$text" "$button" "$later" ||
     fail "the dialog for user $uid did not end by itself, and was ended after $((period + patience)) s"
-case "$code $(head -c 100 "$work/output" | tr '\000' '?')" in
+case "$code $(head -c 100 "$files.output" | tr '\000' '?')" in
     '0 agree') ;;
-    '0 gave up') finish "user $uid ($state) was asked, and did not answer within $period s" ;;
+    '0 gave up') finish "user $uid was asked ($remedy), and did not answer within $period s" ;;
     '0 later')
-        [ -n "$later" ] || finish "user $uid ($state) was asked, and closed the dialog; no deferral is left"
+        [ -n "$later" ] || finish "user $uid was asked ($remedy), and closed the dialog; no deferral is left"
         rm -rf "$count"
-        { printf '%s\n' "$((used + 1))" >"$count"; } 2>/dev/null ||
-            fail "$count: the deferral could not be written down"
-        finish "user $uid ($state) was asked, and put it off; deferrals left: $((left - 1))"
+        { printf '%s\n' "$((used + 1))" >"$count"; } 2>/dev/null || fail "$count: the deferral could not be stored"
+        finish "user $uid was asked ($remedy), and chose later; deferrals left: $((left - 1))"
         ;;
     *) fail "osascript could not ask user $uid: $(ending)" ;;
 esac
 
 look_at_console
-[ "$console" = "$uid" ] || finish "user $uid ($state) agreed, but has left the console; Self Service was not opened"
-run_as_user "$patience" "$root/usr/bin/open" "jamfselfservice://content?entity=policy&id=$policy&action=view" ||
-    fail "user $uid ($state) agreed, but Self Service did not open within $patience s"
-[ "$code" = 0 ] || fail "user $uid ($state) agreed, but Self Service could not be opened: $(ending)"
-finish "user $uid ($state) was asked, and agreed; Self Service was opened with policy $policy"
+[ "$console" = "$uid" ] || finish "user $uid agreed, but has left the console; $place was not opened"
+if [ -n "$app" ]; then
+    open_as_user "$app" "$place"
+    sleep "$start"
+fi
+open_as_user "$address" "$place"
+finish "user $uid was asked ($remedy), and agreed; $place was opened"

@@ -12,7 +12,7 @@ use std::{
 
 use nix::{
     sys::signal::{Signal, kill},
-    unistd::{Pid, Uid},
+    unistd::{Pid, Uid, User},
 };
 use tempfile::TempDir;
 
@@ -33,10 +33,13 @@ struct Script {
 const PROMPT: Script = Script { name: "prompt-registration.sh", parameters: &["/", "a Mac", "adele", "12"] };
 const GATHER: Script = Script { name: "gather-aad-info.sh", parameters: &["/", "a Mac", "adele"] };
 
-const REGISTERED: &str = "Registered";
-const PLIST_MISSING: &str = "WPJ Key present, JamfAAD PLIST missing";
-const NOT_ACQUIRED: &str = "WPJ Key present, AAD ID not acquired";
-const NOT_REGISTERED: &str = "Not Registered";
+/// What the tool says that a user needs.
+const NOTHING: &str = "None";
+const SELF_SERVICE: &str = "Register in Self Service";
+const WITH_PROFILE: &str = "Deploy SSO profile, then register";
+const IN_MACOS: &str = "Register or repair in macOS";
+const GATHER_AAD_INFO: &str = "Run gatherAADInfo";
+const CHECK_TENANT: &str = "Check tenant";
 
 const CONDITIONAL_ACCESS: &str = "Library/Application Support/JAMF/Jamf.app/Contents/MacOS/\
     Jamf Conditional Access.app/Contents/MacOS/Jamf Conditional Access";
@@ -45,26 +48,57 @@ const COUNTS: &str = "Library/Application Support/wpj-state";
 const TOOL: &str = "usr/local/wpj-state/wpj-state";
 const JAMF: &str = "usr/local/jamf/bin/jamf";
 const OSASCRIPT: &str = "usr/bin/osascript";
-const PROGRAMS: [&str; 8] =
-    [TOOL, "bin/launchctl", "usr/bin/sudo", OSASCRIPT, "usr/bin/open", "usr/sbin/scutil", JAMF, CONDITIONAL_ACCESS];
+const OPEN: &str = "usr/bin/open";
+const PROGRAMS: [&str; 9] = [
+    TOOL,
+    "bin/launchctl",
+    "usr/bin/sudo",
+    OSASCRIPT,
+    OPEN,
+    "usr/bin/plutil",
+    "usr/sbin/scutil",
+    JAMF,
+    CONDITIONAL_ACCESS,
+];
+const PLUS: &str = "Applications/Self Service+.app";
+const CLASSIC: &str = "Applications/Self Service.app";
 
 const TITLE: &str = "Register this Mac";
 const TEXT: &str = "\
-This Mac still has to be registered with Microsoft Entra. The registration shows that you work on a Mac that your \
-organization manages; without it, mail, documents and other apps for work may be closed to you.\n\n\
-Self Service opens with the registration. Start it there, and sign in with your work account when you are asked to.";
+This Mac is not registered with your organisation yet. Until it is, you may lose access to email and other work apps.\n\n\
+Self Service opens next. Start the registration there, and sign in with your work account when asked.";
+const MACOS_TEXT: &str = "\
+This Mac's registration with your organisation is not complete. Until it is, you may lose access to email and other \
+work apps.\n\n\
+System Settings opens next. If macOS shows Registration Required, click it. If not, click the (i) beside your name, \
+then Platform SSO, then Repair.";
 
-fn both_end_early(needs_root: bool) -> Outcome {
-    let scripts = [PROMPT, GATHER].into_iter();
-    let rows: Vec<_> = scripts.flat_map(|script| BOTH.into_iter().map(move |row| (script, row))).collect();
-    let rows: Vec<_> = rows.into_iter().filter(|(_, (_, it, ..))| *it == needs_root).collect();
-    let name = |(script, (name, ..)): (Script, Row)| format!("{}: {name}", script.name);
-    in_each_shell(&rows, name, |shell, (script, row)| nothing_is_done(shell, script, row))
+/// Tries the rows of a table with both scripts.
+fn with_both<T: Copy + Sync>(rows: &[T], name: fn(T) -> String, test: fn(Shell, Script, T) -> Outcome) -> Outcome {
+    let rows: Vec<_> =
+        [PROMPT, GATHER].into_iter().flat_map(|script| rows.iter().map(move |&row| (script, row))).collect();
+    let name = |(script, row): (Script, T)| format!("{}: {}", script.name, name(row));
+    in_each_shell(&rows, name, |shell, (script, row)| test(shell, script, row))
 }
 
 #[test]
 fn nothing_is_done_where_that_is_not_called_for() -> Outcome {
-    both_end_early(false)
+    with_both(&BOTH, |(name, ..)| name.to_owned(), nothing_is_done)
+}
+
+#[test]
+fn nothing_is_done_without_a_person_at_the_console() -> Outcome {
+    with_both(&CONSOLES, |(name, uid, _)| format!("{name:?}, {uid}"), console_gives)
+}
+
+#[test]
+fn nothing_is_done_if_the_tool_gives_no_answer() -> Outcome {
+    with_both(&BROKEN_TOOLS, |(body, _)| body.to_owned(), broken_tool_fails)
+}
+
+#[test]
+fn nothing_is_done_with_a_tool_that_others_can_change() -> Outcome {
+    with_both(&UNSAFE_TOOLS, |(path, _)| path.to_owned(), unsafe_tool_is_refused)
 }
 
 mod root {
@@ -73,17 +107,19 @@ mod root {
     #[test]
     #[ignore = "needs root"]
     fn nothing_is_done_with_a_tool_that_belongs_to_somebody_else() -> Outcome {
-        both_end_early(true)
+        let given_away: Arrange = |place, path| Ok(chown(place.path(path), Some(65534), None)?);
+        let paths = [TOOL, "usr/local"].map(|path| (path, given_away));
+        with_both(&paths, |(path, _)| path.to_owned(), unsafe_tool_is_refused)
     }
 }
 
 #[test]
-fn the_prompt_asks_who_is_not_registered() -> Outcome {
+fn the_prompt_asks_who_has_to_register() -> Outcome {
     in_each_shell(&PROMPTS, |(name, _)| name.to_owned(), |shell, (_, test)| test(shell))
 }
 
 #[test]
-fn gather_aad_info_is_run_for_who_has_a_key_alone() -> Outcome {
+fn gather_aad_info_is_run_for_who_needs_it() -> Outcome {
     in_each_shell(&GATHERS, |(name, _)| name.to_owned(), |shell, (_, test)| test(shell))
 }
 
@@ -110,16 +146,6 @@ fn the_dialog_can_be_cancelled_only_by_the_button_that_puts_it_off_and_gives_up(
     equal(&count("if gave up of aReply then return \"gave up\"\n"), &1)
 }
 
-#[test]
-fn what_the_scripts_have_in_common_is_the_same() -> Outcome {
-    let common = |script: Script| -> Result<String, Failed> {
-        let script = fs::read_to_string(Path::new("jamf").join(script.name))?;
-        let (_, rest) = script.split_once("# From here to the line of dashes, ").ok_or("it begins somewhere")?;
-        Ok(rest.split_once(&format!("\n# {}\n", "-".repeat(118))).ok_or("it ends somewhere")?.0.to_owned())
-    };
-    equal(&common(PROMPT)?, &common(GATHER)?)
-}
-
 /// The source of the dialog.
 fn dialog() -> Result<String, Failed> {
     let script = fs::read_to_string(Path::new("jamf").join(PROMPT.name))?;
@@ -132,309 +158,188 @@ fn dialog() -> Result<String, Failed> {
 enum Asked {
     Nobody,
     Console,
-    State,
+    Tool,
+    ConsoleAgain,
 }
 
-type Row = (&'static str, bool, fn(&Place) -> Outcome, &'static str, i32, Asked);
-
 const NOBODY: &str = "nothing done: nobody is logged in\n";
-const UNSAFE_ROOT: &str = "failed: ROOT: must be owned by root, not writable by group or others, and not a link\n";
-const UNSAFE_LOCAL: &str =
-    "failed: ROOT/usr/local: must be owned by root, not writable by group or others, and not a link\n";
-const UNSAFE_FOLDER: &str =
-    "failed: ROOT/usr/local/wpj-state: must be owned by root, not writable by group or others, and not a link\n";
-const UNSAFE_TOOL: &str = "failed: ROOT/usr/local/wpj-state/wpj-state: must be owned by root, not writable by group or others, and not a link\n";
+const NO_UID: &str = "failed: the console user cannot be determined: scutil prints no UID\n";
+const SEVERAL: &str = "failed: the console user cannot be determined: scutil names several\n";
+const ABSENT: &str = "failed: ROOT/usr/local/wpj-state/wpj-state: not installed, or not executable\n";
+const NO_ANSWER: &str = "failed: ROOT/usr/local/wpj-state/wpj-state: no answer within 5 s\n";
+const UNSAFE: &str = "must be owned by root, not writable by group or others, and not a link";
 
-/// What ends both scripts early: name, whether it needs root, what is arranged, what is printed, exit status, who was
-/// asked before.
-const BOTH: [Row; 47] = [
-    ("nothing is in the console's record", false, |it| it.console("  No such key\n"), NOBODY, 0, Asked::Console),
+/// The console user's name and UID as scutil prints them, and what both scripts print.
+const CONSOLES: [(&str, &str, &str); 16] = [
+    ("loginwindow", "501", NOBODY),
+    ("_mbsetupuser", "501", NOBODY),
+    ("System Administrator", "0", NOBODY),
+    ("daemon", "499", NOBODY),
+    ("", "501", NOBODY),
+    ("nobody", "-2", NOBODY),
+    ("adele", "-1", NOBODY),
+    ("nobody", "4294967294", NOBODY),
+    ("adele", "$(id)", NO_UID),
+    ("adele", "-", NO_UID),
+    ("adele", "--5", NO_UID),
+    ("adele", "-0", NO_UID),
+    ("adele", "-2147483649", NO_UID),
+    ("adele", "4294967296", NO_UID),
+    ("adele\n  UID : 502", "501", SEVERAL),
+    ("root\n  Name : adele", "501", SEVERAL),
+];
+
+fn console_gives(shell: Shell, script: Script, (name, uid, stdout): (&str, &str, &str)) -> Outcome {
+    let place = Place::new(script)?;
+    place.user(name, uid)?;
+    let status = i32::from(stdout != NOBODY);
+    place.run(shell, script.parameters)?.gives(stdout, status, &[scutil()])
+}
+
+/// What the tool does, and how both scripts then say that it ended.
+const BROKEN_TOOLS: [(&str, &str); 11] = [
+    ("exit 134", "exit status 134"),
+    ("exit 0", "exit status 0"),
+    ("echo '<result>Run gatherAADInfo</result>'; echo panicked >&2; exit 101", "exit status 101: panicked"),
+    // A release that has no remedies.
+    ("printf 'error: invalid value\\n\\nmore\\n' >&2; exit 2", "exit status 2: error: invalid value"),
+    ("printf '\\n \\r\\n\\303\\226a\\000b\\t\\033[31mc\\r\\n$(id)\\001'", "exit status 0:   a b  [31mc"),
+    ("echo '<result>None</result>'; echo '<result>None</result>'", "exit status 0: <result>None</result>"),
+    ("printf '<result>No\\000ne</result>\\n'", "exit status 0: <result>No ne</result>"),
+    ("echo '<result></result>'", "exit status 0: <result></result>"),
+    ("echo '<result>None</result>'; exit 1", "exit status 1: <result>None</result>"),
+    ("echo '<result>Not Registered</result>'", "exit status 0: <result>Not Registered</result>"),
+    ("printf '<result>None</result>\\n%2000s' x", "exit status 0: <result>None</result>"),
+];
+
+fn broken_tool_fails(shell: Shell, script: Script, (body, ending): (&str, &str)) -> Outcome {
+    let place = Place::new(script)?;
+    place.body("wpj-state", body)?;
+    let stdout =
+        format!("failed: ROOT/usr/local/wpj-state/wpj-state: failed, or printed something unknown: {ending}\n");
+    place.run(shell, script.parameters)?.gives(&stdout, 1, &[scutil(), tool("501")])
+}
+
+type Arrange = fn(&Place, &str) -> Outcome;
+
+/// What others can change, and how it is arranged.
+const UNSAFE_TOOLS: [(&str, Arrange); 9] = [
+    (TOOL, |place, path| place.mode(path, 0o757)),
+    (TOOL, |place, path| place.mode(path, 0o775)),
+    (TOOL, Place::becomes_a_link),
+    ("usr/local/wpj-state", |place, path| place.mode(path, 0o1757)),
+    ("usr/local/wpj-state", Place::becomes_a_link),
+    ("usr/local", |place, path| place.mode(path, 0o775)),
+    ("usr/local", Place::becomes_a_link),
+    ("", |place, path| place.mode(path, 0o757)),
+    ("", |place, path| place.mode(path, 0o775)),
+];
+
+fn unsafe_tool_is_refused(shell: Shell, script: Script, (path, arrange): (&str, Arrange)) -> Outcome {
+    let place = Place::new(script)?;
+    arrange(&place, path)?;
+    let path = format!("ROOT/{path}");
+    let stdout = format!("failed: {}: {UNSAFE}\n", path.trim_end_matches('/'));
+    place.run(shell, script.parameters)?.gives(&stdout, 1, &[scutil()])
+}
+
+type Row = (&'static str, fn(&Place) -> Outcome, &'static str, i32, Asked);
+
+/// What else ends both scripts early: name, what is arranged, what is printed, exit status, who was asked before.
+const BOTH: [Row; 17] = [
+    ("nothing is in the console's record", |it| it.console("  No such key\n"), NOBODY, 0, Asked::Console),
     (
         "nothing is in the console's record, which is a failure",
-        false,
         |it| it.body("scutil", "echo '  No such key'; exit 1"),
         NOBODY,
         0,
         Asked::Console,
     ),
-    ("the login window is there", false, |it| it.user("loginwindow", "0"), NOBODY, 0, Asked::Console),
-    ("Setup Assistant is there", false, |it| it.user("_mbsetupuser", "248"), NOBODY, 0, Asked::Console),
-    (
-        "the login window is there with a person's number",
-        false,
-        |it| it.user("loginwindow", "501"),
-        NOBODY,
-        0,
-        Asked::Console,
-    ),
-    (
-        "Setup Assistant is there with a person's number",
-        false,
-        |it| it.user("_mbsetupuser", "501"),
-        NOBODY,
-        0,
-        Asked::Console,
-    ),
-    ("root is logged in", false, |it| it.user("root", "0"), NOBODY, 0, Asked::Console),
-    ("root is logged in by another name", false, |it| it.user("System Administrator", "0"), NOBODY, 0, Asked::Console),
-    ("a service's account is logged in", false, |it| it.user("daemon", "499"), NOBODY, 0, Asked::Console),
-    ("the name is empty", false, |it| it.user("", "501"), NOBODY, 0, Asked::Console),
     (
         "all sessions are behind the login window",
-        false,
         |it| it.console(&record("adele", "501").replace("  Name : adele\n", "").replace("\n  UID : 501", "")),
         NOBODY,
         0,
         Asked::Console,
     ),
     (
-        "the record has no number",
-        false,
+        "the record has no UID",
         |it| it.console(&record("adele", "501").replace("\n  UID : 501", "")),
-        "failed: it cannot be told who is at the console: scutil gives no number\n",
-        1,
-        Asked::Console,
-    ),
-    (
-        "the number is none",
-        false,
-        |it| it.user("adele", "$(id)"),
-        "failed: it cannot be told who is at the console: scutil gives no number\n",
-        1,
-        Asked::Console,
-    ),
-    (
-        "a name adds a second number",
-        false,
-        |it| it.user("adele\n  UID : 502", "501"),
-        "failed: it cannot be told who is at the console: scutil names several users\n",
-        1,
-        Asked::Console,
-    ),
-    (
-        "a name adds a second name",
-        false,
-        |it| it.user("root\n  Name : adele", "501"),
-        "failed: it cannot be told who is at the console: scutil names several users\n",
+        NO_UID,
         1,
         Asked::Console,
     ),
     (
         "scutil prints nothing",
-        false,
         |it| it.console(""),
-        "failed: it cannot be told who is at the console; scutil: exit status 0\n",
+        "failed: the console user cannot be determined; scutil: exit status 0\n",
         1,
         Asked::Console,
     ),
     (
         "scutil fails",
-        false,
         |it| it.body("scutil", "cat 'ROOT/console'; echo 'no configd' >&2; exit 1"),
-        "failed: it cannot be told who is at the console; scutil: exit status 1: no configd\n",
+        "failed: the console user cannot be determined; scutil: exit status 1: no configd\n",
         1,
         Asked::Console,
     ),
     (
         "scutil hangs",
-        false,
         |it| it.hangs("scutil"),
-        "failed: scutil did not tell within 5 s who is at the console\n",
+        "failed: scutil did not name the console user within 5 s\n",
         1,
         Asked::Console,
     ),
-    (
-        "the tool is missing",
-        false,
-        |it| Ok(fs::remove_file(it.path(TOOL))?),
-        "failed: ROOT/usr/local/wpj-state/wpj-state: not installed\n",
-        1,
-        Asked::Console,
-    ),
-    (
-        "a folder is in place of the tool",
-        false,
-        |it| {
-            fs::remove_file(it.path(TOOL))?;
-            Ok(fs::create_dir(it.path(TOOL))?)
-        },
-        "failed: ROOT/usr/local/wpj-state/wpj-state: not a file\n",
-        1,
-        Asked::Console,
-    ),
+    ("the tool is missing", |it| Ok(fs::remove_file(it.path(TOOL))?), ABSENT, 1, Asked::Console),
     (
         "the tool is not executable",
-        false,
         |it| {
             fs::remove_file(it.path(TOOL))?;
             fs::write(it.path(TOOL), "")?;
             it.mode(TOOL, 0o644)
         },
-        "failed: ROOT/usr/local/wpj-state/wpj-state: not executable\n",
-        1,
-        Asked::Console,
-    ),
-    ("the tool can be written by others", false, |it| it.mode(TOOL, 0o757), UNSAFE_TOOL, 1, Asked::Console),
-    ("the tool can be written by its group", false, |it| it.mode(TOOL, 0o775), UNSAFE_TOOL, 1, Asked::Console),
-    ("the tool is a link", false, |it| it.becomes_a_link(TOOL), UNSAFE_TOOL, 1, Asked::Console),
-    (
-        "the tool is somebody else's",
-        true,
-        |it| Ok(chown(it.path(TOOL), Some(65534), None)?),
-        UNSAFE_TOOL,
+        ABSENT,
         1,
         Asked::Console,
     ),
     (
-        "the tool's folder can be written by others",
-        false,
-        |it| it.mode("usr/local/wpj-state", 0o1757),
-        UNSAFE_FOLDER,
+        "the path of the tool is relative, and its name not ASCII",
+        |it| {
+            fs::write(it.path("schön\n"), "")?;
+            it.mode("schön\n", 0o755)?;
+            it.setting(&format!("tool='{}/{TOOL}'", it.root()), &format!("tool='./{}/schön\n'", it.root()))
+        },
+        "failed: ./ROOT/sch??n?: must be an absolute path\n",
         1,
         Asked::Console,
     ),
+    ("the tool hangs", |it| it.hangs("wpj-state"), NO_ANSWER, 1, Asked::Tool),
     (
-        "the tool's folder is somebody else's",
-        true,
-        |it| Ok(chown(it.path("usr/local/wpj-state"), Some(65534), None)?),
-        UNSAFE_FOLDER,
+        "the tool prints without end",
+        |it| {
+            it.setting("patience='30'", "patience='5'")?;
+            it.body("wpj-state", "while :; do echo '<result>None</result>'; echo more >&2; done")
+        },
+        NO_ANSWER,
         1,
-        Asked::Console,
+        Asked::Tool,
     ),
     (
-        "the tool's folder is a link",
-        false,
-        |it| it.becomes_a_link("usr/local/wpj-state"),
-        UNSAFE_FOLDER,
-        1,
-        Asked::Console,
-    ),
-    (
-        "a folder far above the tool can be written by its group",
-        false,
-        |it| it.mode("usr/local", 0o775),
-        UNSAFE_LOCAL,
-        1,
-        Asked::Console,
-    ),
-    (
-        "a folder far above the tool is somebody else's",
-        true,
-        |it| Ok(chown(it.path("usr/local"), Some(65534), None)?),
-        UNSAFE_LOCAL,
-        1,
-        Asked::Console,
-    ),
-    (
-        "a folder far above the tool is a link",
-        false,
-        |it| it.becomes_a_link("usr/local"),
-        UNSAFE_LOCAL,
-        1,
-        Asked::Console,
-    ),
-    ("the topmost folder can be written by others", false, |it| it.mode("", 0o757), UNSAFE_ROOT, 1, Asked::Console),
-    (
-        "the path of the tool is relative",
-        false,
-        |it| it.setting(&format!("tool='{}/{TOOL}'", it.root()), "tool='..'"),
-        "failed: ..: not a file\n",
-        1,
-        Asked::Console,
-    ),
-    (
-        "the tool hangs",
-        false,
-        |it| it.hangs("wpj-state"),
-        "failed: ROOT/usr/local/wpj-state/wpj-state: no answer within 5 s\n",
-        1,
-        Asked::State,
-    ),
-    (
-        "the tool crashes without a word",
-        false,
-        |it| it.body("wpj-state", "exit 134"),
-        "failed: ROOT/usr/local/wpj-state/wpj-state: failed, or printed what it must not: exit status 134\n",
-        1,
-        Asked::State,
-    ),
-    (
-        "the tool crashes after its answer",
-        false,
-        |it| it.body("wpj-state", "echo '<result>Not Registered</result>'; echo panicked >&2; exit 101"),
-        "failed: ROOT/usr/local/wpj-state/wpj-state: failed, or printed what it must not: exit status 101: panicked\n",
-        1,
-        Asked::State,
-    ),
-    (
-        "the tool finds its usage wrong",
-        false,
-        |it| it.body("wpj-state", "exit 2"),
-        "failed: ROOT/usr/local/wpj-state/wpj-state: failed, or printed what it must not: exit status 2\n",
-        1,
-        Asked::State,
-    ),
-    (
-        "the tool prints garbage",
-        false,
-        |it| it.body("wpj-state", "printf 'a\\000b\\tc\\n$(id)\\001'"),
-        "failed: ROOT/usr/local/wpj-state/wpj-state: failed, or printed what it must not: exit status 0: $(id) \n",
-        1,
-        Asked::State,
-    ),
-    (
-        "the tool prints two states",
-        false,
-        |it| it.body("wpj-state", "echo '<result>Registered</result>'; echo '<result>Not Registered</result>'"),
-        "failed: ROOT/usr/local/wpj-state/wpj-state: failed, or printed what it must not: \
-         exit status 0: <result>Not Registered</result>\n",
-        1,
-        Asked::State,
-    ),
-    (
-        "the tool prints an exit status of its own making",
-        false,
-        |it| it.body("wpj-state", "printf '<result>Not Registered</result>\\nexit 0'"),
-        "failed: ROOT/usr/local/wpj-state/wpj-state: failed, or printed what it must not: exit status 0: exit 0\n",
-        1,
-        Asked::State,
-    ),
-    (
-        "the tool prints nothing",
-        false,
-        |it| it.body("wpj-state", "exit 0"),
-        "failed: ROOT/usr/local/wpj-state/wpj-state: failed, or printed what it must not: exit status 0\n",
-        1,
-        Asked::State,
-    ),
-    (
-        "the tool prints a blank result without a failure",
-        false,
-        |it| it.body("wpj-state", "echo '<result></result>'"),
-        "failed: ROOT/usr/local/wpj-state/wpj-state: failed, or printed what it must not: \
-         exit status 0: <result></result>\n",
-        1,
-        Asked::State,
-    ),
-    (
-        "the state cannot be told",
-        false,
-        |it| it.body("wpj-state", "echo 'wpj-state: the reason' >&2; echo '<result></result>'; exit 1"),
-        "nothing done; the state of user 501 cannot be told; wpj-state: exit status 1: wpj-state: the reason\n",
+        "what the user needs cannot be determined",
+        |it| it.body("wpj-state", "printf 'the reason\\nmore\\n' >&2; echo '<result></result>'; exit 1"),
+        "nothing done; what user 501 needs cannot be determined: the reason\n",
         0,
-        Asked::State,
+        Asked::Tool,
     ),
     (
-        "the user is registered",
-        false,
-        |it| it.state(REGISTERED),
-        "nothing done: user 501 is registered\n",
+        "the user is registered with another tenant",
+        |it| it.remedy(CHECK_TENANT),
+        "nothing done; user 501 is registered with another tenant than the one expected\n",
         0,
-        Asked::State,
+        Asked::Tool,
     ),
     (
         "there is no room for a private folder",
-        false,
         |it| Ok(fs::remove_dir(it.path("tmp"))?),
         "failed: no private folder can be made in /tmp\n",
         1,
@@ -442,103 +347,197 @@ const BOTH: [Row; 47] = [
     ),
     (
         "somebody else than root runs it",
-        false,
-        |it| it.setting(&format!("owner='{}'", Uid::effective()), "owner='12345'"),
+        |it| it.setting(&format!("owner='{}'", user_name()?), "owner='somebody else'"),
         "refused: only root can run this\n",
         2,
         Asked::Nobody,
     ),
     (
         "another user comes to the console meanwhile",
-        false,
         |it| {
-            it.state(if it.script.name == PROMPT.name { NOT_REGISTERED } else { NOT_ACQUIRED })?;
+            it.remedy(if it.script.name == PROMPT.name { IN_MACOS } else { GATHER_AAD_INFO })?;
             it.body("wpj-state.after", "cp 'ROOT/ben' 'ROOT/console'")
         },
         "nothing done: user 501 has just left the console\n",
         0,
-        Asked::State,
+        Asked::ConsoleAgain,
     ),
 ];
 
-fn nothing_is_done(shell: Shell, script: Script, (name, _, arrange, stdout, status, asked): Row) -> Outcome {
+fn nothing_is_done(shell: Shell, script: Script, (_, arrange, stdout, status, asked): Row) -> Outcome {
     let place = Place::new(script)?;
     arrange(&place)?;
-    let mut notes = match asked {
+    let notes = match asked {
         Asked::Nobody => vec![],
         Asked::Console => vec![scutil()],
-        Asked::State => vec![scutil(), tool("501")],
+        Asked::Tool => vec![scutil(), tool("501")],
+        Asked::ConsoleAgain => vec![scutil(), tool("501"), scutil()],
     };
-    if name.starts_with("another user comes") {
-        notes.push(scutil());
-    }
     place.run(shell, script.parameters)?.gives(stdout, status, &notes)?;
     place.nothing_runs()
 }
 
-const PROMPTS: [(&str, Test); 31] = [
-    ("who is not registered is asked, and agrees", |shell| {
-        let place = Place::prompt(NOT_REGISTERED)?;
+const PROMPTS: [(&str, Test); 35] = [
+    ("a user who has to register is asked, and agrees", |shell| {
+        let place = Place::prompt(SELF_SERVICE)?;
         place.run(shell, PROMPT.parameters)?.gives(
-            "user 501 (Not Registered) was asked, and agreed; Self Service was opened with policy 12\n",
+            "user 501 was asked (Register in Self Service), and agreed; Self Service+ was opened\n",
             0,
-            &[asked("501", &DEFAULT), vec![scutil(), opened("501", "12")]].concat(),
+            &[asked("501", &DEFAULT), opened("501", "12")].concat(),
         )?;
         place.has_count("501", None)
     }),
-    ("whose plist is missing is asked, and agrees", |shell| {
-        let place = Place::prompt(PLIST_MISSING)?;
-        place.run(shell, PROMPT.parameters)?.gives(
-            "user 501 (WPJ Key present, JamfAAD PLIST missing) was asked, and agreed; \
-             Self Service was opened with policy 12\n",
-            0,
-            &[asked("501", &DEFAULT), vec![scutil(), opened("501", "12")]].concat(),
-        )
+    ("a Mac that lacks the profile is named, whatever the user answers", |shell| {
+        let place = Place::prompt(WITH_PROFILE)?;
+        let agreed = [asked("501", &DEFAULT), opened("501", "12")].concat();
+        for (answer, outcome, notes) in [
+            ("agree", "and agreed; Self Service+ was opened", agreed),
+            ("gave up", "and did not answer within 300 s", asked("501", &DEFAULT)),
+        ] {
+            place.answer(answer)?;
+            let stdout = format!(
+                "user 501 was asked (Deploy SSO profile, then register), {outcome}; \
+                 this Mac has no profile of Microsoft's SSO extension, which new registrations need\n"
+            );
+            place.run(shell, PROMPT.parameters)?.gives(&stdout, 0, &notes)?;
+        }
+        Ok(())
     }),
-    ("who has a key, but no AAD ID, is not asked", |shell| {
-        let place = Place::prompt(NOT_ACQUIRED)?;
+    ("a user of Platform SSO is led to System Settings, and Self Service does not matter", |shell| {
+        let place = Place::prompt(IN_MACOS)?;
+        fs::remove_dir(place.path(PLUS))?;
         place.run(shell, PROMPT.parameters)?.gives(
-            "nothing done: user 501 has a key, but no AAD ID; the remedy is gather-aad-info.sh, not registration\n",
+            "user 501 was asked (Register or repair in macOS), and agreed; System Settings was opened\n",
+            0,
+            &[asked_in_macos("501"), opened_in_macos("501")].concat(),
+        )?;
+        place.answer("later")?;
+        place.run(shell, PROMPT.parameters)?.gives(
+            "user 501 was asked (Register or repair in macOS), and chose later; deferrals left: 2\n",
+            0,
+            &asked_in_macos("501"),
+        )?;
+        place.has_count("501", Some("1\n"))
+    }),
+    ("a user who needs gatherAADInfo is not asked", |shell| {
+        let place = Place::prompt(GATHER_AAD_INFO)?;
+        place.run(shell, PROMPT.parameters)?.gives(
+            "nothing done: user 501 needs gatherAADInfo; gather-aad-info.sh is for that\n",
             0,
             &[scutil(), tool("501")],
         )
     }),
-    ("a name with spaces, a large number, and others' sessions do not matter", |shell| {
-        let place = Place::prompt(NOT_REGISTERED)?;
-        place.user("Adele  Vance : UID : 7", "1894301234")?;
-        place.run(shell, PROMPT.parameters)?.gives(
-            "user 1894301234 (Not Registered) was asked, and agreed; Self Service was opened with policy 12\n",
-            0,
-            &[asked("1894301234", &DEFAULT), vec![scutil(), opened("1894301234", "12")]].concat(),
-        )
+    ("a name with spaces, a large UID, and others' sessions do not matter", |shell| {
+        for (printed, uid) in [
+            ("1894301234", "1894301234"),
+            ("2147483648", "2147483648"),
+            ("-2147483648", "2147483648"),
+            ("-3", "4294967293"),
+        ] {
+            let place = Place::prompt(SELF_SERVICE)?;
+            place.user("Adele  Vance : UID : 7", printed)?;
+            place.run(shell, PROMPT.parameters)?.gives(
+                &format!("user {uid} was asked (Register in Self Service), and agreed; Self Service+ was opened\n"),
+                0,
+                &[asked(uid, &DEFAULT), opened(uid, "12")].concat(),
+            )?;
+        }
+        Ok(())
     }),
-    ("texts reach the dialog as they are", |shell| {
-        let place = Place::prompt(NOT_REGISTERED)?;
-        let texts = ["-e \"title\" \\", "it's\n\"a\" \\n $HOME `id` $(id)\n", "Öffnen & 'go' %s", "*"];
-        let parameters = ["/", "", "", "7", "1", texts[0], texts[1], texts[2], texts[3], "60"];
+    ("texts reach the dialogs as they are", |shell| {
+        let texts = ["-e \"title\" \\", "it's\n\"a\" \\n $HOME `id` $(id)\n", "Öffnen & 'go' %s", "*", "-n\\c ü"];
+        let parameters = ["/", "", "", "7", "1", texts[0], texts[1], texts[2], texts[3], "60", texts[4]];
+        let place = Place::prompt(SELF_SERVICE)?;
         place.run(shell, &parameters)?.gives(
-            "user 501 (Not Registered) was asked, and agreed; Self Service was opened with policy 7\n",
+            "user 501 was asked (Register in Self Service), and agreed; Self Service+ was opened\n",
             0,
-            &[asked("501", &["60", texts[0], texts[1], texts[2], "* (1)"]), vec![scutil(), opened("501", "7")]]
-                .concat(),
+            &[asked("501", &["60", texts[0], texts[1], texts[2], "* (1)"]), opened("501", "7")].concat(),
+        )?;
+        let place = Place::prompt(IN_MACOS)?;
+        let words = ["-e", "DIALOG", "60", texts[0], texts[4], "Open System Settings", "* (1)"];
+        let dialog = vec![scutil(), tool("501"), scutil(), as_user("501", OSASCRIPT, &words)];
+        place.run(shell, &parameters)?.gives(
+            "user 501 was asked (Register or repair in macOS), and agreed; System Settings was opened\n",
+            0,
+            &[dialog, opened_in_macos("501")].concat(),
         )
     }),
     ("blank parameters take their defaults", |shell| {
-        let place = Place::prompt(NOT_REGISTERED)?;
+        let place = Place::prompt(SELF_SERVICE)?;
         place.answer("later")?;
         place.run(shell, &["/", "", "", "12", "", "", "", "", "", "", ""])?.gives(
-            "user 501 (Not Registered) was asked, and put it off; deferrals left: 2\n",
+            "user 501 was asked (Register in Self Service), and chose later; deferrals left: 2\n",
             0,
             &asked("501", &DEFAULT),
         )
     }),
+    ("the app is where Jamf's preferences say, or else in its usual place", |shell| {
+        let plus = "selfservicecapability://content?entity=policy&id=12";
+        let classic = "jamfselfservice://content?entity=policy&id=12&action=view";
+        let (plus_key, classic_key) = ("self_service_plus_path", "self_service_app_path");
+        let (renamed, nowhere) = ("/Applications/IT/Contoso Help.app", "/Applications/Nowhere.app");
+        for (apps, preferences, name, app, address, keys) in [
+            (&[CLASSIC][..], &[][..], "Self Service", CLASSIC, classic, 2),
+            (&[PLUS, CLASSIC], &[(classic_key, "/Applications/Self Service.app")], "Self Service+", PLUS, plus, 1),
+            (&[CLASSIC, &renamed[1..]], &[(plus_key, renamed)], "Self Service+", &renamed[1..], plus, 1),
+            (&[PLUS], &[(plus_key, nowhere)], "Self Service+", PLUS, plus, 1),
+            (&[PLUS], &[(plus_key, "")], "Self Service+", PLUS, plus, 1),
+            (&[PLUS, "usr"], &[(plus_key, "/usr")], "Self Service+", PLUS, plus, 1),
+            (
+                &[&renamed[1..]],
+                &[(classic_key, "/Applications/IT/Contoso Help.app/")],
+                "Self Service",
+                &renamed[1..],
+                classic,
+                2,
+            ),
+            (&[CLASSIC], &[(plus_key, nowhere), (classic_key, "-a.app")], "Self Service", CLASSIC, classic, 2),
+        ] {
+            let place = Place::prompt(SELF_SERVICE)?;
+            fs::remove_dir(place.path(PLUS))?;
+            apps.iter().try_for_each(|app| place.make(&place.path(app)))?;
+            for (key, value) in preferences {
+                fs::write(place.path("preferences").join(key), format!("{value}\n"))?;
+            }
+            let looked = [plutil(plus_key), plutil(classic_key)];
+            let dialog = asked("501", &DEFAULT).pop().unwrap_or_default();
+            let open = |what: &str| as_user("501", OPEN, &[what]);
+            let notes = [
+                vec![scutil(), tool("501")],
+                looked.into_iter().take(keys).collect(),
+                vec![scutil(), dialog, scutil(), open(&format!("ROOT/{app}")), open(address)],
+            ];
+            let stdout = format!("user 501 was asked (Register in Self Service), and agreed; {name} was opened\n");
+            place.run(shell, PROMPT.parameters)?.gives(&stdout, 0, &notes.concat())?;
+        }
+        Ok(())
+    }),
+    ("a plutil that hangs is ended, and the usual places count", |shell| {
+        let place = Place::prompt(SELF_SERVICE)?;
+        place.hangs("plutil")?;
+        place.run(shell, PROMPT.parameters)?.gives(
+            "user 501 was asked (Register in Self Service), and agreed; Self Service+ was opened\n",
+            0,
+            &[asked("501", &DEFAULT), opened("501", "12")].concat(),
+        )?;
+        place.nothing_runs()
+    }),
+    ("without Self Service nobody is asked", |shell| {
+        let place = Place::prompt(SELF_SERVICE)?;
+        fs::remove_dir(place.path(PLUS))?;
+        place.run(shell, PROMPT.parameters)?.gives(
+            "failed: neither Self Service+ nor Self Service is installed, so user 501 was not asked\n",
+            1,
+            &[scutil(), tool("501"), plutil("self_service_plus_path"), plutil("self_service_app_path")],
+        )
+    }),
     ("deferrals count down, and at the end there is no button for it", |shell| {
-        let place = Place::prompt(NOT_REGISTERED)?;
+        let place = Place::prompt(SELF_SERVICE)?;
         let parameters = ["/", "", "", "12", "2"];
         for (button, left, count) in [("Later (2)", "1", "1\n"), ("Later (1)", "0", "2\n")] {
             place.answer("later")?;
             place.run(shell, &parameters)?.gives(
-                &format!("user 501 (Not Registered) was asked, and put it off; deferrals left: {left}\n"),
+                &format!("user 501 was asked (Register in Self Service), and chose later; deferrals left: {left}\n"),
                 0,
                 &asked("501", &["300", TITLE, TEXT, "Open Self Service", button]),
             )?;
@@ -546,66 +545,44 @@ const PROMPTS: [(&str, Test); 31] = [
         }
         let last = asked("501", &["300", TITLE, TEXT, "Open Self Service", ""]);
         place.run(shell, &parameters)?.gives(
-            "user 501 (Not Registered) was asked, and closed the dialog; no deferral is left\n",
+            "user 501 was asked (Register in Self Service), and closed the dialog; no deferral is left\n",
             0,
             &last,
         )?;
         place.has_count("501", Some("2\n"))?;
         place.answer("agree")?;
         place.run(shell, &parameters)?.gives(
-            "user 501 (Not Registered) was asked, and agreed; Self Service was opened with policy 12\n",
+            "user 501 was asked (Register in Self Service), and agreed; Self Service+ was opened\n",
             0,
-            &[last, vec![scutil(), opened("501", "12")]].concat(),
+            &[last, opened("501", "12")].concat(),
         )?;
         place.has_count("501", Some("2\n"))
     }),
     ("more deferrals are left when the number is raised, and none when it is lowered", |shell| {
-        let place = Place::prompt(NOT_REGISTERED)?;
+        let place = Place::prompt(SELF_SERVICE)?;
         place.write_count("501", "4\n")?;
         place.answer("gave up")?;
         for (deferrals, button) in [("5", "Later (1)"), ("4", ""), ("3", "")] {
             place.run(shell, &["/", "", "", "12", deferrals])?.gives(
-                "user 501 (Not Registered) was asked, and did not answer within 300 s\n",
+                "user 501 was asked (Register in Self Service), and did not answer within 300 s\n",
                 0,
                 &asked("501", &["300", TITLE, TEXT, "Open Self Service", button]),
             )?;
         }
         Ok(())
     }),
-    ("each user has a count", |shell| {
-        let place = Place::prompt(NOT_REGISTERED)?;
-        place.write_count("502", "3\n")?;
-        place.answer("later")?;
-        place.run(shell, PROMPT.parameters)?.gives(
-            "user 501 (Not Registered) was asked, and put it off; deferrals left: 2\n",
-            0,
-            &asked("501", &DEFAULT),
-        )?;
-        place.has_count("501", Some("1\n"))?;
-        place.has_count("502", Some("3\n"))
-    }),
     ("without deferrals there is no button for it, and no count", |shell| {
-        let place = Place::prompt(NOT_REGISTERED)?;
+        let place = Place::prompt(SELF_SERVICE)?;
         place.answer("gave up")?;
         place.run(shell, &["/", "", "", "12", "0"])?.gives(
-            "user 501 (Not Registered) was asked, and did not answer within 300 s\n",
+            "user 501 was asked (Register in Self Service), and did not answer within 300 s\n",
             0,
             &asked("501", &["300", TITLE, TEXT, "Open Self Service", ""]),
         )?;
         equal(&place.path(COUNTS).exists(), &false)
     }),
-    ("not to answer is no deferral", |shell| {
-        let place = Place::prompt(NOT_REGISTERED)?;
-        place.answer("gave up")?;
-        place.run(shell, PROMPT.parameters)?.gives(
-            "user 501 (Not Registered) was asked, and did not answer within 300 s\n",
-            0,
-            &asked("501", &DEFAULT),
-        )?;
-        place.has_count("501", None)
-    }),
     ("the count is reset when the user is registered", |shell| {
-        let place = Place::prompt(REGISTERED)?;
+        let place = Place::prompt(NOTHING)?;
         place.write_count("501", "3\n")?;
         place.write_count("502", "3\n")?;
         place.run(shell, PROMPT.parameters)?.gives(
@@ -616,38 +593,38 @@ const PROMPTS: [(&str, Test); 31] = [
         place.has_count("501", None)?;
         place.has_count("502", Some("3\n"))
     }),
-    ("a count that is no number starts anew", |shell| {
-        for content in ["", "\n", "x", "-1", "08", "1\n2\n", "1 2", "1001", "99999999999999999999", "$(id)", "1\0"] {
-            let place = Place::prompt(NOT_REGISTERED)?;
+    ("a count that is not a number starts again", |shell| {
+        for content in ["", "x", "-1", "08", "1\n2\n", "1001", "99999999999999999999", "$(id)", "1\0"] {
+            let place = Place::prompt(SELF_SERVICE)?;
             place.write_count("501", content)?;
-            place.count_starts_anew(shell)?;
+            place.count_starts_again(shell)?;
         }
         Ok(())
     }),
     ("a link in place of the count is replaced, and not followed", |shell| {
         for exists in [true, false] {
-            let place = Place::prompt(NOT_REGISTERED)?;
+            let place = Place::prompt(SELF_SERVICE)?;
             place.write_count("502", "3\n")?;
             let elsewhere = place.path("elsewhere");
             if exists {
                 fs::write(&elsewhere, "2\n")?;
             }
             symlink(&elsewhere, place.count("501"))?;
-            place.count_starts_anew(shell)?;
+            place.count_starts_again(shell)?;
             equal(&fs::read_to_string(&elsewhere).ok().as_deref(), &exists.then_some("2\n"))?;
             equal(&place.count("501").is_symlink(), &false)?;
         }
         Ok(())
     }),
     ("a folder in place of the count is replaced", |shell| {
-        let place = Place::prompt(NOT_REGISTERED)?;
+        let place = Place::prompt(SELF_SERVICE)?;
         place.make_counts()?;
         fs::create_dir_all(place.count("501").join("more"))?;
-        place.count_starts_anew(shell)
+        place.count_starts_again(shell)
     }),
     ("a count of long ago has lapsed", |shell| {
         for (days, left) in [(40, "2"), (20, "0")] {
-            let place = Place::prompt(NOT_REGISTERED)?;
+            let place = Place::prompt(SELF_SERVICE)?;
             place.write_count("501", "2\n")?;
             let date = Command::new("date").args([format!("-d-{days} days"), "+%Y%m%d%H%M".to_owned()]).output()?;
             let date = match date.status.success() {
@@ -658,23 +635,24 @@ const PROMPTS: [(&str, Test); 31] = [
                 Command::new("touch").args(["-t", text(&date.stdout).trim()]).arg(place.count("501")).status()?;
             equal(&touched.success(), &true)?;
             place.answer("later")?;
-            let stdout = format!("user 501 (Not Registered) was asked, and put it off; deferrals left: {left}\n");
+            let stdout =
+                format!("user 501 was asked (Register in Self Service), and chose later; deferrals left: {left}\n");
             let later = if left == "2" { "Later (3)" } else { "Later (1)" };
             let words = ["300", TITLE, TEXT, "Open Self Service", later];
             place.run(shell, PROMPT.parameters)?.gives(&stdout, 0, &asked("501", &words))?;
         }
         Ok(())
     }),
-    ("a count that others can write starts anew", |shell| {
-        let place = Place::prompt(NOT_REGISTERED)?;
+    ("a count that others can write starts again", |shell| {
+        let place = Place::prompt(SELF_SERVICE)?;
         place.write_count("501", "2\n")?;
         fs::set_permissions(place.count("501"), fs::Permissions::from_mode(0o666))?;
-        place.count_starts_anew(shell)?;
+        place.count_starts_again(shell)?;
         equal(&(fs::metadata(place.count("501"))?.permissions().mode() & 0o777), &0o644)
     }),
     ("nobody is asked if the folder of the counts is a link or can be written by others", |shell| {
         for is_link in [true, false] {
-            let place = Place::prompt(NOT_REGISTERED)?;
+            let place = Place::prompt(SELF_SERVICE)?;
             let elsewhere = place.path("elsewhere");
             fs::create_dir(&elsewhere)?;
             fs::write(elsewhere.join("deferrals-501"), "1\n")?;
@@ -689,10 +667,10 @@ const PROMPTS: [(&str, Test); 31] = [
                 "failed: ROOT/Library/Application Support/wpj-state: \
                  must be owned by root, not writable by group or others, and not a link\n",
                 1,
-                &[scutil(), tool("501")],
+                &[scutil(), tool("501"), plutil("self_service_plus_path")],
             )?;
             // Nor is anything removed there.
-            place.state(REGISTERED)?;
+            place.remedy(NOTHING)?;
             place.run(shell, PROMPT.parameters)?.gives(
                 "nothing done: user 501 is registered\n",
                 0,
@@ -702,51 +680,71 @@ const PROMPTS: [(&str, Test); 31] = [
         }
         Ok(())
     }),
-    ("a deferral that cannot be written down is a failure", |shell| {
-        let place = Place::prompt(NOT_REGISTERED)?;
+    ("a deferral that cannot be stored is a failure", |shell| {
+        let place = Place::prompt(SELF_SERVICE)?;
         place.body("osascript", "rm -r 'ROOT/Library/Application Support/wpj-state'; echo later")?;
         place.run(shell, PROMPT.parameters)?.gives(
-            "failed: ROOT/Library/Application Support/wpj-state/deferrals-501: \
-             the deferral could not be written down\n",
+            "failed: ROOT/Library/Application Support/wpj-state/deferrals-501: the deferral could not be stored\n",
             1,
             &asked("501", &DEFAULT),
         )
     }),
     ("osascript is missing", |shell| {
-        let place = Place::prompt(NOT_REGISTERED)?;
+        let place = Place::prompt(IN_MACOS)?;
         fs::remove_file(place.path(OSASCRIPT))?;
         place.run(shell, PROMPT.parameters)?.gives(
-            "failed: ROOT/usr/bin/osascript: missing, so that nobody can be asked\n",
+            "failed: ROOT/usr/bin/osascript: missing, so user 501 was not asked\n",
             1,
             &[scutil(), tool("501")],
         )
     }),
     ("osascript fails", |shell| {
-        let place = Place::prompt(NOT_REGISTERED)?;
+        let place = Place::prompt(IN_MACOS)?;
         let failure = "29:101: execution error: No user interaction allowed. (-1713)";
         place.body("osascript", &format!("echo agree; echo '{failure}' >&2; exit 1"))?;
         place.run(shell, PROMPT.parameters)?.gives(
             &format!("failed: osascript could not ask user 501: exit status 1: {failure}\n"),
             1,
-            &asked("501", &DEFAULT),
+            &asked_in_macos("501"),
         )?;
         place.has_count("501", None)
     }),
     ("osascript prints something else", |shell| {
-        for (words, last) in [("", ""), ("agreed", ": agreed"), ("button returned:Later", ": button returned:Later")] {
-            let place = Place::prompt(NOT_REGISTERED)?;
+        for (words, shown) in [("", ""), ("agreed", ": agreed"), ("agree\nagree", ": agree")] {
+            let place = Place::prompt(IN_MACOS)?;
             place.answer(words)?;
             place.run(shell, PROMPT.parameters)?.gives(
-                &format!("failed: osascript could not ask user 501: exit status 0{last}\n"),
+                &format!("failed: osascript could not ask user 501: exit status 0{shown}\n"),
                 1,
-                &asked("501", &DEFAULT),
+                &asked_in_macos("501"),
             )?;
         }
         Ok(())
     }),
+    ("a warning of osascript's does not matter", |shell| {
+        let place = Place::prompt(IN_MACOS)?;
+        place.body("osascript", "echo 'a warning' >&2; echo agree")?;
+        place.run(shell, PROMPT.parameters)?.gives(
+            "user 501 was asked (Register or repair in macOS), and agreed; System Settings was opened\n",
+            0,
+            &[asked_in_macos("501"), opened_in_macos("501")].concat(),
+        )
+    }),
+    ("sudo that refuses root says why first", |shell| {
+        let place = Place::prompt(IN_MACOS)?;
+        place.sudo_refuses()?;
+        let mut notes = asked_in_macos("501").concat();
+        notes.truncate(notes.rfind("osascript\n").unwrap_or_default());
+        place.run(shell, PROMPT.parameters)?.gives(
+            "failed: osascript could not ask user 501: \
+             exit status 1: sudo: PAM account management error: permission denied\n",
+            1,
+            &[notes],
+        )
+    }),
     ("a dialog that hangs is ended with all that it has started", |shell| {
         for sudo in ["shift 3; \"$@\"; exit $?", "trap '' TERM; shift 3; \"$@\"; exit $?"] {
-            let place = Place::prompt(NOT_REGISTERED)?;
+            let place = Place::prompt(SELF_SERVICE)?;
             place.hangs("osascript")?;
             place.body("sudo", sudo)?;
             let parameters = ["/", "", "", "12", "", "", "", "", "", "5"];
@@ -760,7 +758,7 @@ const PROMPTS: [(&str, Test); 31] = [
         Ok(())
     }),
     ("a policy that is cancelled takes its dialog with it", |shell| {
-        let place = Place::prompt(NOT_REGISTERED)?;
+        let place = Place::prompt(SELF_SERVICE)?;
         place.hangs("osascript")?;
         place.setting("patience='5'", "patience='30'")?;
         let script = place.command(shell, PROMPT.parameters).spawn()?;
@@ -772,99 +770,109 @@ const PROMPTS: [(&str, Test); 31] = [
         place.nothing_runs()
     }),
     ("a user who has agreed may have left the console", |shell| {
-        let place = Place::prompt(NOT_REGISTERED)?;
-        place.body("osascript", "cp 'ROOT/ben' 'ROOT/console'; echo agree")?;
-        place.run(shell, PROMPT.parameters)?.gives(
-            "user 501 (Not Registered) agreed, but has left the console; Self Service was not opened\n",
-            0,
-            &[asked("501", &DEFAULT), vec![scutil()]].concat(),
-        )
+        for (remedy, name, notes) in [
+            (SELF_SERVICE, "Self Service+", asked("501", &DEFAULT)),
+            (IN_MACOS, "System Settings", asked_in_macos("501")),
+        ] {
+            let place = Place::prompt(remedy)?;
+            place.body("osascript", "cp 'ROOT/ben' 'ROOT/console'; echo agree")?;
+            place.run(shell, PROMPT.parameters)?.gives(
+                &format!("user 501 agreed, but has left the console; {name} was not opened\n"),
+                0,
+                &[notes, vec![scutil()]].concat(),
+            )?;
+        }
+        Ok(())
     }),
-    ("Self Service cannot be opened", |shell| {
-        let place = Place::prompt(NOT_REGISTERED)?;
-        place.body("open", "echo 'No application knows how to open URL' >&2; exit 1")?;
-        place.run(shell, PROMPT.parameters)?.gives(
-            "failed: user 501 (Not Registered) agreed, but Self Service could not be opened: \
-             exit status 1: No application knows how to open URL\n",
-            1,
-            &[asked("501", &DEFAULT), vec![scutil(), opened("501", "12")]].concat(),
-        )
+    ("Self Service cannot be opened, or not the policy in it", |shell| {
+        for (opens, notes) in [("/", 2), ("self", 3)] {
+            let place = Place::prompt(SELF_SERVICE)?;
+            let failure = "echo 'No application knows how to open URL' >&2; exit 1";
+            place.body("open", &format!("case $1 in {opens}*) {failure} ;; esac"))?;
+            let opened = opened("501", "12").into_iter().take(notes).collect();
+            place.run(shell, PROMPT.parameters)?.gives(
+                "failed: user 501 agreed, but Self Service+ could not be opened: \
+                 exit status 1: No application knows how to open URL\n",
+                1,
+                &[asked("501", &DEFAULT), opened].concat(),
+            )?;
+        }
+        Ok(())
     }),
-    ("Self Service hangs", |shell| {
-        let place = Place::prompt(NOT_REGISTERED)?;
+    ("System Settings hangs", |shell| {
+        let place = Place::prompt(IN_MACOS)?;
         place.hangs("open")?;
         place.run(shell, PROMPT.parameters)?.gives(
-            "failed: user 501 (Not Registered) agreed, but Self Service did not open within 5 s\n",
+            "failed: user 501 agreed, but System Settings did not open within 5 s\n",
             1,
-            &[asked("501", &DEFAULT), vec![scutil(), opened("501", "12")]].concat(),
+            &[asked_in_macos("501"), opened_in_macos("501")].concat(),
         )?;
         place.nothing_runs()
     }),
-    ("what is left behind does not hold up the policy", |shell| {
-        let place = Place::prompt(NOT_REGISTERED)?;
-        place.body("open", "sleep 1000 & echo $! >>'ROOT/running'")?;
+    ("what is left behind does not hold up the policy, nor does it lose an answer", |shell| {
+        let place = Place::prompt(IN_MACOS)?;
+        place.body("osascript", "sleep 1000 & echo $! >>'ROOT/running'; echo agree")?;
         place.run(shell, PROMPT.parameters)?.gives(
-            "user 501 (Not Registered) was asked, and agreed; Self Service was opened with policy 12\n",
+            "user 501 was asked (Register or repair in macOS), and agreed; System Settings was opened\n",
             0,
-            &[asked("501", &DEFAULT), vec![scutil(), opened("501", "12")]].concat(),
+            &[asked_in_macos("501"), opened_in_macos("501")].concat(),
         )?;
         place.end_what_runs()
     }),
-    ("nothing of root's environment reaches the user's programs, and nothing of it matters", |shell| {
-        let place = Place::prompt(NOT_REGISTERED)?;
-        let check = "[ \"${HOME-}${SECRET-}\" = '' ] && [ \"$PWD\" = / ] || exit 9";
+    ("nothing of root's reaches the user's programs, and nothing of the environment matters", |shell| {
+        let place = Place::prompt(SELF_SERVICE)?;
+        let no_descriptor = "for number in 3 4 5 6 7 8 9; do ! (: >&$number) 2>&- || exit 8; done";
+        let check = format!("[ \"${{HOME-}}${{SECRET-}}\" = '' ] && [ \"$PWD\" = / ] || exit 9; {no_descriptor}");
         place.body("osascript", &format!("{check}; echo agree"))?;
-        place.body("open", check)?;
+        place.body("open", &check)?;
         fs::write(place.path("id"), "#!/bin/sh\necho hostile\n")?;
         place.mode("id", 0o755)?;
         let mut command = place.command(shell, PROMPT.parameters);
         command.env_clear().env("HOME", "/var/root").env("SECRET", "1").env("IFS", "05");
-        command.env("PATH", place.path("")).env("BASH_FUNC_id%%", "() { echo 1; }");
+        command.env("PATH", place.path(""));
         place.ran(command.output()?)?.gives(
-            "user 501 (Not Registered) was asked, and agreed; Self Service was opened with policy 12\n",
+            "user 501 was asked (Register in Self Service), and agreed; Self Service+ was opened\n",
             0,
-            &[asked("501", &DEFAULT), vec![scutil(), opened("501", "12")]].concat(),
+            &[asked("501", &DEFAULT), opened("501", "12")].concat(),
         )
     }),
-    ("without the number of a policy nobody is asked", |shell| {
+    ("without the ID of a policy nobody is asked", |shell| {
+        let stdout = "refused: parameter 4 must be the ID of the Self Service policy\n";
         for policy in ["", " ", "0", "-1", "012", "12 ", "1&id=2", "twelve", "9999999999", "1.5"] {
-            let place = Place::prompt(NOT_REGISTERED)?;
-            let stdout = "refused: parameter 4 has to be the number of the Self Service policy\n";
+            let place = Place::prompt(SELF_SERVICE)?;
             place.run(shell, &["/", "", "", policy])?.gives(stdout, 2, &[])?;
         }
-        let place = Place::prompt(NOT_REGISTERED)?;
-        place.run(shell, &[])?.gives("refused: parameter 4 has to be the number of the Self Service policy\n", 2, &[])
+        Place::prompt(SELF_SERVICE)?.run(shell, &[])?.gives(stdout, 2, &[])
     }),
     ("other numbers have to be right, too", |shell| {
         for number in ["-1", "x", "1000", "03", "1 "] {
-            let place = Place::prompt(NOT_REGISTERED)?;
-            let stdout = "refused: parameter 5, the number of deferrals, has to be 0 to 999\n";
+            let place = Place::prompt(SELF_SERVICE)?;
+            let stdout = "refused: parameter 5, the number of deferrals, must be 0 to 999\n";
             place.run(shell, &["/", "", "", "12", number])?.gives(stdout, 2, &[])?;
         }
         for number in ["0", "x", "3601", "007"] {
-            let place = Place::prompt(NOT_REGISTERED)?;
-            let stdout = "refused: parameter 10, the seconds that the dialog stays, has to be 1 to 3600\n";
+            let place = Place::prompt(SELF_SERVICE)?;
+            let stdout = "refused: parameter 10, the seconds that a dialog stays, must be 1 to 3600\n";
             place.run(shell, &["/", "", "", "12", "", "", "", "", "", number])?.gives(stdout, 2, &[])?;
         }
         Ok(())
     }),
 ];
 
-const GATHERED: &str =
-    "gatherAADInfo ran as user 501, and Jamf Pro has a new inventory; the state is now \"Registered\"\n";
+const GATHERED: &str = "gatherAADInfo ran as user 501, and Jamf Pro has a new inventory; the user is now registered\n";
 
-const GATHERS: [(&str, Test); 15] = [
-    ("whose AAD ID was not acquired gets it, and the inventory is new", |shell| {
+const GATHERS: [(&str, Test); 17] = [
+    ("a user who needs it gets it, and the inventory is new", |shell| {
         let place = Place::gather()?;
         place.run(shell, GATHER.parameters)?.gives(GATHERED, 0, &complete("501", CONDITIONAL_ACCESS))
     }),
-    ("the tool of earlier releases will do", |shell| {
+    ("Jamf's tool of earlier releases will do", |shell| {
         let place = Place::gather()?;
         place.stand_in(JAMF_AAD)?;
         fs::remove_file(place.path(CONDITIONAL_ACCESS))?;
         place.run(shell, GATHER.parameters)?.gives(GATHERED, 0, &complete("501", JAMF_AAD))
     }),
-    ("the tool of later releases goes first", |shell| {
+    ("Jamf's tool of later releases goes first", |shell| {
         let place = Place::gather()?;
         place.stand_in(JAMF_AAD)?;
         place.run(shell, GATHER.parameters)?.gives(GATHERED, 0, &complete("501", CONDITIONAL_ACCESS))
@@ -873,19 +881,19 @@ const GATHERS: [(&str, Test); 15] = [
         let place = Place::gather()?;
         fs::remove_file(place.path(CONDITIONAL_ACCESS))?;
         place.run(shell, GATHER.parameters)?.gives(
-            "failed: neither Jamf Conditional Access nor JamfAAD is installed\n",
+            &format!("failed: ROOT/{JAMF_AAD}: not installed, or not executable\n"),
             1,
             &[scutil(), tool("501")],
         )
     }),
-    ("others than those whose AAD ID was not acquired have another remedy", |shell| {
-        for state in [NOT_REGISTERED, PLIST_MISSING] {
+    ("users who have to register have another remedy", |shell| {
+        let lacks = "; this Mac has no profile of Microsoft's SSO extension, which new registrations need";
+        for (remedy, hint) in [(SELF_SERVICE, ""), (WITH_PROFILE, lacks), (IN_MACOS, "")] {
             let place = Place::gather()?;
-            place.state(state)?;
+            place.remedy(remedy)?;
             place.run(shell, GATHER.parameters)?.gives(
                 &format!(
-                    "nothing done: user 501 is in the state \"{state}\"; \
-                     the remedy is registration in Self Service\n"
+                    "nothing done: user 501 needs something else ({remedy}); prompt-registration.sh is for that{hint}\n"
                 ),
                 0,
                 &[scutil(), tool("501")],
@@ -893,23 +901,25 @@ const GATHERS: [(&str, Test); 15] = [
         }
         Ok(())
     }),
-    ("a name with spaces, a large number, and others' sessions do not matter", |shell| {
+    ("a name with spaces, a large UID, and others' sessions do not matter", |shell| {
         let place = Place::gather()?;
-        place.user("Adele  Vance : UID : 7", "1894301234")?;
+        place.user("Adele  Vance : UID : 7", "-2147483648")?;
         place.run(shell, GATHER.parameters)?.gives(
-            "gatherAADInfo ran as user 1894301234, and Jamf Pro has a new inventory; the state is now \"Registered\"\n",
+            &GATHERED.replace("501", "2147483648"),
             0,
-            &complete("1894301234", CONDITIONAL_ACCESS),
+            &complete("2147483648", CONDITIONAL_ACCESS),
         )
     }),
-    ("what comes of it is told", |shell| {
+    ("the line says what the user needs afterwards", |shell| {
         let done = "gatherAADInfo ran as user 501, and Jamf Pro has a new inventory";
-        let still = format!("failed: {done}, but the AAD ID is still not acquired\n");
-        let lost = format!("{done}; the state is now \"Not Registered\"\n");
-        let unknown = format!("{done}; the state of user 501 cannot be told; wpj-state: exit status 1: the reason\n");
+        let still = format!("failed: {done}, but the user still needs gatherAADInfo\n");
+        let other = format!("{done}; the user now needs something else: {IN_MACOS}\n");
+        let tenant = format!("{done}; user 501 is registered with another tenant than the one expected\n");
+        let unknown = format!("{done}; what user 501 needs cannot be determined: the reason\n");
         for (next, stdout, status) in [
-            (format!("echo '<result>{NOT_ACQUIRED}</result>'"), still, 1),
-            (format!("echo '<result>{NOT_REGISTERED}</result>'"), lost, 0),
+            (format!("echo '<result>{GATHER_AAD_INFO}</result>'"), still, 1),
+            (format!("echo '<result>{IN_MACOS}</result>'"), other, 0),
+            (format!("echo '<result>{CHECK_TENANT}</result>'"), tenant, 0),
             ("echo 'the reason' >&2; echo '<result></result>'; exit 1".to_owned(), unknown, 0),
         ] {
             let place = Place::gather()?;
@@ -918,13 +928,55 @@ const GATHERS: [(&str, Test); 15] = [
         }
         Ok(())
     }),
+    ("what a user's program leaves behind cannot write into what the tool prints later", |shell| {
+        let place = Place::gather()?;
+        place.body("wpj-state.next", &format!("echo '<result>{IN_MACOS}</result>'"))?;
+        let forge = "echo '<result>None</result>'; echo 'forged' >&2; sleep 0.02";
+        place.body(
+            "Jamf Conditional Access",
+            &format!(
+                "cp 'ROOT/bodies/wpj-state.next' 'ROOT/bodies/wpj-state'\n\
+                 while :; do {forge}; done & echo $! >>'ROOT/running'"
+            ),
+        )?;
+        place.run(shell, GATHER.parameters)?.gives(
+            "gatherAADInfo ran as user 501, and Jamf Pro has a new inventory; \
+             the user now needs something else: Register or repair in macOS\n",
+            0,
+            &complete("501", CONDITIONAL_ACCESS),
+        )?;
+        place.end_what_runs()
+    }),
+    ("a program may print much, of which little is kept", |shell| {
+        let place = Place::gather()?;
+        let much = "head -c 3000000 /dev/zero";
+        place.body(
+            "Jamf Conditional Access",
+            &format!("cp 'ROOT/bodies/wpj-state.next' 'ROOT/bodies/wpj-state'; {much}; {much} >&2; echo done"),
+        )?;
+        place.body("jamf", "find 'ROOT/tmp' -type f -size +128 >'ROOT/large'")?;
+        place.run(shell, GATHER.parameters)?.gives(GATHERED, 0, &complete("501", CONDITIONAL_ACCESS))?;
+        equal(fs::read_to_string(place.path("large"))?.as_str(), "")
+    }),
     ("gatherAADInfo fails", |shell| {
         let place = Place::gather()?;
-        place.body("Jamf Conditional Access", "printf 'first\\nno token\\r\\n'; exit 70")?;
+        place.body("Jamf Conditional Access", "printf 'no token\\r\\nlast\\n'; exit 70")?;
         place.run(shell, GATHER.parameters)?.gives(
-            "failed: gatherAADInfo as user 501 failed: exit status 70: no token \n",
+            "failed: gatherAADInfo as user 501 failed: exit status 70: no token\n",
             1,
             &gathered("501", CONDITIONAL_ACCESS, false),
+        )
+    }),
+    ("sudo that refuses root says why first", |shell| {
+        let place = Place::gather()?;
+        place.sudo_refuses()?;
+        let mut notes = gathered("501", CONDITIONAL_ACCESS, false).concat();
+        notes.truncate(notes.rfind("Jamf Conditional Access\n").unwrap_or_default());
+        place.run(shell, GATHER.parameters)?.gives(
+            "failed: gatherAADInfo as user 501 failed: \
+             exit status 1: sudo: PAM account management error: permission denied\n",
+            1,
+            &[notes],
         )
     }),
     ("gatherAADInfo that hangs is ended with all that it has started", |shell| {
@@ -957,34 +1009,23 @@ const GATHERS: [(&str, Test); 15] = [
         }
         Ok(())
     }),
-    ("jamf, or a folder above it, can be written by others or is a link", |shell| {
-        for (arrange, path) in [
-            (Place::open_to_others as fn(&Place, &str) -> _, "usr/local/jamf/bin"),
-            (Place::becomes_a_link, "usr/local/jamf"),
-            (Place::becomes_a_link, JAMF),
+    ("jamf, or a folder above it, is missing, can be written by others or is a link", |shell| {
+        let unsafe_path = "must be owned by root, not writable by group or others, and not a link";
+        for (arrange, path, why) in [
+            (Place::open_to_others as fn(&Place, &str) -> _, "usr/local/jamf/bin", unsafe_path),
+            (Place::becomes_a_link, "usr/local/jamf", unsafe_path),
+            (Place::becomes_a_link, JAMF, unsafe_path),
+            (|place, path| Ok(fs::remove_file(place.path(path))?), JAMF, "not installed, or not executable"),
         ] {
             let place = Place::gather()?;
             arrange(&place, path)?;
             place.run(shell, GATHER.parameters)?.gives(
-                &format!(
-                    "failed: gatherAADInfo ran as user 501, but there is no new inventory: ROOT/{path}: \
-                     must be owned by root, not writable by group or others, and not a link\n"
-                ),
+                &format!("failed: gatherAADInfo ran as user 501, but there is no new inventory: ROOT/{path}: {why}\n"),
                 1,
                 &gathered("501", CONDITIONAL_ACCESS, false),
             )?;
         }
         Ok(())
-    }),
-    ("jamf is missing", |shell| {
-        let place = Place::gather()?;
-        fs::remove_file(place.path(JAMF))?;
-        place.run(shell, GATHER.parameters)?.gives(
-            "failed: gatherAADInfo ran as user 501, but there is no new inventory: \
-             ROOT/usr/local/jamf/bin/jamf is missing\n",
-            1,
-            &gathered("501", CONDITIONAL_ACCESS, false),
-        )
     }),
     ("the inventory fails", |shell| {
         let place = Place::gather()?;
@@ -1009,7 +1050,7 @@ const GATHERS: [(&str, Test); 15] = [
     ("the time limit has to be right", |shell| {
         for limit in ["0", "x", "3601", "-5", "1 ", "010"] {
             let place = Place::gather()?;
-            let stdout = "refused: parameter 4, the seconds that gatherAADInfo may take, has to be 1 to 3600\n";
+            let stdout = "refused: parameter 4, the seconds that gatherAADInfo may take, must be 1 to 3600\n";
             place.run(shell, &["/", "", "", limit])?.gives(stdout, 2, &[])?;
         }
         let place = Place::gather()?;
@@ -1030,7 +1071,12 @@ fn scutil() -> String {
 }
 
 fn tool(uid: &str) -> String {
-    note("wpj-state", &["--user", uid])
+    note("wpj-state", &["--user", uid, "--attribute", "remedy"])
+}
+
+fn plutil(key: &str) -> String {
+    let file = "ROOT/Library/Preferences/com.jamfsoftware.jamf.plist";
+    note("plutil", &["-extract", key, "raw", "-o", "-", file])
 }
 
 fn as_user(uid: &str, path: &str, arguments: &[&str]) -> String {
@@ -1042,13 +1088,26 @@ fn as_user(uid: &str, path: &str, arguments: &[&str]) -> String {
     note("launchctl", &launchctl) + &note("sudo", &words) + &note(name, arguments)
 }
 
+/// A user whom Self Service would help is asked.
 fn asked(uid: &str, words: &[&str]) -> Vec<String> {
     let dialog = as_user(uid, OSASCRIPT, &[&["-e", "DIALOG"], words].concat());
-    vec![scutil(), tool(uid), scutil(), dialog]
+    vec![scutil(), tool(uid), plutil("self_service_plus_path"), scutil(), dialog]
 }
 
-fn opened(uid: &str, policy: &str) -> String {
-    as_user(uid, "usr/bin/open", &[&format!("jamfselfservice://content?entity=policy&id={policy}&action=view")])
+/// A user who has to do something in macOS is asked.
+fn asked_in_macos(uid: &str) -> Vec<String> {
+    let words = ["-e", "DIALOG", "300", TITLE, MACOS_TEXT, "Open System Settings", "Later (3)"];
+    vec![scutil(), tool(uid), scutil(), as_user(uid, OSASCRIPT, &words)]
+}
+
+/// Opens Self Service+, and then the policy.
+fn opened(uid: &str, policy: &str) -> Vec<String> {
+    let app = as_user(uid, OPEN, &[&format!("ROOT/{PLUS}")]);
+    vec![scutil(), app, as_user(uid, OPEN, &[&format!("selfservicecapability://content?entity=policy&id={policy}")])]
+}
+
+fn opened_in_macos(uid: &str) -> Vec<String> {
+    vec![scutil(), as_user(uid, OPEN, &["x-apple.systempreferences:com.apple.Users-Groups-Settings.extension"])]
 }
 
 fn gathered(uid: &str, program: &str, with_inventory: bool) -> Vec<String> {
@@ -1103,7 +1162,7 @@ impl Place {
     fn new(script: Script) -> Result<Self, Failed> {
         let place = Self { all: tempfile::Builder::new().prefix("a root").tempdir()?, script };
         let root = place.root();
-        for folder in ["tmp", "bodies", "Library/Application Support"] {
+        for folder in ["tmp", "bodies", "preferences", "Library/Application Support", PLUS] {
             place.make(&place.path(folder))?;
         }
         let stand_in = "#!/bin/sh\n\
@@ -1124,6 +1183,7 @@ impl Place {
             place.stand_in(program)?;
         }
         place.body("scutil", "cat 'ROOT/console'")?;
+        place.body("plutil", "cat \"ROOT/preferences/$2\"")?;
         place.body("launchctl", "shift 2; exec \"$@\"")?;
         place.body("sudo", "shift 3; exec \"$@\"")?;
         place.body("wpj-state.after", "")?;
@@ -1136,20 +1196,23 @@ impl Place {
         fs::copy(Path::new("jamf").join(script.name), place.path("script"))?;
         place.setting("tool='/", &format!("tool='{root}/"))?;
         place.setting("root=''", &format!("root='{root}'"))?;
-        place.setting("owner='0'", &format!("owner='{}'", Uid::effective()))?;
+        place.setting("owner='root'", &format!("owner='{}'", user_name()?))?;
+        if script.name == PROMPT.name {
+            place.setting("start='3'", "start='0'")?;
+        }
         Ok(place)
     }
 
-    fn prompt(state: &str) -> Result<Self, Failed> {
+    fn prompt(remedy: &str) -> Result<Self, Failed> {
         let place = Self::new(PROMPT)?;
-        place.state(state)?;
+        place.remedy(remedy)?;
         Ok(place)
     }
 
     fn gather() -> Result<Self, Failed> {
         let place = Self::new(GATHER)?;
-        place.state(NOT_ACQUIRED)?;
-        place.body("wpj-state.next", &format!("echo '<result>{REGISTERED}</result>'"))?;
+        place.remedy(GATHER_AAD_INFO)?;
+        place.body("wpj-state.next", &format!("echo '<result>{NOTHING}</result>'"))?;
         for program in ["Jamf Conditional Access", "JamfAAD"] {
             place.body(program, "cp 'ROOT/bodies/wpj-state.next' 'ROOT/bodies/wpj-state'")?;
         }
@@ -1199,8 +1262,9 @@ impl Place {
         Ok(fs::write(self.path("bodies").join(program), body.replace("ROOT", &self.root()) + "\n")?)
     }
 
-    fn state(&self, state: &str) -> Outcome {
-        self.body("wpj-state", &format!("echo '<result>{state}</result>'; . 'ROOT/bodies/wpj-state.after'"))
+    /// What the tool says that the user needs.
+    fn remedy(&self, remedy: &str) -> Outcome {
+        self.body("wpj-state", &format!("echo '<result>{remedy}</result>'; . 'ROOT/bodies/wpj-state.after'"))
     }
 
     fn answer(&self, words: &str) -> Outcome {
@@ -1212,6 +1276,12 @@ impl Place {
     fn hangs(&self, program: &str) -> Outcome {
         self.setting("patience='30'", "patience='5'")?;
         self.body(program, "sleep 1000 & echo $! >>'ROOT/running'; echo $$ >>'ROOT/running'; wait")
+    }
+
+    /// As when root's account or its password policy keeps sudo from acting.
+    fn sudo_refuses(&self) -> Outcome {
+        let words = "sudo: PAM account management error: permission denied\nsudo: a password is required";
+        self.body("sudo", &format!("echo '{words}' >&2; exit 1"))
     }
 
     fn console(&self, record: &str) -> Outcome {
@@ -1248,11 +1318,11 @@ impl Place {
         equal(&fs::read_to_string(self.count(uid)).ok().as_deref(), &content)
     }
 
-    fn count_starts_anew(&self, shell: Shell) -> Outcome {
+    fn count_starts_again(&self, shell: Shell) -> Outcome {
         self.answer("later")?;
         self.run(shell, PROMPT.parameters)?.gives(
-            "ROOT/Library/Application Support/wpj-state/deferrals-501: unusable; the count starts anew\n\
-             user 501 (Not Registered) was asked, and put it off; deferrals left: 2\n",
+            "ROOT/Library/Application Support/wpj-state/deferrals-501: unusable; the count starts again\n\
+             user 501 was asked (Register in Self Service), and chose later; deferrals left: 2\n",
             0,
             &asked("501", &DEFAULT),
         )?;
@@ -1302,6 +1372,10 @@ impl Place {
         }
         Ok(())
     }
+}
+
+fn user_name() -> Result<String, Failed> {
+    Ok(User::from_uid(Uid::effective())?.ok_or("who runs this is a user")?.name)
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -28,7 +28,12 @@ pub fn installed() -> Vec<Shell> {
 }
 
 /// Tries the rows of a table in each shell that is installed.
-pub fn in_each_shell<T: Copy + Sync>(rows: &[T], name: fn(T) -> String, test: fn(Shell, T) -> Outcome) -> Outcome {
+pub fn in_each_shell<T: Copy + Sync>(
+    rows: &[T],
+    name: impl Fn(T) -> String,
+    test: impl Fn(Shell, T) -> Outcome + Sync,
+) -> Outcome {
+    let name = &name;
     let in_shell = |shell: Shell| rows.iter().map(move |&row| (format!("{}: {}", shell.0, name(row)), (shell, row)));
     let cases: Vec<_> = installed().into_iter().flat_map(in_shell).collect();
     all(&cases, |&(shell, row)| test(shell, row))
