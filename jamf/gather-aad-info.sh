@@ -251,6 +251,13 @@ look_for_remedy() {
             hint="; this Mac has no profile of Microsoft's SSO extension, which new registrations need"
             ;;
         '0<result>Register or repair in macOS</result>') ;;
+        '0<result>Finish registration in macOS</result>') ;;
+        '0<result>Sign in with local password</result>')
+            finish "$done; user $uid has to sign in once with the local password"
+            ;;
+        '0<result>Check while user is logged in</result>')
+            finish "$done; the state of user $uid shows only in a session, and none could be entered"
+            ;;
         '0<result>Run gatherAADInfo</result>') ;;
         '0<result>Check tenant</result>')
             finish "$done; user $uid is registered with another tenant than the one expected"

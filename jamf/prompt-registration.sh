@@ -15,8 +15,9 @@
 #    Register in Self Service               asks, and opens the policy in Self Service+ or Self Service
 #    Deploy SSO profile, then register      the same; the line also says that this Mac lacks the profile
 #    Register or repair in macOS            asks, and opens System Settings: Platform SSO registers there
+#    Finish registration in macOS           the same
 #    Run gatherAADInfo                      does nothing, because gather-aad-info.sh is for that
-#    Check tenant, None                     does nothing
+#    anything else                          does nothing, and says why
 #
 # Prints one line on what was done, or why nothing was. Exit status:
 #    0  nothing is wrong: there was nothing to do, what is needed cannot be determined, or the user was asked
@@ -259,6 +260,13 @@ look_for_remedy() {
             hint="; this Mac has no profile of Microsoft's SSO extension, which new registrations need"
             ;;
         '0<result>Register or repair in macOS</result>') ;;
+        '0<result>Finish registration in macOS</result>') ;;
+        '0<result>Sign in with local password</result>')
+            finish "$done; user $uid has to sign in once with the local password"
+            ;;
+        '0<result>Check while user is logged in</result>')
+            finish "$done; the state of user $uid shows only in a session, and none could be entered"
+            ;;
         '0<result>Run gatherAADInfo</result>') ;;
         '0<result>Check tenant</result>')
             finish "$done; user $uid is registered with another tenant than the one expected"
@@ -371,7 +379,7 @@ case $remedy in
         finish "nothing done: user $uid is registered"
         ;;
     'Run gatherAADInfo') finish "nothing done: user $uid needs gatherAADInfo; gather-aad-info.sh is for that" ;;
-    'Register or repair in macOS')
+    'Register or repair in macOS' | 'Finish registration in macOS')
         place='System Settings'
         text=$settings_text
         button='Open System Settings'

@@ -40,6 +40,7 @@ const WITH_PROFILE: &str = "Deploy SSO profile, then register";
 const IN_MACOS: &str = "Register or repair in macOS";
 const GATHER_AAD_INFO: &str = "Run gatherAADInfo";
 const CHECK_TENANT: &str = "Check tenant";
+const FINISH: &str = "Finish registration in macOS";
 
 const CONDITIONAL_ACCESS: &str = "Library/Application Support/JAMF/Jamf.app/Contents/MacOS/\
     Jamf Conditional Access.app/Contents/MacOS/Jamf Conditional Access";
@@ -246,7 +247,7 @@ fn unsafe_tool_is_refused(shell: Shell, script: Script, (path, arrange): (&str, 
 type Row = (&'static str, fn(&Place) -> Outcome, &'static str, i32, Asked);
 
 /// What else ends both scripts early: name, what is arranged, what is printed, exit status, who was asked before.
-const BOTH: [Row; 17] = [
+const BOTH: [Row; 19] = [
     ("nothing is in the console's record", |it| it.console("  No such key\n"), NOBODY, 0, Asked::Console),
     (
         "nothing is in the console's record, which is a failure",
@@ -339,6 +340,20 @@ const BOTH: [Row; 17] = [
         Asked::Tool,
     ),
     (
+        "the user has to sign in with the local password",
+        |it| it.remedy("Sign in with local password"),
+        "nothing done; user 501 has to sign in once with the local password\n",
+        0,
+        Asked::Tool,
+    ),
+    (
+        "no session of the user can be entered",
+        |it| it.remedy("Check while user is logged in"),
+        "nothing done; the state of user 501 shows only in a session, and none could be entered\n",
+        0,
+        Asked::Tool,
+    ),
+    (
         "there is no room for a private folder",
         |it| Ok(fs::remove_dir(it.path("tmp"))?),
         "failed: no private folder can be made in /tmp\n",
@@ -377,7 +392,7 @@ fn nothing_is_done(shell: Shell, script: Script, (_, arrange, stdout, status, as
     place.nothing_runs()
 }
 
-const PROMPTS: [(&str, Test); 35] = [
+const PROMPTS: [(&str, Test); 36] = [
     ("a user who has to register is asked, and agrees", |shell| {
         let place = Place::prompt(SELF_SERVICE)?;
         place.run(shell, PROMPT.parameters)?.gives(
@@ -418,6 +433,14 @@ const PROMPTS: [(&str, Test); 35] = [
             &asked_in_macos("501"),
         )?;
         place.has_count("501", Some("1\n"))
+    }),
+    ("a user whom macOS is registering is led there, too", |shell| {
+        let place = Place::prompt(FINISH)?;
+        place.run(shell, PROMPT.parameters)?.gives(
+            "user 501 was asked (Finish registration in macOS), and agreed; System Settings was opened\n",
+            0,
+            &[asked_in_macos("501"), opened_in_macos("501")].concat(),
+        )
     }),
     ("a user who needs gatherAADInfo is not asked", |shell| {
         let place = Place::prompt(GATHER_AAD_INFO)?;
