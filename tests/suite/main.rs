@@ -12,6 +12,7 @@ mod explain;
 mod faults;
 mod home;
 mod inspect;
+mod jamf_api;
 mod jamf_kit;
 mod limits;
 mod mac;
