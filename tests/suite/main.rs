@@ -5,6 +5,7 @@
 
 mod architecture;
 mod command_line;
+mod compare_device_ids;
 mod damage;
 mod ea_wrapper;
 mod evidence;
