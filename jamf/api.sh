@@ -121,7 +121,8 @@ transfer() {
     : >"$work/headers"
     curl_status=0
     code=$(
-        # A server need not say beforehand how long its answer is; curl reports what it could not write.
+        # A server need not say beforehand how long its answer is; curl reports what it could not write. A block is 512
+        # bytes, in some shells 1024.
         trap '' XFSZ
         ulimit -f "$((answer_limit / 512))"
         printf '%s\n%s\nurl = "%s%s"\n' "$3" "$proxy" "$(quoted "$url")" "$2" |
@@ -156,8 +157,8 @@ send() {
     [ "$code" != 000 ] || no_answer
 }
 
-# Writes the answer, if it is JSON, into a file of lines: where a value is, such as results.0.name, a tab, and the value.
-# A text keeps its escapes; null counts as nothing.
+# Writes the answer, if it is JSON, into a file of lines: where a value is, such as results.0.name, a tab, the value. A
+# text keeps its escapes; null counts as nothing.
 fields() {
     awk '
         function give(value,   place, i) {

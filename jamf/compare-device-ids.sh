@@ -7,7 +7,10 @@ attribute='AAD Registration State - Device ID'
 page_size='100'
 
 program='compare-device-ids.sh'
-here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 1
+case $0 in
+    */*) here=${0%/*} ;;
+    *) here='.' ;;
+esac
 [ -f "$here/api.sh" ] || {
     printf '%s: %s/api.sh is missing; keep the folder together\n' "$program" "$here" >&2
     exit 2
@@ -115,8 +118,8 @@ list_computers() {
         inventory "$page"
     done
     [ "$count" = 0 ] || [ "$is_there" = yes ] ||
-        stop "$url: no computer has the extension attribute $attribute: create it with upload.sh, which also has Jamf Pro \
-display it under Extension Attributes"
+        stop "$url: no computer has the extension attribute $attribute: create it with upload.sh, which also has Jamf \
+Pro display it under Extension Attributes"
 }
 
 # A row of the table. What Jamf has on record is in the file of fields, unless it is not known.
@@ -171,7 +174,8 @@ done
 
 sign_in
 list_computers
-printf '"Jamf ID","Name","Serial number","Device ID of the Mac","Device IDs in Jamf","Result"\n'
+printf '"Jamf ID","Name","Serial number","Device ID of the Mac","Device IDs in Jamf","Result"\n' ||
+    stop 'the table could not be written'
 same=0 different=0 only_jamf=0 only_mac=0 neither=0
 separator=$(printf '\037')
 while IFS=$separator read -r id name serial device; do
@@ -206,6 +210,8 @@ while IFS=$separator read -r id name serial device; do
 done <"$work/computers"
 say "computers: $count; same: $same; different: $different; only in Jamf: $only_jamf; only on the Mac: $only_mac; \
 neither: $neither; not known: $failed"
+[ "$count" = "$((only_mac + neither))" ] && [ "$count" != 0 ] &&
+    say "Jamf has no device on record for any computer; check that device compliance is set up"
 # A computer that was deleted in the meantime moves those after it to the page before.
 [ "$(cut -d "$separator" -f 1 "$work/computers" | sort -u | grep -c .)" = "$total" ] || {
     say "the inventory changed while it was read: of $total computers, some are missing; run this again"

@@ -2,7 +2,10 @@
 # Creates, updates or removes the extension attributes and smart groups of this folder in Jamf Pro; --help says how.
 
 program='upload.sh'
-here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 1
+case $0 in
+    */*) here=${0%/*} ;;
+    *) here='.' ;;
+esac
 [ -f "$here/api.sh" ] || {
     printf '%s: %s/api.sh is missing; keep the folder together\n' "$program" "$here" >&2
     exit 2

@@ -1,6 +1,10 @@
 //! `jamf/compare-device-ids.sh` with a stand-in for Jamf's API.
 
-use std::fs;
+use std::{
+    collections::BTreeSet,
+    fs,
+    process::{Command, Stdio},
+};
 
 use serde_json::{Value, json};
 use wpj_state::cli::attribute::Attribute;
@@ -342,7 +346,7 @@ fn an_inventory_that_changes_in_the_meantime_is_told() {
     let of = |ids: &[u32]| ids.iter().map(|id| computer(*id, "Mac", json!([ONE]))).collect::<Vec<_>>();
     let (before, after, twice) = (of(&[1, 2, 3, 4, 5]), of(&[2, 3, 4, 5]), of(&[1, 2, 2, 3]));
     for (first, rest, ids, total) in [(before, after, &[1, 2, 4, 5][..], 4), (twice.clone(), twice, &[1, 2, 2, 3], 4)] {
-        let is_complete = ids.iter().collect::<std::collections::BTreeSet<_>>().len() == total;
+        let is_complete = ids.iter().collect::<BTreeSet<_>>().len() == total;
         let (mut first, mut rest) =
             (inventory(first, vec![|| record(&[ONE]); 5]), inventory(rest, vec![|| record(&[ONE]); 5]));
         let server = server(move |line| if line.ends_with("&page=0") { first(line) } else { rest(line) });
@@ -382,6 +386,33 @@ fn an_inventory_that_makes_no_sense_compares_nothing() {
     }
     let empty = server(inventory(Vec::new(), Vec::new()));
     assert_output(&place().run(SH, &empty, &[]), HEADER, &summary(0, [0, 0, 0, 0, 0, 0]), 0);
+}
+
+#[test]
+fn records_that_are_missing_everywhere_are_told() {
+    let computers = vec![computer(1, "Mac", json!([ONE])), computer(2, "Mac", json!([]))];
+    let server = server(inventory(computers, vec![|| reply(404, ""), || reply(200, "[]")]));
+    let rows = [row(1, "Mac", ONE, "", "only on the Mac"), row(2, "Mac", "", "", "neither")];
+    let told = "compare-device-ids.sh: Jamf has no device on record for any computer; \
+        check that device compliance is set up\n";
+    let stderr = summary(2, [0, 0, 0, 1, 1, 0]) + told;
+    assert_output(&place().run(SH, &server, &[]), &(HEADER.to_owned() + &rows.concat()), &stderr, 0);
+}
+
+/// As `compare-device-ids.sh | head` does.
+#[test]
+fn an_output_that_nobody_reads_ends_it_and_leaves_nothing_behind() {
+    for shell in shells::installed() {
+        let computers = (1..4).map(|id| computer(id, "Mac", json!([ONE]))).collect();
+        let server = server(inventory(computers, vec![|| record(&[ONE]); 3]));
+        let place = place();
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = place.command(shell, &server.address, &[]);
+        assert_eq!(command.stdout(writer).stderr(Stdio::null()).status().unwrap().code(), Some(1));
+        place.output(&mut Command::new("true"));
+        assert_eq!(server.lines().last().map(String::as_str), Some(SIGN_OUT));
+    }
 }
 
 #[test]
