@@ -2,8 +2,8 @@
 # What the scripts beside this file have in common: Jamf's API, through curl. They set $program, their name, and then
 # read this file. By itself it does nothing.
 
-# Settings: limits in seconds, for the connection and for a whole call; the seconds before one try more where Jamf does
-# not say how many, and at most; the bytes of an answer
+# Settings: limits in seconds, for the connection and for a whole call; how many seconds to wait before one try more if
+# Jamf does not say, and how many at most; how many bytes an answer may have
 connect_limit='10'
 call_limit='60'
 pause='5'
@@ -44,7 +44,7 @@ refuse() {
     exit 2
 }
 
-# The rest cannot succeed either.
+# Says $1, and ends, because the rest cannot succeed either.
 stop() {
     say "$1; nothing more was done"
     exit 1
@@ -55,13 +55,13 @@ fail() {
     failed=$((failed + 1))
 }
 
-# The beginning of an answer, without what a terminal would obey, nor what a server may have repeated of the secrets.
+# Prints the beginning of an answer, without control characters; nothing of it if a server has repeated a secret.
 excerpt() {
     {
         printf '%s\n%s\n' "$client_secret" "$token"
         tr -c '[:print:]' ' ' <"$work/answer"
     } | awk '
-        # Without what JSON, a form or an address puts before or in place of a character.
+        # Removes what JSON, a form or an address puts before or in place of a character.
         function bare(text) {
             gsub(/\\/, "", text)
             gsub(/\+/, " ", text)
@@ -93,22 +93,19 @@ excerpt() {
         }'
 }
 
-# The end: nobody there can be signed out either.
+# Ends without signing out, because nobody would answer that either.
 no_answer() {
     token=''
-    # What curl could not store, and what was longer than its limit
-    case $curl_status in
-        23 | 63) stop "$url: its answer is too long, or could not be stored" ;;
-    esac
+    [ "$curl_status" != 23 ] || stop "$url: its answer is too long, or could not be stored"
     stop "$url: no answer: $(head -c 300 "$work/errors" | tr -c '[:print:]' ' ')"
 }
 
-# A text between the quotation marks of curl's configuration.
+# Prints a text as it has to be between the quotation marks of curl's configuration.
 quoted() {
     printf '%s' "$1" | sed 's/["\\]/\\&/g'
 }
 
-# All bytes as %XX, which any URL takes.
+# Prints all bytes as %XX, which any URL takes.
 encoded() {
     printf '%s' "$1" | od -An -v -tx1 | tr -d ' \n' | sed 's/../%&/g'
 }
@@ -127,14 +124,13 @@ transfer() {
         ulimit -f "$((answer_limit / 512))"
         printf '%s\n%s\nurl = "%s%s"\n' "$3" "$proxy" "$(quoted "$url")" "$2" |
             curl -q --config - --request "$1" --proto "=$protocol" --connect-timeout "$connect_limit" \
-                --max-time "$call_limit" --max-filesize "$answer_limit" --cookie "$work/cookies" \
-                --cookie-jar "$work/cookies" --silent --show-error --output "$work/answer" \
-                --dump-header "$work/headers" --write-out '%{http_code}' 2>"$work/errors"
+                --max-time "$call_limit" --cookie "$work/cookies" --cookie-jar "$work/cookies" --silent --show-error \
+                --output "$work/answer" --dump-header "$work/headers" --write-out '%{http_code}' 2>"$work/errors"
     ) || curl_status=$?
     [ "$curl_status" = 0 ] || code='000'
 }
 
-# As Jamf asks for, within limits.
+# Waits as long as Jamf asks for, within limits.
 wait_a_little() {
     seconds=$(tr -d '\r' <"$work/headers" |
         sed -n 's/^[Rr][Ee][Tt][Rr][Yy]-[Aa][Ff][Tt][Ee][Rr]: *\([0-9]\{1,9\}\) *$/\1/p' | tail -n 1)
@@ -143,13 +139,13 @@ wait_a_little() {
     sleep "$seconds"
 }
 
-# The same with one try more after what passes: too many requests, a server that is busy, a conflict that Jamf Pro finds
-# while it still stores something else, and silence where nothing can be done twice.
+# Sends the same, and tries once more after what passes: too many requests, a busy server, a conflict that Jamf Pro
+# finds while it still stores something else, and silence, if nothing can be done twice.
 send() {
     for try in first second; do
         transfer "$1" "$2" "$3"
         case $1,$code,$curl_status in
-            GET,000,23 | GET,000,63) break ;;
+            GET,000,23) break ;;
             *,429,* | *,503,* | POST,409,* | GET,000,*) [ "$try" = second ] || wait_a_little ;;
             *) break ;;
         esac
@@ -246,7 +242,7 @@ authorization() {
     printf 'header = "Authorization: Bearer %s"\n%s\nheader = "Accept: %s"\n' "$(quoted "$token")" "$scope" "$1"
 }
 
-# Sends $1, a method, to $2, a path; $3 is the type of what is sent, if $4, a file, is, and of the answer.
+# Sends $1, a method, to $2, a path, with $4, a file, if there is one. $3 is the type of the file and of the answer.
 call() {
     for attempt in first second; do
         config=$(authorization "$3")
@@ -265,7 +261,7 @@ data-binary = \"@$(quoted "$4")\""
     [ "$code" != 401 ] || stop "$url: it does not take its own token, or the client's role lacks a privilege (HTTP 401)"
 }
 
-# What to say of a missing privilege: its name in Jamf Pro is $1, and in the Platform API $2.
+# Prints what to say of a missing privilege, whose name in Jamf Pro is $1, and in the Platform API $2.
 missing() {
     if [ "$platform" = yes ]; then
         printf '%s: the integration lacks the permission %s, or %s is not what it was created for (HTTP 403)' \
@@ -300,7 +296,7 @@ sign_in() {
     for name in JAMF_ENVIRONMENT_ID JAMF_TENANT_ID JAMF_PROXY; do
         eval "printable $name \"\${$name:-}\""
     done
-    # The programs that are started here have no need to know.
+    # The programs that are started from here on do not need them.
     client_id=$JAMF_CLIENT_ID
     client_secret=$JAMF_CLIENT_SECRET
     proxy='noproxy = "*"'

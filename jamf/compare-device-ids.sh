@@ -82,7 +82,7 @@ computers() {
         }' "$work/fields" >"$work/page"
 }
 
-# Sends for page $1 of the inventory, in version $version of this part of the API.
+# Asks for page $1 of the inventory, in version $version of this part of the API.
 inventory() {
     call GET "$pro/v$version/computers-inventory?section=GENERAL&section=HARDWARE&section=EXTENSION_ATTRIBUTES\
 &sort=id%3Aasc&page-size=$page_size&page=$1" application/json ''
@@ -122,10 +122,10 @@ list_computers() {
 Pro display it under Extension Attributes"
 }
 
-# A row of the table. What Jamf has on record is in the file of fields, unless it is not known.
+# Prints a row of the table. What Jamf has on record is in the file of fields, unless it is not known.
 row() {
     id=$id name=$name serial=$serial device=$device is_known=$is_known awk -F '\t' '
-        # A text of JSON without its escapes and without control characters.
+        # Removes escapes of JSON and control characters.
         function plain(text,   out, at, escaped) {
             while (at = index(text, "\\")) {
                 escaped = substr(text, at + 1, 1)
@@ -145,7 +145,7 @@ row() {
             gsub(/"/, "\"\"", text)
             return "\"" text "\""
         }
-        # Where the documentation describes one object, its example has a list of them.
+        # The schema that Jamf publishes has one object there, its example a list of objects.
         $1 ~ /^[0-9]+\.complianceVendorDeviceInformation\.([0-9]+\.)?deviceIds\.[0-9]+$/ {
             if (tolower($2) in recorded) next
             recorded[tolower($2)] = 1
@@ -183,7 +183,7 @@ while IFS=$separator read -r id name serial device; do
     is_known=yes
     case $code in
         200)
-            # A list, which may be empty
+            # This is a list, which may be empty.
             if ! fields || grep -q '^[^0-9]' "$work/fields"; then
                 is_known=no
                 say "computer $id: not known: the answer makes no sense: $(excerpt)"

@@ -90,7 +90,7 @@ act() {
     esac
 }
 
-# What an answer means that is not about $1, a thing.
+# Reports an answer that does not say whether $1, a thing, is there.
 no_sense() {
     fail "$1: not found: the answer makes no sense: $(excerpt)"
 }
@@ -99,7 +99,7 @@ other_letters() {
     fail "$1: left as it is: Jamf Pro has one whose name differs only in case: $2; rename or delete it"
 }
 
-# Its name stands in the file's second line.
+# The name is in the file's second line.
 extension_attribute() {
     collection="$pro/v1/computer-extension-attributes"
     type='application/json'
@@ -125,7 +125,9 @@ extension_attribute() {
         END {
             for (i in results) {
                 count++
-                if (names[i] == name && ids[i] ~ /^[0-9]+$/) {
+                if (ids[i] !~ /^[0-9]+$/) {
+                    strange = 1
+                } else if (names[i] == name) {
                     exact++
                     id = ids[i]
                 } else if (tolower(names[i]) == tolower(name)) {
@@ -149,7 +151,7 @@ extension_attribute() {
     esac
 }
 
-# Its name stands in the file's third line.
+# The name is in the file's third line.
 smart_group() {
     collection="$classic/computergroups"
     type='application/xml'
@@ -184,7 +186,7 @@ smart_group() {
     esac
 }
 
-# The content of the element $1 in the group's head.
+# Prints the content of the element $1 in the group's head.
 element() {
     printf '%s\n' "$head" | sed -nE "s:^.*<$1>([^<]*)</$1>.*\$:\\1:p"
 }

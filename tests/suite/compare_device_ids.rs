@@ -20,7 +20,7 @@ const HEADER: &str =
 const ONE: &str = "0a8cf1a3-51f2-4bd5-a1d7-d4d9ea0c3a11";
 const OTHER: &str = "7f1d2c3b-4a59-4687-9c0e-1b2a3d4c5e6f";
 
-/// A computer as the inventory has it, with an attribute before and after the one that matters.
+/// A computer as the inventory has it, with attributes before and after the one that matters.
 fn computer(id: u32, name: &str, device: Value) -> Value {
     let attribute = |name: &str, values: Value| json!({ "definitionId": "9", "name": name, "values": values });
     json!({
@@ -30,6 +30,7 @@ fn computer(id: u32, name: &str, device: Value) -> Value {
         "hardware": { "serialNumber": format!("C02{id}"), "extensionAttributes": [] },
         "extensionAttributes": [
             attribute("AAD Registration State", json!(["Registered"])),
+            attribute(&format!("Old {} 2", display_name(Attribute::DeviceId)), json!([OTHER])),
             attribute(display_name(Attribute::DeviceId), device),
             attribute("AAD Registration State - User", json!([OTHER])),
         ],
@@ -44,6 +45,12 @@ fn record(devices: &[&str]) -> Reply {
           "complianceVendorDeviceInformation": { "deviceIds": devices } },
     ]);
     reply(200, serde_json::to_string_pretty(&vendors).unwrap())
+}
+
+/// The same as an example of Jamf's has it, with a list where its schema has an object.
+fn record_with_list(devices: &[&str]) -> Reply {
+    let vendors = json!([{ "deviceId": "1", "complianceVendorDeviceInformation": [{ "deviceIds": devices }] }]);
+    reply(200, vendors.to_string())
 }
 
 type Record = fn() -> Reply;
@@ -119,7 +126,7 @@ fn every_computer_of_every_page_is_compared() {
             vec![
                 || record(&[ONE]),
                 || record(&[OTHER]),
-                || record(&[OTHER]),
+                || record_with_list(&[OTHER]),
                 || reply(404, "{\"httpStatus\":404,\"errors\":[]}"),
                 || reply(404, ""),
                 || record(&[OTHER, ONE, OTHER]),
@@ -230,6 +237,7 @@ fn no_cell_is_a_formula_or_leaves_its_place() {
         ("a\nb", "a b"),
         ("Ölmühle", "Ölmühle"),
         ("7 of 9", "7 of 9"),
+        ("a\\", "a\\"),
         ("", ""),
     ];
     for shell in shells::installed() {
@@ -362,6 +370,21 @@ fn an_inventory_that_changes_in_the_meantime_is_told() {
 }
 
 #[test]
+fn an_inventory_that_ends_early_is_told() {
+    let mut answer =
+        inventory((1..3).map(|id| computer(id, "Mac", json!([ONE]))).collect(), vec![|| record(&[ONE]); 2]);
+    let server = server(move |line| match answer(line) {
+        Reply::Status(200, body) => reply(200, body.replace("\"totalCount\":2", "\"totalCount\":3")),
+        other => other,
+    });
+    let rows: String = (1..3).map(|id| row(id, "Mac", ONE, ONE, "same")).collect();
+    let told = "compare-device-ids.sh: the inventory changed while it was read: of 3 computers, some are missing; \
+        run this again\n";
+    let stderr = summary(2, [2, 0, 0, 0, 0, 0]) + told;
+    assert_output(&place().run(SH, &server, &[]), &(HEADER.to_owned() + &rows), &stderr, 1);
+}
+
+#[test]
 fn an_inventory_that_makes_no_sense_compares_nothing() {
     for answer in [
         "<html>".to_owned(),
@@ -418,11 +441,11 @@ fn an_output_that_nobody_reads_ends_it_and_leaves_nothing_behind() {
 #[test]
 fn an_attribute_that_is_nowhere_is_told() {
     let mut other = computer(1, "Mac", json!([ONE]));
-    other["extensionAttributes"][1]["name"] = json!("Device ID");
+    other["extensionAttributes"][2]["name"] = json!("Device ID");
     let server = server(inventory(vec![other], Vec::new()));
     let stderr = format!(
-        "compare-device-ids.sh: {}: no computer has the extension attribute AAD Registration State - Device ID: create it \
-        with upload.sh, which also has Jamf Pro display it under Extension Attributes; nothing more was done\n",
+        "compare-device-ids.sh: {}: no computer has the extension attribute AAD Registration State - Device ID: create \
+        it with upload.sh, which also has Jamf Pro display it under Extension Attributes; nothing more was done\n",
         server.address
     );
     assert_output(&place().run(SH, &server, &[]), "", &stderr, 1);
@@ -443,8 +466,8 @@ fn the_platform_api_has_the_same_below_other_addresses() {
     }
     let server = server(|_| reply(403, "{}"));
     let stderr = format!(
-        "compare-device-ids.sh: {}: the integration lacks the permission devices:read, or JAMF_ENVIRONMENT_ID is not what \
-        it was created for (HTTP 403); nothing more was done\n",
+        "compare-device-ids.sh: {}: the integration lacks the permission devices:read, or JAMF_ENVIRONMENT_ID is not \
+        what it was created for (HTTP 403); nothing more was done\n",
         server.address
     );
     assert_output(&place().run_on_platform(SH, &server, &[]), "", &stderr, 1);

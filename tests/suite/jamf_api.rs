@@ -1,5 +1,5 @@
-//! A stand-in for Jamf's API, and a place to run the scripts of the kit that use it: an HTTP server that answers as each
-//! test wants, or keeps what it is sent as Jamf Pro does.
+//! A stand-in for Jamf's API, and a place to run the scripts of the kit that use it: an HTTP server that answers as
+//! each test wants, or keeps what it is sent as Jamf Pro does.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -319,8 +319,8 @@ pub fn group_of(name: &str) -> String {
     format!("{GROUPS}/name/{}", encoded(name))
 }
 
-/// A folder with a copy of the scripts and of some files, a stand-in for curl that notes its arguments, one for sleep that
-/// does not, and a home whose configuration for curl nobody must read.
+/// A folder with a copy of the scripts and of some files, a stand-in for curl that notes its arguments, one for sleep
+/// that does not sleep, and a home whose configuration for curl nobody must read.
 pub struct Place {
     folder: TempDir,
     script: &'static str,

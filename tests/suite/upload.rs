@@ -538,13 +538,6 @@ fn what_cannot_be_removed_is_told() {
             vec![reply(200, group(REGISTERED, true)), reply(400, "in use"), one(STATE), reply(500, "no")],
             [format!("{REGISTERED}: not removed (HTTP 400): in use"), format!("{STATE}: not removed (HTTP 500): no")],
         ),
-        (
-            vec![reply(200, group("Others", true)), reply(200, "{}")],
-            [
-                format!("{REGISTERED}: not found: the answer makes no sense: {}", group("Others", true)),
-                format!("{STATE}: not found: the answer makes no sense: {{}}"),
-            ],
-        ),
     ] {
         let place = small();
         let server = Server::scripted(replies);
@@ -587,8 +580,8 @@ fn the_platform_api_has_the_same_below_other_addresses() {
     let server = Server::scripted(vec![reply(403, ""), reply(404, ""), reply(403, "")]);
     let lacking = |permission: &str| {
         format!(
-            "upload.sh: {}: the integration lacks the permission {permission}, or JAMF_ENVIRONMENT_ID is not what it was \
-            created for (HTTP 403); nothing that needs it is done\n",
+            "upload.sh: {}: the integration lacks the permission {permission}, or JAMF_ENVIRONMENT_ID is not what it \
+            was created for (HTTP 403); nothing that needs it is done\n",
             server.address
         )
     };
@@ -667,12 +660,34 @@ fn an_answer_that_is_not_understood_creates_nothing() {
         "{\"totalCount\":1,\"results\":[{\"id\":\"5\"}]}".to_owned(),
         format!("{{\"totalCount\":1,\"results\":[{{\"ldap\":{{\"id\":\"99\"}}}},{state}]}}"),
         format!("{{\"totalCount\":0,\"results\":[{state}]}}"),
+        format!("{{\"totalCount\":1,\"results\":[{{\"name\":\"{STATE}\"}}]}}"),
+        format!("{{\"totalCount\":1,\"results\":[{{\"id\":\"5/../6\",\"name\":\"{STATE}\"}}]}}"),
     ] {
         let place = with(&["extension-attributes/state.json"]);
         let server = Server::scripted(vec![reply(200, answer.as_str())]);
         let said = format!("{STATE}: not found: the answer makes no sense: {answer}");
         assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&[said]), 1);
         assert_eq!(server.lines(), [SIGN_IN, &find_attribute(STATE), SIGN_OUT]);
+    }
+}
+
+#[test]
+fn a_group_that_is_not_understood_is_neither_replaced_nor_removed() {
+    for answer in [
+        group(REGISTERED, true).replace("<id>5</id>", ""),
+        group(REGISTERED, true).replace("<id>5</id>", "<id>5/../6</id>"),
+        group(REGISTERED, true).replace("<is_smart>true", "<is_smart>"),
+        group("Others", true),
+        json!({ "computer_group": { "id": 5, "name": REGISTERED, "is_smart": true } }).to_string(),
+        String::new(),
+    ] {
+        for arguments in [&["--apply"][..], &["--remove", "--apply"]] {
+            let place = with(&["smart-groups/registered.xml"]);
+            let server = Server::scripted(vec![reply(200, answer.as_str())]);
+            let said = format!("{REGISTERED}: not found: the answer makes no sense: {answer}");
+            assert_output(&place.run(SH, &server, arguments), "", &failures(&[said]), 1);
+            assert_eq!(server.lines().len(), 3, "nothing is changed between signing in and out");
+        }
     }
 }
 
