@@ -3,7 +3,7 @@
 //!
 //! `WPJ_STATE_UPDATE_FIXTURES=1` writes it anew.
 
-mod extension_attributes;
+pub mod extension_attributes;
 mod policy_scripts;
 mod profiles;
 mod smart_groups;

@@ -5,6 +5,7 @@
 
 mod architecture;
 mod command_line;
+mod compare_device_ids;
 mod damage;
 mod ea_wrapper;
 mod evidence;
@@ -12,6 +13,7 @@ mod explain;
 mod faults;
 mod home;
 mod inspect;
+mod jamf_api;
 mod jamf_kit;
 mod limits;
 mod mac;

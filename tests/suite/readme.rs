@@ -63,6 +63,7 @@ fn every_link_to_a_file_of_the_project_leads_to_one() {
         ("docs/", "remedies.md"),
         ("fixtures/", "README.md"),
         ("docs/", "verification.md"),
+        ("jamf/", "README.md"),
     ] {
         let text = fs::read_to_string(format!("{folder}{name}")).unwrap();
         for link in text.split("](").skip(1).map(|rest| rest.split([')', '#']).next().unwrap()) {
@@ -73,6 +74,19 @@ fn every_link_to_a_file_of_the_project_leads_to_one() {
         }
     }
     assert!(links > 5, "{links}");
+}
+
+#[test]
+fn both_readmes_of_the_kit_name_everything_in_it() {
+    let own = fs::read_to_string("jamf/README.md").unwrap();
+    let whole = readme();
+    let section = whole.split("\n### ").find(|section| section.starts_with("What is in the kit")).unwrap();
+    for entry in fs::read_dir("jamf").unwrap().map(Result::unwrap) {
+        let slash = if entry.file_type().unwrap().is_dir() { "/" } else { "" };
+        let name = format!("`{}{slash}`", entry.file_name().to_str().unwrap());
+        assert!(section.contains(&format!("\n| {name} |")), "{name}");
+        assert!(name == "`README.md`" || own.contains(&format!("\n| {name} |")), "{name}");
+    }
 }
 
 /// sudo keeps the user's PATH, on which a program of the user's own may have this name.

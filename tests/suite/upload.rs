@@ -1,16 +1,12 @@
-//! `jamf/upload.sh` with a stand-in for Jamf Pro: an HTTP server that answers as each test wants, or keeps what it is sent
-//! as Jamf Pro does.
+//! `jamf/upload.sh` with a stand-in for Jamf's API.
 
 use std::{
     collections::{BTreeMap, VecDeque},
     fs,
-    io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    net::TcpListener,
+    path::Path,
+    process::{Command, Stdio},
     sync::{Arc, Mutex},
-    thread,
 };
 
 use nix::{
@@ -18,356 +14,27 @@ use nix::{
     unistd::Pid,
 };
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use crate::shells::{self, SH, Shell};
-
-const CLIENT: &str = "0a1b-client";
-/// With all that curl's configuration and a form give a meaning of their own.
-const SECRET: &str = r#"s3 cr&t="q\n'%41+/@$`"#;
-const TOKEN: &str = "eyJ0b2tlbiI6.Contoso-_~+/=";
-
-const SIGN_IN: &str = "POST /api/oauth/token";
-const SIGN_OUT: &str = "POST /api/v1/auth/invalidate-token";
-const ATTRIBUTES: &str = "/api/v1/computer-extension-attributes";
-const GROUPS: &str = "/JSSResource/computergroups";
+use crate::{
+    jamf_api::{
+        ANSWER_LIMIT, ATTRIBUTES, CLIENT, ENVIRONMENT, GROUPS, Jamf, PLATFORM_SIGN_IN, Place, Reply, SECRET, SIGN_IN,
+        SIGN_OUT, Server, TOKEN, assert_output, encoded, find_attribute, group_of, reply, text, token,
+    },
+    shells::{self, SH},
+};
 
 const STATE: &str = "AAD Registration State";
-const REGISTERED: &str = "AAD Registration - Registered";
+const REGISTERED: &str = "AAD Registration State - Registered";
 
 const NOTHING_CHANGED: &str = "Nothing was changed; --apply does it.\n";
 
-#[derive(Clone, Debug)]
-struct Request {
-    /// Method and target.
-    line: String,
-    /// Names in lower case.
-    headers: BTreeMap<String, String>,
-    body: String,
+fn with(files: &[&str]) -> Place {
+    Place::of("upload.sh", files)
 }
 
-impl Request {
-    fn read(stream: &TcpStream) -> Option<Self> {
-        let mut reader = BufReader::new(stream);
-        let mut lines = (&mut reader).lines();
-        let line = lines.next()?.ok()?.strip_suffix(" HTTP/1.1")?.to_owned();
-        let header = |line: std::io::Result<String>| {
-            let line = line.ok()?;
-            line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()))
-        };
-        let headers: BTreeMap<_, _> = lines.map_while(header).collect();
-        let mut body = vec![0; headers.get("content-length").map_or(0, |length| length.parse().unwrap())];
-        reader.read_exact(&mut body).ok()?;
-        Some(Self { line, headers, body: String::from_utf8(body).ok()? })
-    }
-
-    fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", String::as_str)
-    }
-}
-
-enum Reply {
-    Status(u16, String),
-    Redirect,
-    /// Fewer bytes than promised.
-    BreaksOff,
-    Closes,
-    Hangs,
-}
-
-fn reply(status: u16, body: impl Into<String>) -> Reply {
-    Reply::Status(status, body.into())
-}
-
-fn token() -> Reply {
-    reply(200, json!({ "access_token": TOKEN, "token_type": "Bearer", "expires_in": 59 }).to_string())
-}
-
-type Answers = Box<dyn FnMut(&Request) -> Reply + Send>;
-
-/// Listens until the tests end.
-struct Server {
-    address: String,
-    requests: Arc<Mutex<Vec<Request>>>,
-}
-
-impl Server {
-    fn new(mut answers: Answers) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&requests);
-        thread::spawn(move || {
-            let mut hanging = Vec::new();
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let Some(request) = Request::read(&stream) else { continue };
-                log.lock().unwrap().push(request.clone());
-                let (status, head, body, missing) = match answers(&request) {
-                    Reply::Status(status, body) => (status, "Set-Cookie: member=7; Path=/\r\n", body, 0),
-                    Reply::Redirect => (302, "Location: http://127.0.0.1:1/elsewhere\r\n", String::new(), 0),
-                    Reply::BreaksOff => (200, "", "{\"totalCount\":0".to_owned(), 9),
-                    Reply::Closes => continue,
-                    Reply::Hangs => {
-                        hanging.push(stream);
-                        continue;
-                    }
-                };
-                let length = body.len() + missing;
-                let head =
-                    format!("HTTP/1.1 {status} Said\r\n{head}Content-Length: {length}\r\nConnection: close\r\n\r\n");
-                // Whether curl still listens is its own affair.
-                let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes()));
-            }
-        });
-        Self { address, requests }
-    }
-
-    /// Gives a token whenever it is asked for one, and otherwise these answers.
-    fn scripted(replies: Vec<Reply>) -> Self {
-        let mut replies = VecDeque::from(replies);
-        Self::new(Box::new(move |request| match request.line.as_str() {
-            SIGN_IN => token(),
-            SIGN_OUT => reply(204, ""),
-            _ => replies.pop_front().unwrap_or(Reply::Closes),
-        }))
-    }
-
-    fn pro(jamf: &Arc<Mutex<Jamf>>) -> Self {
-        let jamf = Arc::clone(jamf);
-        Self::new(Box::new(move |request| jamf.lock().unwrap().answer(request)))
-    }
-
-    /// The requests since the last time, after a look at what has to be true for each.
-    fn requests(&self) -> Vec<Request> {
-        let requests = std::mem::take(&mut *self.requests.lock().unwrap());
-        for (number, request) in requests.iter().enumerate() {
-            let line = request.line.as_str();
-            let authorization = if line == SIGN_IN { String::new() } else { format!("Bearer {TOKEN}") };
-            assert_eq!(request.header("authorization"), authorization, "{line}");
-            assert!(request.header("user-agent").starts_with("curl/"), "curl has read a configuration file");
-            let kind = if line.contains(GROUPS) { "application/xml" } else { "application/json" };
-            let content = match (line, request.body.as_str()) {
-                (SIGN_IN, _) => "application/x-www-form-urlencoded",
-                (_, "") => "",
-                _ => kind,
-            };
-            assert_eq!(request.header("content-type"), content, "{line}");
-            assert_eq!(request.header("accept"), if line == SIGN_IN { "*/*" } else { kind }, "{line}");
-            // The same member of a cluster answers all the time.
-            assert_eq!(request.header("cookie"), if number == 0 { "" } else { "member=7" }, "{line}");
-        }
-        requests
-    }
-
-    fn lines(&self) -> Vec<String> {
-        self.requests().into_iter().map(|request| request.line).collect()
-    }
-}
-
-/// What Jamf Pro keeps, with its rules as far as they matter here.
-#[derive(Default)]
-struct Jamf {
-    attributes: BTreeMap<u32, Value>,
-    groups: BTreeMap<u32, String>,
-    last: u32,
-}
-
-impl Jamf {
-    fn answer(&mut self, request: &Request) -> Reply {
-        let (method, target) = request.line.split_once(' ').unwrap();
-        if let Some(rest) = target.strip_prefix(ATTRIBUTES) {
-            return match (method, rest.strip_prefix("?filter=")) {
-                ("GET", Some(filter)) => self.find_attributes(&decoded(filter)),
-                _ => self.attribute(method, rest, &request.body),
-            };
-        }
-        match (target, target.strip_prefix(GROUPS)) {
-            ("/api/oauth/token", _) => token(),
-            ("/api/v1/auth/invalidate-token", _) => reply(204, ""),
-            (_, Some(rest)) => self.group(method, rest, &request.body),
-            _ => reply(404, "<html>nothing here</html>"),
-        }
-    }
-
-    fn find_attributes(&self, filter: &str) -> Reply {
-        let name = filter.strip_prefix("name==\"").and_then(|rest| rest.strip_suffix('"')).unwrap();
-        let found = self.attributes.iter().filter(|(_, body)| body["name"] == name);
-        let results: Vec<Value> = found
-            .map(|(id, body)| {
-                // Jamf Pro gives the id first.
-                let mut result = json!({ "id": id.to_string() });
-                result.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
-                result
-            })
-            .collect();
-        reply(200, serde_json::to_string_pretty(&json!({ "totalCount": results.len(), "results": results })).unwrap())
-    }
-
-    fn attribute(&mut self, method: &str, rest: &str, body: &str) -> Reply {
-        let body: Value = serde_json::from_str(body).expect("JSON");
-        match (method, rest.strip_prefix('/').map(|id| id.parse::<u32>().unwrap())) {
-            ("POST", None) if self.attributes.values().all(|it| it["name"] != body["name"]) => {
-                self.last += 1;
-                self.attributes.insert(self.last, body);
-                reply(201, json!({ "id": self.last.to_string() }).to_string())
-            }
-            ("PUT", Some(id)) if self.attributes.contains_key(&id) => {
-                self.attributes.insert(id, body);
-                reply(200, json!({ "id": id.to_string() }).to_string())
-            }
-            _ => reply(409, "{\"errors\":[{\"code\":\"DUPLICATE_FIELD\"}]}"),
-        }
-    }
-
-    fn group(&mut self, method: &str, rest: &str, body: &str) -> Reply {
-        let name = rest.strip_prefix("/name/").map(decoded);
-        let of_name = |name: &str| format!("<name>{name}</name>\n  <is_smart>");
-        let known = name.and_then(|name| self.groups.iter().find(|(_, it)| it.contains(&of_name(&name))));
-        match (method, known.map(|(id, body)| (*id, body.clone()))) {
-            ("GET", Some((id, body))) => {
-                reply(200, body.replace("<computer_group>", &format!("<computer_group><id>{id}</id>")))
-            }
-            ("GET", None) => reply(404, "<html>The server has not found anything matching the request URI</html>"),
-            ("PUT", Some((id, _))) => {
-                self.groups.insert(id, body.to_owned());
-                reply(201, format!("<computer_group><id>{id}</id></computer_group>"))
-            }
-            ("POST", None) if rest == "/id/0" => {
-                self.last += 1;
-                self.groups.insert(self.last, body.to_owned());
-                reply(201, format!("<computer_group><id>{}</id></computer_group>", self.last))
-            }
-            _ => reply(409, "<html>Conflict</html>"),
-        }
-    }
-}
-
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        assert!(byte == b'%' || byte.is_ascii_alphanumeric() || b"-._~".contains(&byte), "not encoded: {text}");
-        if byte == b'%' {
-            let digits = [rest.next().unwrap(), rest.next().unwrap()];
-            bytes.push(u8::from_str_radix(str::from_utf8(&digits).unwrap(), 16).unwrap());
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).unwrap()
-}
-
-fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
-}
-
-fn find_attribute(name: &str) -> String {
-    format!("GET {ATTRIBUTES}?filter={}", encoded(&format!("name==\"{name}\"")))
-}
-
-fn group_of(name: &str) -> String {
-    format!("{GROUPS}/name/{}", encoded(name))
-}
-
-/// A folder with a copy of the script and of some files, a stand-in for curl that notes its arguments, and a home whose
-/// configuration for curl nobody must read.
-struct Place {
-    folder: TempDir,
-}
-
-impl Place {
-    /// With these files of the kit's.
-    fn with(files: &[&str]) -> Self {
-        let place = Self { folder: tempfile::tempdir().unwrap() };
-        for folder in ["a kit/extension-attributes", "a kit/smart-groups", "temporary", "home", "programs"] {
-            fs::create_dir_all(place.path(folder)).unwrap();
-        }
-        place.write("home/.curlrc", "user-agent = \"configured\"\n");
-        let script = fs::read_to_string("jamf/upload.sh").unwrap();
-        let limit = "call_limit='60'\n";
-        assert_eq!(script.matches(limit).count(), 1);
-        place.write("a kit/upload.sh", &script.replace(limit, "call_limit='5'\n"));
-        for file in files {
-            fs::copy(Path::new("jamf").join(file), place.path("a kit").join(file)).unwrap();
-        }
-        let (notes, curl) = (place.path("arguments"), found("curl"));
-        let stand_in = format!(
-            "#!/bin/sh\n{{ printf '%s\\n' \"$@\"; env; }} >>'{}'\nexec '{}' \"$@\"\n",
-            notes.display(),
-            curl.display()
-        );
-        place.write("draft", &stand_in);
-        fs::set_permissions(place.path("draft"), fs::Permissions::from_mode(0o755)).unwrap();
-        // Copied by another process: a program that is open for writing, if only in a child that another test has just
-        // forked, cannot be started.
-        let copied = Command::new("cp").arg(place.path("draft")).arg(place.path("programs/curl")).status();
-        assert!(copied.unwrap().success());
-        place
-    }
-
-    /// With an extension attribute and a smart group.
-    fn small() -> Self {
-        Self::with(&["extension-attributes/state.json", "smart-groups/registered.xml"])
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).unwrap();
-    }
-
-    fn change(&self, name: &str, old: &str, new: &str) {
-        let text = fs::read_to_string(self.path(name)).unwrap();
-        assert!(text.contains(old), "{text}");
-        self.write(name, &text.replace(old, new));
-    }
-
-    fn command(&self, shell: Shell, url: &str, arguments: &[&str]) -> Command {
-        let mut command = Command::new(shells::path(shell));
-        command.args(shell.1).arg(self.path("a kit/upload.sh")).args(arguments);
-        let path = std::env::var("PATH").unwrap();
-        command.env_clear().env("PATH", format!("{}:{path}", self.path("programs").display()));
-        command.env("HOME", self.path("home")).env("TMPDIR", self.path("temporary"));
-        command.env("JAMF_URL", url).env("JAMF_CLIENT_ID", CLIENT).env("JAMF_CLIENT_SECRET", SECRET);
-        command.current_dir("/").stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, shell: Shell, server: &Server, arguments: &[&str]) -> Output {
-        self.output(&mut self.command(shell, &server.address, arguments))
-    }
-
-    /// What a command does, after a look for what it must never show or leave behind.
-    fn output(&self, command: &mut Command) -> Output {
-        let output = command.output().unwrap();
-        let arguments = fs::read_to_string(self.path("arguments")).unwrap_or_default();
-        for text in [&text(&output.stdout), &text(&output.stderr), &arguments] {
-            for secret in [SECRET, &encoded(SECRET), "cr%26t", CLIENT, TOKEN] {
-                assert!(!text.contains(secret), "a secret shows: {text}");
-            }
-        }
-        let left: Vec<_> = fs::read_dir(self.path("temporary")).unwrap().map(|it| it.unwrap().path()).collect();
-        assert_eq!(left, Vec::<PathBuf>::new());
-        output
-    }
-}
-
-fn found(program: &str) -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap();
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|it| it.exists()).unwrap_or_default()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-#[track_caller]
-fn assert_output(output: &Output, stdout: &str, stderr: &str, status: i32) {
-    assert_eq!((text(&output.stdout).as_str(), text(&output.stderr).as_str()), (stdout, stderr));
-    assert_eq!(output.status.code(), Some(status));
+/// With an extension attribute and a smart group.
+fn small() -> Place {
+    with(&["extension-attributes/state.json", "smart-groups/registered.xml"])
 }
 
 /// What is said of a failure, and how many there were.
@@ -376,10 +43,23 @@ fn failures(lines: &[String]) -> String {
     format!("{said}upload.sh: failed: {}\n", lines.len())
 }
 
+/// A group as Jamf Pro answers.
+fn group(name: &str, is_smart: bool) -> String {
+    format!("<computer_group><id>5</id><name>{name}</name><is_smart>{is_smart}</is_smart><criteria/></computer_group>")
+}
+
+fn none() -> Reply {
+    reply(200, "{\"totalCount\":0,\"results\":[]}")
+}
+
+fn one(name: &str) -> Reply {
+    reply(200, json!({ "totalCount": 1, "results": [{ "id": "12", "name": name }] }).to_string())
+}
+
 #[test]
 fn without_apply_it_only_looks() {
     for shell in shells::installed() {
-        let place = Place::small();
+        let place = small();
         let server = Server::pro(&Arc::default());
         let stdout = format!("would be created: {STATE}\nwould be created: {REGISTERED}\n{NOTHING_CHANGED}");
         assert_output(&place.run(shell, &server, &[]), &stdout, "", 0);
@@ -391,7 +71,7 @@ fn without_apply_it_only_looks() {
 #[test]
 fn what_is_missing_is_created_attributes_first_and_a_second_run_replaces_it() {
     for shell in shells::installed() {
-        let place = Place::small();
+        let place = small();
         let jamf = Arc::default();
         let server = Server::pro(&jamf);
         let file = |name: &str| fs::read_to_string(place.path("a kit").join(name)).unwrap();
@@ -417,7 +97,7 @@ fn what_is_missing_is_created_attributes_first_and_a_second_run_replaces_it() {
         server.requests();
         let stdout = format!("updated: {STATE}\nupdated: {REGISTERED}\n");
         assert_output(&place.run(shell, &server, &["--apply"]), &stdout, "", 0);
-        let (put, put_group) = (format!("PUT {ATTRIBUTES}/1"), format!("PUT {}", group_of(REGISTERED)));
+        let (put, put_group) = (format!("PUT {ATTRIBUTES}/1"), format!("PUT {GROUPS}/id/2"));
         assert_eq!(server.lines(), [SIGN_IN, &find, &put, &look, &put_group, SIGN_OUT]);
         let jamf: &Mutex<Jamf> = &jamf;
         let jamf = jamf.lock().unwrap();
@@ -435,7 +115,7 @@ fn the_whole_kit_arrives_byte_for_byte_and_twice_is_the_same_as_once() {
         let names = entries.map(|name| name.into_string().unwrap()).filter(|name| name.ends_with(extension));
         files.extend(names.map(|name| format!("{folder}/{name}")));
     }
-    let place = Place::with(&files.iter().map(String::as_str).collect::<Vec<_>>());
+    let place = with(&files.iter().map(String::as_str).collect::<Vec<_>>());
     let jamf: Arc<Mutex<Jamf>> = Arc::default();
     let server = Server::pro(&jamf);
     for done in ["created", "updated"] {
@@ -444,7 +124,7 @@ fn the_whole_kit_arrives_byte_for_byte_and_twice_is_the_same_as_once() {
         let lines = text(&output.stdout).lines().filter(|line| line.starts_with(done)).count();
         assert_eq!(lines, files.len());
         let jamf = jamf.lock().unwrap();
-        assert_eq!((jamf.attributes.len(), jamf.groups.len()), (12, 7));
+        assert_eq!(jamf.attributes.len() + jamf.groups.len(), files.len());
         let groups: Vec<&String> = jamf.groups.values().collect();
         for file in files.iter().filter(|file| file.starts_with("smart")) {
             assert!(groups.contains(&&fs::read_to_string(Path::new("jamf").join(file)).unwrap()));
@@ -454,7 +134,7 @@ fn the_whole_kit_arrives_byte_for_byte_and_twice_is_the_same_as_once() {
 
 #[test]
 fn a_setting_that_is_missing_or_wrong_is_refused_before_anything_is_sent() {
-    let place = Place::small();
+    let place = small();
     let run = |change: &dyn Fn(&mut Command)| {
         let mut command = place.command(SH, "https://contoso.jamfcloud.com", &[]);
         change(&mut command);
@@ -476,6 +156,40 @@ fn a_setting_that_is_missing_or_wrong_is_refused_before_anything_is_sent() {
         let stderr = "upload.sh: JAMF_URL has to begin with https://\n";
         assert_output(&run(&|command| set(command, "JAMF_URL", url)), "", stderr, 2);
     }
+    for (url, ids, words) in [
+        (
+            "https://us.api.jamfcloud.com",
+            &[][..],
+            "the Platform API needs either JAMF_ENVIRONMENT_ID or JAMF_TENANT_ID; see --help",
+        ),
+        (
+            "https://eu.api.jamfcloud.com",
+            &[("JAMF_ENVIRONMENT_ID", ENVIRONMENT), ("JAMF_TENANT_ID", ENVIRONMENT)],
+            "the Platform API needs either JAMF_ENVIRONMENT_ID or JAMF_TENANT_ID; see --help",
+        ),
+        ("https://eu.api.jamfcloud.com", &[("JAMF_TENANT_ID", "contoso")], "JAMF_TENANT_ID is not a GUID"),
+        (
+            "https://eu.api.jamfcloud.com",
+            &[("JAMF_ENVIRONMENT_ID", "a\nb")],
+            "JAMF_ENVIRONMENT_ID has characters that it cannot have",
+        ),
+        ("https://eu.api.jamfcloud.com/pro", &[], "JAMF_URL of the Platform API has to end with .api.jamfcloud.com"),
+        (
+            "https://contoso.jamfcloud.com",
+            &[("JAMF_TENANT_ID", ENVIRONMENT)],
+            "JAMF_ENVIRONMENT_ID and JAMF_TENANT_ID are for the Platform API; JAMF_URL is another address",
+        ),
+        (
+            "https://contoso.jamfcloud.com",
+            &[("JAMF_PROXY", "http://a\nb")],
+            "JAMF_PROXY has characters that it cannot have",
+        ),
+    ] {
+        let output = run(&|command| {
+            command.env("JAMF_URL", url).envs(ids.iter().copied());
+        });
+        assert_output(&output, "", &format!("upload.sh: {words}\n"), 2);
+    }
     for url in ["https://contoso.com/?a", "https://a@contoso.com", "https://contoso.com/ x", "https://c\"x"] {
         let stderr = "upload.sh: JAMF_URL has characters that an address cannot have\n";
         assert_output(&run(&|command| set(command, "JAMF_URL", url)), "", stderr, 2);
@@ -493,9 +207,16 @@ fn drop_variable(command: &mut Command, name: &str) {
 
 #[test]
 fn help_is_shown_and_wrong_usage_refused() {
-    let place = Place::small();
+    let place = small();
     let help = place.output(&mut place.command(SH, "", &["--help"]));
-    assert!(text(&help.stdout).starts_with("Usage: upload.sh [--apply]\n"));
+    assert!(text(&help.stdout).starts_with("Usage: upload.sh [--remove] [--apply]\n"));
+    for name in
+        ["JAMF_URL", "JAMF_CLIENT_ID", "JAMF_CLIENT_SECRET", "JAMF_ENVIRONMENT_ID", "JAMF_TENANT_ID", "JAMF_PROXY"]
+    {
+        assert!(text(&help.stdout).contains(name), "{name}");
+    }
+    assert!(text(&help.stdout).lines().all(|line| line.len() <= 80));
+    assert_output(&place.output(&mut place.command(SH, "", &["-h"])), &text(&help.stdout), "", 0);
     assert_eq!((text(&help.stderr).as_str(), help.status.code()), ("", Some(0)));
     let wrong = place.output(&mut place.command(SH, "https://contoso.com", &["--aply"]));
     assert_output(&wrong, "", "upload.sh: --aply: not understood; see --help\n", 2);
@@ -506,11 +227,11 @@ fn a_client_that_is_not_let_in_is_told_and_nothing_else_is_tried() {
     for (status, words) in [
         (401, "it does not take the client id and secret (HTTP 401)"),
         (400, "it does not take the client id and secret (HTTP 400)"),
-        (500, "no token (HTTP 500); is this the address of Jamf Pro?"),
-        (404, "no token (HTTP 404); is this the address of Jamf Pro?"),
-        (200, "no token in its answer; is this the address of Jamf Pro?"),
+        (500, "no token (HTTP 500); is this the right address?"),
+        (404, "no token (HTTP 404); is this the right address?"),
+        (200, "no token in its answer; is this the right address?"),
     ] {
-        let place = Place::small();
+        let place = small();
         let server = Server::new(Box::new(move |_| reply(status, "<html>no</html>")));
         let stderr = format!("upload.sh: {}: {words}; nothing more was done\n", server.address);
         assert_output(&place.run(SH, &server, &["--apply"]), "", &stderr, 1);
@@ -520,8 +241,7 @@ fn a_client_that_is_not_let_in_is_told_and_nothing_else_is_tried() {
 
 #[test]
 fn a_token_that_has_expired_is_replaced_once() {
-    let none = || reply(200, "{\"totalCount\":0,\"results\":[]}");
-    let place = Place::with(&["extension-attributes/state.json"]);
+    let place = with(&["extension-attributes/state.json"]);
     let server = Server::scripted(vec![none(), reply(401, ""), reply(201, "{\"id\":\"1\"}")]);
     assert_output(&place.run(SH, &server, &["--apply"]), &format!("created: {STATE}\n"), "", 0);
     let post = format!("POST {ATTRIBUTES}");
@@ -537,52 +257,381 @@ fn a_token_that_has_expired_is_replaced_once() {
 
 #[test]
 fn an_error_is_told_with_the_thing_and_the_next_one_is_tried() {
-    let none = || reply(200, "{\"totalCount\":0,\"results\":[]}");
-    let missing = || reply(404, "");
-    let lacking = "the API client's role lacks a privilege (HTTP 403); --help lists them";
-    let conflict = "Jamf Pro finds a conflict, such as a name that is taken (HTTP 409)";
+    let conflict = "Jamf Pro finds a conflict, such as a name that is taken, if only in other letters (HTTP 409)";
     let cases = [
         (
-            reply(403, ""),
-            reply(403, ""),
-            format!("{STATE}: not created: {lacking}"),
-            format!("{REGISTERED}: not created: {lacking}"),
+            vec![reply(500, "one\n\u{1b}[2J")],
+            vec![Reply::Redirect],
+            format!("{STATE}: not created (HTTP 500): one  [2J"),
+            format!("{REGISTERED}: not created (HTTP 302): "),
         ),
         (
-            reply(409, "{\"code\":\"DUPLICATE\"}\n\u{1b}[2J"),
-            reply(409, "<p>Error: Duplicate name</p>"),
-            format!("{STATE}: not created: {conflict}: {{\"code\":\"DUPLICATE\"}}  [2J"),
+            vec![reply(409, "{\"code\":\"BUSY\"}"), reply(409, "{\"code\":\"DUPLICATE\"}")],
+            vec![reply(409, ""), reply(409, "<p>Error: Duplicate name</p>")],
+            format!("{STATE}: not created: {conflict}: {{\"code\":\"DUPLICATE\"}}"),
             format!("{REGISTERED}: not created: {conflict}: <p>Error: Duplicate name</p>"),
         ),
         (
-            reply(500, TOKEN),
-            reply(500, SECRET),
-            format!("{STATE}: not created (HTTP 500): an answer that repeats a secret"),
-            format!("{REGISTERED}: not created (HTTP 500): an answer that repeats a secret"),
-        ),
-        (
-            Reply::Redirect,
-            reply(503, "x".repeat(1000)),
-            format!("{STATE}: not created (HTTP 302): "),
-            format!("{REGISTERED}: not created (HTTP 503): {}", "x".repeat(300)),
+            vec![reply(400, "x".repeat(1000))],
+            vec![reply(503, ""), reply(503, "busy")],
+            format!("{STATE}: not created (HTTP 400): {}", "x".repeat(300)),
+            format!("{REGISTERED}: not created (HTTP 503): busy"),
         ),
     ];
     for (attribute, group, one, other) in cases {
-        let place = Place::small();
-        let server = Server::scripted(vec![none(), attribute, missing(), group]);
+        let place = small();
+        let replies = [none()].into_iter().chain(attribute).chain([reply(404, "")]).chain(group);
+        let server = Server::scripted(replies.collect());
         assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&[one, other]), 1);
     }
     // What cannot even be looked for is not created.
-    let place = Place::small();
-    let server = Server::scripted(vec![reply(500, "no"), reply(403, "")]);
-    let said = [format!("{STATE}: not found (HTTP 500): no"), format!("{REGISTERED}: not found: {lacking}")];
+    let place = small();
+    let server = Server::scripted(vec![reply(500, "no"), reply(418, "neither")]);
+    let said = [format!("{STATE}: not found (HTTP 500): no"), format!("{REGISTERED}: not found (HTTP 418): neither")];
     assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&said), 1);
+}
+
+/// As a server may repeat what it was sent: as it is, in an address, in a form, in JSON.
+#[test]
+fn an_answer_that_repeats_a_secret_is_not_printed() {
+    let partly = |text: &str| -> String {
+        let escape =
+            |byte: u8| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+        text.bytes().map(escape).collect()
+    };
+    for secret in [SECRET, TOKEN] {
+        let json = serde_json::to_string(secret).unwrap();
+        let form = partly(secret).replace("%20", "+");
+        for repeated in [secret.to_owned(), encoded(secret), partly(secret), form, json.replace('/', "\\/")] {
+            let place = with(&["extension-attributes/state.json"]);
+            let server = Server::scripted(vec![none(), reply(500, format!("for {repeated} that\nis\0 it"))]);
+            let said = format!("{STATE}: not created (HTTP 500): an answer that repeats a secret");
+            assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&[said]), 1);
+        }
+    }
+    // Percent signs and the like alone are no secrets.
+    let place = with(&["extension-attributes/state.json"]);
+    let server = Server::scripted(vec![none(), reply(500, "100% %4 %zz %00%ff %e2%82%ac \\ +")]);
+    let said = format!("{STATE}: not created (HTTP 500): 100% %4 %zz %00%ff %e2%82%ac \\ +");
+    assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&[said]), 1);
+}
+
+#[test]
+fn a_missing_privilege_is_told_once_and_what_needs_it_is_not_tried() {
+    let files = ["state", "user", "finding"].map(|name| format!("extension-attributes/{name}.json"));
+    let groups = ["registered", "no-answer"].map(|name| format!("smart-groups/{name}.xml"));
+    let files: Vec<&str> = files.iter().chain(&groups).map(String::as_str).collect();
+    let lacking = |server: &Server, privilege: &str| {
+        format!(
+            "upload.sh: {}: the API client's role lacks the privilege {privilege} (HTTP 403); \
+            nothing that needs it is done\n",
+            server.address
+        )
+    };
+    let place = with(&files);
+    let server = Server::scripted((0..2).map(|_| reply(403, "")).collect());
+    let said = lacking(&server, "Read Computer Extension Attributes") + &lacking(&server, "Read Smart Computer Groups");
+    assert_output(&place.run(SH, &server, &["--apply"]), "", &(said + "upload.sh: failed: 5\n"), 1);
+    assert_eq!(server.lines().len(), 4, "both sorts are tried once, between signing in and out");
+
+    // One to be updated, two to be created.
+    let named = "AAD Registration State - Finding";
+    let place = with(&files);
+    let server = Server::scripted(vec![
+        one(named),
+        reply(200, ""),
+        none(),
+        reply(403, ""),
+        none(),
+        reply(404, ""),
+        reply(403, ""),
+        reply(200, group(REGISTERED, true)),
+        reply(200, ""),
+    ]);
+    let said =
+        lacking(&server, "Create Computer Extension Attributes") + &lacking(&server, "Create Smart Computer Groups");
+    let stdout = format!("updated: {named}\nupdated: {REGISTERED}\n");
+    assert_output(&place.run(SH, &server, &["--apply"]), &stdout, &(said + "upload.sh: failed: 3\n"), 1);
+
+    let place = with(&files[..2]);
+    let server = Server::scripted(vec![one(STATE), reply(403, ""), one("AAD Registration State - User")]);
+    let said = lacking(&server, "Delete Computer Extension Attributes");
+    assert_output(&place.run(SH, &server, &["--remove", "--apply"]), "", &(said + "upload.sh: failed: 2\n"), 1);
+}
+
+#[test]
+fn a_busy_server_is_asked_once_more_after_the_time_that_it_wants() {
+    for (later, pause) in [
+        ("7", "7"),
+        ("0", "0"),
+        (" 008 ", "008"),
+        ("3600", "60"),
+        ("99999999999999999999", "5"),
+        ("-1", "5"),
+        ("Wed, 25 Nov 2026 07:28:00 GMT", "5"),
+        ("7; rm", "5"),
+    ] {
+        for status in [429, 503] {
+            let place = with(&["extension-attributes/state.json"]);
+            let server = Server::scripted(vec![Reply::Later(status, later), none(), reply(status, ""), reply(201, "")]);
+            assert_output(&place.run(SH, &server, &["--apply"]), &format!("created: {STATE}\n"), "", 0);
+            let (find, post) = (find_attribute(STATE), format!("POST {ATTRIBUTES}"));
+            assert_eq!(server.lines(), [SIGN_IN, &find, &find, &post, &post, SIGN_OUT]);
+            assert_eq!(place.pauses(), format!("{pause}\n5\n"));
+        }
+    }
+    // For a token, too, and only once.
+    let place = small();
+    let server = Server::new(Box::new(|_| Reply::Later(429, "9")));
+    let stderr = format!(
+        "upload.sh: {}: no token (HTTP 429); is this the right address?; nothing more was done\n",
+        server.address
+    );
+    assert_output(&place.run(SH, &server, &["--apply"]), "", &stderr, 1);
+    assert_eq!((server.lines().len(), place.pauses().as_str()), (2, "9\n"));
+}
+
+#[test]
+fn a_first_conflict_is_tried_again_where_something_is_created() {
+    for shell in shells::installed() {
+        let place = small();
+        let server = Server::scripted(vec![
+            none(),
+            reply(409, ""),
+            reply(201, ""),
+            reply(404, ""),
+            reply(409, "<p>busy</p>"),
+            reply(201, ""),
+        ]);
+        let stdout = format!("created: {STATE}\ncreated: {REGISTERED}\n");
+        assert_output(&place.run(shell, &server, &["--apply"]), &stdout, "", 0);
+        assert_eq!(place.pauses(), "5\n5\n");
+    }
+    let place = with(&["extension-attributes/state.json"]);
+    let server = Server::scripted(vec![one(STATE), reply(409, "no")]);
+    let conflict = "Jamf Pro finds a conflict, such as a name that is taken, if only in other letters (HTTP 409)";
+    let said = [format!("{STATE}: not updated: {conflict}: no")];
+    assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&said), 1);
+    assert_eq!(place.pauses(), "");
+}
+
+#[test]
+fn a_name_that_differs_only_in_case_is_told_and_left_as_it_is() {
+    let (state, registered) = (STATE.to_uppercase(), REGISTERED.to_lowercase());
+    let said = |name: &str, other: &str| {
+        format!("{name}: left as it is: Jamf Pro has one whose name differs only in case: {other}; rename or delete it")
+    };
+    for arguments in [&["--apply"][..], &[], &["--remove", "--apply"]] {
+        let place = small();
+        let jamf: Arc<Mutex<Jamf>> = Arc::default();
+        jamf.lock().unwrap().attributes.insert(3, json!({ "name": state }));
+        jamf.lock().unwrap().groups.insert(4, group(&registered, true));
+        let server = Server::pro(&jamf);
+        let mut lines = vec![said(STATE, &state), said(REGISTERED, &registered)];
+        if arguments.contains(&"--remove") {
+            lines.reverse();
+        }
+        assert_output(&place.run(SH, &server, arguments), "", &failures(&lines), 1);
+        let jamf = jamf.lock().unwrap();
+        assert_eq!((jamf.attributes.len(), jamf.groups.len()), (1, 1));
+    }
+    // A twin beside the one that is meant
+    let place = with(&["extension-attributes/state.json"]);
+    let both = json!({ "totalCount": 2, "results": [{ "id": "1", "name": STATE }, { "id": "2", "name": state }] });
+    let server = Server::scripted(vec![reply(200, both.to_string())]);
+    assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&[said(STATE, &state)]), 1);
+}
+
+#[test]
+fn an_answer_that_is_too_long_ends_it() {
+    let long = format!("{{\"totalCount\":0,\"results\":[],\"more\":\"{}\"}}", "x".repeat(2 * ANSWER_LIMIT));
+    for shell in shells::installed() {
+        for answer in [reply(200, long.as_str()), Reply::Unannounced(long.clone())] {
+            let place = small();
+            let server = Server::scripted(vec![answer]);
+            let stderr = format!(
+                "upload.sh: {}: its answer is too long, or could not be stored; nothing more was done\n",
+                server.address
+            );
+            assert_output(&place.run(shell, &server, &["--apply"]), "", &stderr, 1);
+            assert_eq!(place.pauses(), "");
+        }
+    }
+    let fits = format!("{{\"totalCount\":0,\"results\":[],\"more\":\"{}\"}}", "x".repeat(ANSWER_LIMIT / 2));
+    let place = with(&["extension-attributes/state.json"]);
+    let server = Server::scripted(vec![Reply::Unannounced(fits), reply(201, "")]);
+    assert_output(&place.run(SH, &server, &["--apply"]), &format!("created: {STATE}\n"), "", 0);
+}
+
+#[test]
+fn a_token_that_could_not_be_one_is_not_used() {
+    for answer in [
+        "{\"access_token\":\"abc\u{1b}[2Jdef\"}".to_owned(),
+        "{\"access_token\":\"abc\ndef\"}".to_owned(),
+        "{\"access_token\":\"abc\u{7f}def\"}".to_owned(),
+        "{\"access_token\":\"abc\u{e4}def\"}".to_owned(),
+        r#"{"access_token":"abc\r\nX-Evil: 1"}"#.to_owned(),
+        r#"{"access_token":"abc\u000adef"}"#.to_owned(),
+        r#"{"access_token":"abc def"}"#.to_owned(),
+        r#"{"access_token":""}"#.to_owned(),
+        r#"{"access_token":null}"#.to_owned(),
+        r#"{"nested":{"access_token":"abcdef"}}"#.to_owned(),
+        r#"{"access_token":"abc","access_token":"def"}"#.to_owned(),
+        r#"{"access_token":"abcdef""#.to_owned(),
+    ] {
+        let place = small();
+        let server = Server::new(Box::new(move |_| reply(200, answer.as_str())));
+        let stderr = format!(
+            "upload.sh: {}: no token in its answer; is this the right address?; nothing more was done\n",
+            server.address
+        );
+        assert_output(&place.run(SH, &server, &["--apply"]), "", &stderr, 1);
+        assert_eq!(server.lines(), [SIGN_IN]);
+    }
+}
+
+#[test]
+fn what_is_removed_are_the_same_things_by_their_exact_names_and_nothing_else() {
+    for shell in shells::installed() {
+        let place = small();
+        let jamf: Arc<Mutex<Jamf>> = Arc::default();
+        let server = Server::pro(&jamf);
+        let stdout = format!("not there: {REGISTERED}\nnot there: {STATE}\n");
+        assert_output(&place.run(shell, &server, &["--remove", "--apply"]), &stdout, "", 0);
+        server.requests();
+        place.run(shell, &server, &["--apply"]);
+        let (others, other_groups) = {
+            let mut jamf = jamf.lock().unwrap();
+            jamf.attributes.insert(30, json!({ "name": format!("{STATE} of mine") }));
+            jamf.groups.insert(31, group(&format!("{REGISTERED} Macs"), true));
+            (jamf.attributes[&30].clone(), jamf.groups[&31].clone())
+        };
+        server.requests();
+
+        let (find, look) = (find_attribute(STATE), format!("GET {}", group_of(REGISTERED)));
+        let stdout = format!("would be removed: {REGISTERED}\nwould be removed: {STATE}\n{NOTHING_CHANGED}");
+        assert_output(&place.run(shell, &server, &["--remove"]), &stdout, "", 0);
+        assert_eq!(server.lines(), [SIGN_IN, &look, &find, SIGN_OUT]);
+        // Groups refer to attributes.
+        let stdout = format!("removed: {REGISTERED}\nremoved: {STATE}\n");
+        assert_output(&place.run(shell, &server, &["--apply", "--remove"]), &stdout, "", 0);
+        let (group, attribute) = (format!("DELETE {GROUPS}/id/2"), format!("DELETE {ATTRIBUTES}/1"));
+        assert_eq!(server.lines(), [SIGN_IN, &look, &group, &find, &attribute, SIGN_OUT]);
+        let jamf = jamf.lock().unwrap();
+        assert_eq!(jamf.attributes, BTreeMap::from([(30, others)]));
+        assert_eq!(jamf.groups, BTreeMap::from([(31, other_groups)]));
+    }
+}
+
+#[test]
+fn what_cannot_be_removed_is_told() {
+    let twice = json!({ "totalCount": 2, "results": [{ "id": "1", "name": STATE }, { "id": "2", "name": STATE }] });
+    for (replies, lines) in [
+        (
+            vec![reply(200, group(REGISTERED, false)), reply(200, twice.to_string())],
+            [
+                format!("{REGISTERED}: left as it is: a group of this name is there, and is not a smart group"),
+                format!("{STATE}: left as it is: there are several of this name; leave one of them"),
+            ],
+        ),
+        (
+            vec![reply(200, group(REGISTERED, true)), reply(400, "in use"), one(STATE), reply(500, "no")],
+            [format!("{REGISTERED}: not removed (HTTP 400): in use"), format!("{STATE}: not removed (HTTP 500): no")],
+        ),
+    ] {
+        let place = small();
+        let server = Server::scripted(replies);
+        assert_output(&place.run(SH, &server, &["--remove", "--apply"]), "", &failures(&lines), 1);
+    }
+}
+
+#[test]
+fn the_platform_api_has_the_same_below_other_addresses() {
+    for shell in shells::installed() {
+        let place = small();
+        let jamf: Arc<Mutex<Jamf>> = Arc::default();
+        let server = Server::pro(&jamf);
+        let (find, look) = (find_attribute(STATE), format!("GET {}", group_of(REGISTERED)));
+        let on_platform = |line: &str| line.replace("/api/", "/pro/").replace("/JSSResource/", "/proclassic/");
+        for (done, arguments, lines) in [
+            (
+                "created",
+                &["--apply"][..],
+                [&find, &format!("POST {ATTRIBUTES}"), &look, &format!("POST {GROUPS}/id/0")],
+            ),
+            ("updated", &["--apply"], [&find, &format!("PUT {ATTRIBUTES}/1"), &look, &format!("PUT {GROUPS}/id/2")]),
+            (
+                "removed",
+                &["--apply", "--remove"],
+                [&look, &format!("DELETE {GROUPS}/id/2"), &find, &format!("DELETE {ATTRIBUTES}/1")],
+            ),
+        ] {
+            let mut stdout = [format!("{done}: {STATE}\n"), format!("{done}: {REGISTERED}\n")];
+            if done == "removed" {
+                stdout.reverse();
+            }
+            assert_output(&place.run_on_platform(shell, &server, arguments), &stdout.concat(), "", 0);
+            // There is no way to sign out.
+            let lines = lines.map(|line| on_platform(line));
+            assert_eq!(server.lines(), [&[PLATFORM_SIGN_IN.to_owned()][..], &lines].concat());
+        }
+    }
+    let place = small();
+    let server = Server::scripted(vec![reply(403, ""), reply(404, ""), reply(403, "")]);
+    let lacking = |permission: &str| {
+        format!(
+            "upload.sh: {}: the integration lacks the permission {permission}, or JAMF_ENVIRONMENT_ID is not what it \
+            was created for (HTTP 403); nothing that needs it is done\n",
+            server.address
+        )
+    };
+    let stderr = lacking("extension-attributes:read") + &lacking("device-groups:create") + "upload.sh: failed: 2\n";
+    assert_output(&place.run_on_platform(SH, &server, &["--apply"]), "", &stderr, 1);
+}
+
+#[test]
+fn an_integration_for_one_tenant_says_so() {
+    let place = small();
+    let server = Server::scripted(vec![none(), reply(404, "")]);
+    let mut command = place.command(SH, &server.address, &[]);
+    let stdout = format!("would be created: {STATE}\nwould be created: {REGISTERED}\n{NOTHING_CHANGED}");
+    assert_output(&place.output(command.env("JAMF_TENANT_ID", ENVIRONMENT)), &stdout, "", 0);
+    let requests = std::mem::take(&mut *server.requests.lock().unwrap());
+    let headers = requests.iter().map(|request| (request.header("x-tenant-id"), request.header("x-environment-id")));
+    assert_eq!(headers.collect::<Vec<_>>(), [("", ""), (ENVIRONMENT, ""), (ENVIRONMENT, "")]);
+}
+
+/// The stand-in for the API is the proxy here, and nobody is where the address leads.
+#[test]
+fn a_proxy_is_used_only_if_asked_for() {
+    let place = with(&["extension-attributes/state.json"]);
+    let server = Server::new(Box::new(|request| match request.line.split_once("//127.0.0.1:1").unwrap().1 {
+        "/api/oauth/token" => token(),
+        "/api/v1/auth/invalidate-token" => reply(204, ""),
+        _ => none(),
+    }));
+    let mut command = place.command(SH, "http://127.0.0.1:1", &[]);
+    let stdout = format!("would be created: {STATE}\n{NOTHING_CHANGED}");
+    assert_output(&place.output(command.env("JAMF_PROXY", &server.address)), &stdout, "", 0);
+    let requests = server.requests.lock().unwrap();
+    assert_eq!(requests.iter().filter(|request| request.line.contains(" http://127.0.0.1:1/api/")).count(), 3);
+}
+
+#[test]
+fn without_the_common_file_nothing_is_tried() {
+    for shell in shells::installed() {
+        let place = small();
+        fs::remove_file(place.path("a kit/api.sh")).unwrap();
+        let stderr =
+            format!("upload.sh: {}/api.sh is missing; keep the folder together\n", place.path("a kit").display());
+        assert_output(&place.output(&mut place.command(shell, "https://contoso.jamfcloud.com", &[])), "", &stderr, 2);
+    }
 }
 
 #[test]
 fn no_answer_ends_it() {
     for silence in [Reply::Hangs, Reply::Closes, Reply::BreaksOff] {
-        let place = Place::small();
+        let place = small();
         let server = Server::scripted(vec![silence]);
         let output = place.run(SH, &server, &["--apply"]);
         let stderr = text(&output.stderr);
@@ -590,7 +639,7 @@ fn no_answer_ends_it() {
         assert!(stderr.ends_with("; nothing more was done\n") && stderr.lines().count() == 1, "{stderr}");
         assert_eq!((text(&output.stdout).as_str(), output.status.code()), ("", Some(1)));
     }
-    let place = Place::small();
+    let place = small();
     let nowhere = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let output = place.output(&mut place.command(SH, &format!("http://{nowhere}"), &[]));
     assert_eq!(output.status.code(), Some(1));
@@ -611,8 +660,10 @@ fn an_answer_that_is_not_understood_creates_nothing() {
         "{\"totalCount\":1,\"results\":[{\"id\":\"5\"}]}".to_owned(),
         format!("{{\"totalCount\":1,\"results\":[{{\"ldap\":{{\"id\":\"99\"}}}},{state}]}}"),
         format!("{{\"totalCount\":0,\"results\":[{state}]}}"),
+        format!("{{\"totalCount\":1,\"results\":[{{\"name\":\"{STATE}\"}}]}}"),
+        format!("{{\"totalCount\":1,\"results\":[{{\"id\":\"5/../6\",\"name\":\"{STATE}\"}}]}}"),
     ] {
-        let place = Place::with(&["extension-attributes/state.json"]);
+        let place = with(&["extension-attributes/state.json"]);
         let server = Server::scripted(vec![reply(200, answer.as_str())]);
         let said = format!("{STATE}: not found: the answer makes no sense: {answer}");
         assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&[said]), 1);
@@ -621,23 +672,40 @@ fn an_answer_that_is_not_understood_creates_nothing() {
 }
 
 #[test]
-fn what_is_there_twice_or_is_no_smart_group_is_left_as_it_is() {
-    let place = Place::small();
+fn a_group_that_is_not_understood_is_neither_replaced_nor_removed() {
+    for answer in [
+        group(REGISTERED, true).replace("<id>5</id>", ""),
+        group(REGISTERED, true).replace("<id>5</id>", "<id>5/../6</id>"),
+        group(REGISTERED, true).replace("<is_smart>true", "<is_smart>"),
+        group("Others", true),
+        json!({ "computer_group": { "id": 5, "name": REGISTERED, "is_smart": true } }).to_string(),
+        String::new(),
+    ] {
+        for arguments in [&["--apply"][..], &["--remove", "--apply"]] {
+            let place = with(&["smart-groups/registered.xml"]);
+            let server = Server::scripted(vec![reply(200, answer.as_str())]);
+            let said = format!("{REGISTERED}: not found: the answer makes no sense: {answer}");
+            assert_output(&place.run(SH, &server, arguments), "", &failures(&[said]), 1);
+            assert_eq!(server.lines().len(), 3, "nothing is changed between signing in and out");
+        }
+    }
+}
+
+#[test]
+fn what_is_there_twice_or_is_not_a_smart_group_is_left_as_it_is() {
+    let place = small();
     let twice = json!({ "totalCount": 2, "results": [{ "id": "1", "name": STATE }, { "id": "2", "name": STATE }] });
-    let server = Server::scripted(vec![
-        reply(200, twice.to_string()),
-        reply(200, "<computer_group><id>5</id><is_smart>false</is_smart></computer_group>"),
-    ]);
+    let server = Server::scripted(vec![reply(200, twice.to_string()), reply(200, group(REGISTERED, false))]);
     let said = [
         format!("{STATE}: left as it is: there are several of this name; leave one of them"),
-        format!("{REGISTERED}: left as it is: a group of this name is there, and is no smart group"),
+        format!("{REGISTERED}: left as it is: a group of this name is there, and is not a smart group"),
     ];
     assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&said), 1);
 }
 
 #[test]
 fn what_a_stored_script_says_is_not_taken_for_an_answer() {
-    let place = Place::with(&["extension-attributes/state.json"]);
+    let place = with(&["extension-attributes/state.json"]);
     let script = "echo '{ \"id\": \"66\", \"totalCount\": 0 }'";
     let one = json!({ "totalCount": 1, "results": [{ "id": "12", "scriptContents": script, "name": STATE }] });
     for text in [one.to_string(), serde_json::to_string_pretty(&one).unwrap()] {
@@ -650,7 +718,7 @@ fn what_a_stored_script_says_is_not_taken_for_an_answer() {
 
 #[test]
 fn a_file_that_was_changed_beyond_recognition_is_told() {
-    let place = Place::small();
+    let place = small();
     place.write("a kit/extension-attributes/state.json", "{\"name\": \"a\"}");
     place.write("a kit/smart-groups/registered.xml", "<computer_group><name>a</name></computer_group>");
     let server = Server::scripted(Vec::new());
@@ -664,7 +732,7 @@ fn a_file_that_was_changed_beyond_recognition_is_told() {
 
 #[test]
 fn a_jamf_pro_without_this_api_is_told() {
-    let place = Place::small();
+    let place = small();
     let server = Server::scripted(vec![reply(404, "<html>")]);
     let words = "it has no API for extension attributes (HTTP 404); Jamf Pro 11.9 or later has; nothing more was done";
     let stderr = format!("upload.sh: {}: {words}\n", server.address);
@@ -675,7 +743,7 @@ fn a_jamf_pro_without_this_api_is_told() {
 #[test]
 fn an_interrupted_run_leaves_nothing_behind() {
     for shell in shells::installed() {
-        let place = Place::small();
+        let place = small();
         let (arrived, arrival) = std::sync::mpsc::channel();
         let mut replies = VecDeque::from([token()]);
         let server = Server::new(Box::new(move |_| {
@@ -695,7 +763,7 @@ fn an_interrupted_run_leaves_nothing_behind() {
 
 #[test]
 fn an_address_with_https_is_asked_by_https_only() {
-    let place = Place::small();
+    let place = small();
     place.output(&mut place.command(SH, "https://127.0.0.1:1///", &[]));
     let arguments = fs::read_to_string(place.path("arguments")).unwrap();
     assert!(
@@ -706,7 +774,7 @@ fn an_address_with_https_is_asked_by_https_only() {
 
 #[test]
 fn a_trace_shows_no_secret() {
-    let place = Place::small();
+    let place = small();
     let server = Server::pro(&Arc::default());
     let mut command = Command::new(shells::path(SH));
     command.arg("-x").arg(place.path("a kit/upload.sh")).env("JAMF_URL", &server.address);

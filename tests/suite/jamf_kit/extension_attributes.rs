@@ -53,21 +53,22 @@ impl From<Template> for Body {
     }
 }
 
-/// The name that an attribute has in Jamf Pro, and in smart groups.
+/// The name that an attribute has in Jamf Pro, and in smart groups. Jamf Pro sorts by name: the state comes first, and the
+/// others under it.
 pub fn display_name(attribute: Attribute) -> &'static str {
     match attribute {
         Attribute::State => "AAD Registration State",
-        Attribute::User => "AAD Registration - User",
-        Attribute::DeviceId => "AAD Registration - Device ID",
-        Attribute::TenantId => "AAD Registration - Tenant ID",
-        Attribute::UserPrincipalName => "AAD Registration - User Principal Name",
-        Attribute::KeyStorage => "AAD Registration - Key Storage",
-        Attribute::CertificateExpires => "AAD Registration - Certificate Expires",
-        Attribute::LastToken => "AAD Registration - Last Token",
-        Attribute::SignInMethod => "AAD Registration - Sign-in Method",
-        Attribute::Finding => "AAD Registration - Finding",
-        Attribute::Remedy => "AAD Registration - Remedy",
-        Attribute::Users => "AAD Registration - Users",
+        Attribute::User => "AAD Registration State - User",
+        Attribute::DeviceId => "AAD Registration State - Device ID",
+        Attribute::TenantId => "AAD Registration State - Tenant ID",
+        Attribute::UserPrincipalName => "AAD Registration State - User Principal Name",
+        Attribute::KeyStorage => "AAD Registration State - Key Storage",
+        Attribute::CertificateExpires => "AAD Registration State - Certificate Expires",
+        Attribute::LastToken => "AAD Registration State - Last Token",
+        Attribute::SignInMethod => "AAD Registration State - Sign-in Method",
+        Attribute::Finding => "AAD Registration State - Finding",
+        Attribute::Remedy => "AAD Registration State - Remedy",
+        Attribute::Users => "AAD Registration State - Users",
     }
 }
 

@@ -7,6 +7,7 @@ use plist::{Dictionary, Value};
 use wpj_state::parse::set_up::{self, Preferences, Service, Setting, SsoProfile};
 
 const JAMF_AAD: &str = "com.jamf.management.jamfAAD";
+const WPJ_STATE: &str = "wpj-state";
 const EXTENSIBLE_SSO: &str = "com.apple.extensiblesso";
 
 /// A profile: its file, for people, its identifiers, and the payload.
@@ -28,7 +29,7 @@ fn text(value: &str) -> Value {
     value.into()
 }
 
-fn profiles() -> [Profile; 3] {
+fn profiles() -> [Profile; 4] {
     let urls = [
         "https://login.microsoftonline.com",
         "https://login.microsoft.com",
@@ -54,6 +55,18 @@ fn profiles() -> [Profile; 3] {
             uuids: ["71802AE8-ABAE-4071-BE1C-D6920792CB10", "582B6CD6-6A2F-4AD6-8883-5C4278941320"],
             domain: JAMF_AAD,
             settings: dictionary([("tokenRetryCount", 3.into()), ("tokenRetryWaitTime", 42.into())]),
+        },
+        Profile {
+            file: "wpj-state-settings",
+            name: "wpj-state: settings",
+            description: "Tells wpj-state which tenants count, and for how many days it remembers a proven key.",
+            uuids: ["39B397B5-40B6-4F6B-B13D-D944BD7CD188", "7D1EC0B4-2EC6-4C23-9259-BA394E190189"],
+            domain: WPJ_STATE,
+            settings: dictionary([
+                // Not a GUID: as it is, it must not pass for the id of anybody's tenant.
+                ("tenant", Value::Array(vec![text("TENANT-ID")])),
+                ("rememberKeyDays", 30.into()),
+            ]),
         },
         Profile {
             file: "microsoft-sso-extension",
@@ -170,16 +183,16 @@ fn every_payload_has_what_macos_wants_of_one_and_no_identifier_twice() {
     let count = seen.len();
     seen.sort();
     seen.dedup();
-    assert_eq!((seen.len(), count), (12, 12));
+    assert_eq!((seen.len(), count), (16, 16));
 }
 
-/// The settings of a profile of preferences.
-fn forced(file: &str) -> Dictionary {
+/// The settings of a profile of preferences for this domain.
+fn forced(file: &str, domain: &str) -> Dictionary {
     let payload = payload(&read(file));
     assert_eq!(payload["PayloadType"].as_string(), Some("com.apple.ManagedClient.preferences"));
     let domains = payload["PayloadContent"].as_dictionary().unwrap();
-    assert_eq!(domains.keys().collect::<Vec<_>>(), [JAMF_AAD]);
-    let [forced] = domains[JAMF_AAD].as_dictionary().unwrap()["Forced"].as_array().unwrap().as_slice() else {
+    assert_eq!(domains.keys().collect::<Vec<_>>(), [domain]);
+    let [forced] = domains[domain].as_dictionary().unwrap()["Forced"].as_array().unwrap().as_slice() else {
         panic!("one set of settings")
     };
     forced.as_dictionary().unwrap()["mcx_preference_settings"].as_dictionary().unwrap().clone()
@@ -187,11 +200,23 @@ fn forced(file: &str) -> Dictionary {
 
 #[test]
 fn a_bare_property_list_has_the_settings_of_its_profile() {
-    for file in ["jamfaad-web-view", "jamfaad-token-retries"] {
-        assert_eq!(read(&format!("{file}.plist")), forced(&format!("{file}.mobileconfig")), "{file}");
+    for (file, domain) in
+        [("jamfaad-web-view", JAMF_AAD), ("jamfaad-token-retries", JAMF_AAD), ("wpj-state-settings", WPJ_STATE)]
+    {
+        assert_eq!(read(&format!("{file}.plist")), forced(&format!("{file}.mobileconfig"), domain), "{file}");
     }
     let data = payload(&read("microsoft-sso-extension.mobileconfig"))["ExtensionData"].clone();
     assert_eq!(Value::Dictionary(read("microsoft-sso-extension.plist")), data);
+}
+
+/// Uploaded as it is, it would otherwise turn every Mac into one of another tenant.
+#[test]
+fn the_tools_own_settings_name_no_tenant_that_could_be_somebodys() {
+    let settings = read("wpj-state-settings.plist");
+    assert_eq!(settings.keys().collect::<Vec<_>>(), ["rememberKeyDays", "tenant"]);
+    assert_eq!(settings["rememberKeyDays"].as_signed_integer(), Some(30));
+    let [tenant] = settings["tenant"].as_array().unwrap().as_slice() else { panic!("one tenant") };
+    assert!(!wpj_state::parse::certificate::is_guid(tenant.as_string().unwrap()));
 }
 
 #[test]

@@ -37,6 +37,9 @@ struct Criterion {
     closing_paren: bool,
 }
 
+/// The short text of the finding that the key belongs to a tenant that is not expected.
+const ANOTHER_TENANT: &str = "Registered with another tenant";
+
 /// How long before the end of a certificate there is something to do, in days.
 const DAYS: &str = "60";
 
@@ -51,7 +54,7 @@ fn group(name: &str, criteria: &[(Attribute, &str, &str)]) -> Group {
         closing_paren: false,
     };
     let criterion = criteria.iter().enumerate().map(criterion).collect();
-    Group { name: format!("AAD Registration - {name}"), is_smart: true, criteria: Criteria { criterion } }
+    Group { name: format!("AAD Registration State - {name}"), is_smart: true, criteria: Criteria { criterion } }
 }
 
 fn groups() -> BTreeMap<String, Group> {
@@ -77,6 +80,7 @@ fn groups() -> BTreeMap<String, Group> {
             "Finding is not OK",
             &[(Attribute::Finding, "is not", NOTHING_WRONG), (Attribute::Finding, "is not", "")],
         ),
+        other("another-tenant", ANOTHER_TENANT, &[(Attribute::Finding, "is", ANOTHER_TENANT)]),
     ])
 }
 
@@ -146,16 +150,22 @@ fn each_state_and_the_lack_of_one_is_in_exactly_one_group() {
 fn a_mac_is_in_the_groups_that_its_values_belong_to() {
     let registered = (Attribute::State, RegistrationState::Registered.as_str());
     let ok = (Attribute::Finding, NOTHING_WRONG);
-    let registered_group = "AAD Registration - Registered";
+    let registered_group = "AAD Registration State - Registered";
     assert_eq!(names(&[registered, ok, (Attribute::CertificateExpires, "3000")]), [registered_group]);
     assert_eq!(names(&[registered]), [registered_group]);
     let soon = names(&[registered, ok, (Attribute::CertificateExpires, "59")]);
-    assert_eq!(soon, ["AAD Registration - Certificate expires within 60 days", registered_group]);
+    assert_eq!(soon, ["AAD Registration State - Certificate expires within 60 days", registered_group]);
     let expired = names(&[registered, (Attribute::Finding, Code::CertificateExpired.short_text())]);
-    assert_eq!(expired, ["AAD Registration - Finding is not OK", registered_group]);
-    for value in values(Attribute::Finding).unwrap() {
-        let is_in = names(&[registered, (Attribute::Finding, value)]).len() == 2;
-        assert_eq!(is_in, value != NOTHING_WRONG, "{value}");
+    assert_eq!(expired, ["AAD Registration State - Finding is not OK", registered_group]);
+    let wrong_group = "AAD Registration State - Finding is not OK";
+    let tenant_group = "AAD Registration State - Registered with another tenant";
+    for value in values(Attribute::Finding).unwrap().into_iter().chain([ANOTHER_TENANT]) {
+        let expected: &[&str] = match value {
+            NOTHING_WRONG => &[registered_group],
+            ANOTHER_TENANT => &[wrong_group, registered_group, tenant_group],
+            _ => &[wrong_group, registered_group],
+        };
+        assert_eq!(names(&[registered, (Attribute::Finding, value)]), expected, "{value}");
     }
 }
 

@@ -1,0 +1,220 @@
+#!/bin/sh
+# Compares the device in Microsoft Entra that Jamf has on record for each Mac with the one that wpj-state reports, and
+# changes nothing; --help says how.
+
+# Settings: the name of the extension attribute with the device ID, and how many computers Jamf lists at once
+attribute='AAD Registration State - Device ID'
+page_size='100'
+
+program='compare-device-ids.sh'
+case $0 in
+    */*) here=${0%/*} ;;
+    *) here='.' ;;
+esac
+[ -f "$here/api.sh" ] || {
+    printf '%s: %s/api.sh is missing; keep the folder together\n' "$program" "$here" >&2
+    exit 2
+}
+# shellcheck source=api.sh
+. "$here/api.sh"
+
+usage() {
+    cat <<'END'
+Usage: compare-device-ids.sh >devices.csv
+
+Asks Jamf for every computer: which devices in Microsoft Entra does Jamf have on
+record for it, and which one does its extension attribute name? Prints a table
+as CSV with a row for each computer. It changes nothing.
+
+END
+    settings_help
+    cat <<'END'
+
+The API client's role needs the privileges Read Computers and Read Device
+Compliance Information; in the Platform API these are the permissions
+devices:read and device-compliance-information:read. There is one request for
+each computer, so thousands take a while.
+
+Results: same; different: the Mac is registered as another device than Jamf
+believes; only in Jamf: the attribute is blank, because the Mac is not
+registered or could not determine it; only on the Mac: Jamf has no device on
+record; neither; not known: Jamf did not answer as it should.
+
+A cell that a spreadsheet would take for a formula begins with an apostrophe.
+
+Exit status: 0 all were compared; 1 something failed; 2 wrong usage.
+END
+}
+
+# Makes of a page of the inventory a line with the number of all computers and whether the attribute is there, and then
+# a line for each computer: id, name, serial number, device ID. Fails if the page makes no sense. An attribute is in the
+# section where Jamf Pro displays it.
+computers() {
+    fields && awk -F '\t' -v name="$attribute" '
+        { split($1, at, ".") }
+        $1 == "totalCount" { total = $2 }
+        at[1] == "results" && !(at[2] in listed) {
+            listed[at[2]] = 1
+            order[++count] = at[2]
+        }
+        $1 ~ /^results\.[0-9]+\.id$/ { id[at[2]] = $2 }
+        $1 ~ /^results\.[0-9]+\.general\.name$/ { computer[at[2]] = $2 }
+        $1 ~ /^results\.[0-9]+\.hardware\.serialNumber$/ { serial[at[2]] = $2 }
+        $1 ~ /\.extensionAttributes\.[0-9]+\.name$/ && $2 == name {
+            sub(/name$/, "values", $1)
+            wanted[$1] = at[2]
+        }
+        $1 ~ /\.extensionAttributes\.[0-9]+\.values\.[0-9]+$/ {
+            sub(/\.[0-9]+$/, "", $1)
+            values[$1] = values[$1] (values[$1] == "" ? "" : " ") $2
+        }
+        END {
+            if (total !~ /^[0-9]+$/) exit 1
+            for (place in wanted) {
+                seen = 1
+                device[wanted[place]] = values[place]
+            }
+            printf "%s %d\n", total, seen
+            for (i = 1; i <= count; i++) {
+                if (id[order[i]] !~ /^[0-9A-Za-z-]+$/) exit 1
+                printf "%s\037%s\037%s\037%s\n", id[order[i]], computer[order[i]], serial[order[i]], device[order[i]]
+            }
+        }' "$work/fields" >"$work/page"
+}
+
+# Asks for page $1 of the inventory, in version $version of this part of the API.
+inventory() {
+    call GET "$pro/v$version/computers-inventory?section=GENERAL&section=HARDWARE&section=EXTENSION_ATTRIBUTES\
+&sort=id%3Aasc&page-size=$page_size&page=$1" application/json ''
+}
+
+# Lists all computers in a file.
+list_computers() {
+    : >"$work/computers"
+    page=0
+    count=0
+    is_there=no
+    # Jamf withdraws old versions some time after it has made new ones.
+    for version in 4 3 1; do
+        inventory 0
+        [ "$code" = 404 ] || break
+    done
+    while :; do
+        case $code in
+            200) ;;
+            403) stop "$(missing 'Read Computers' devices:read)" ;;
+            *) stop "$url: no inventory (HTTP $code): $(excerpt)" ;;
+        esac
+        computers || stop "$url: no inventory: the answer makes no sense: $(excerpt)"
+        read -r total seen <"$work/page"
+        [ "$seen" = 0 ] || is_there=yes
+        more=$(($(wc -l <"$work/page") - 1))
+        sed 1d "$work/page" >>"$work/computers" || stop 'the inventory could not be stored'
+        count=$((count + more))
+        if [ "$more" = 0 ] || [ "$count" -ge "$total" ]; then
+            break
+        fi
+        page=$((page + 1))
+        inventory "$page"
+    done
+    [ "$count" = 0 ] || [ "$is_there" = yes ] ||
+        stop "$url: no computer has the extension attribute $attribute: create it with upload.sh, which also has Jamf \
+Pro display it under Extension Attributes"
+}
+
+# Prints a row of the table. What Jamf has on record is in the file of fields, unless it is not known.
+row() {
+    id=$id name=$name serial=$serial device=$device is_known=$is_known awk -F '\t' '
+        # Removes escapes of JSON and control characters.
+        function plain(text,   out, at, escaped) {
+            while (at = index(text, "\\")) {
+                escaped = substr(text, at + 1, 1)
+                out = out substr(text, 1, at - 1) (escaped ~ /["\\\/]/ ? escaped : escaped == "u" ? "?" : " ")
+                text = substr(text, at + (escaped == "u" ? 6 : 2))
+            }
+            text = out text
+            gsub(/[\001-\037\177]/, " ", text)
+            gsub(/\302[\200-\237]/, "?", text)
+            return text
+        }
+        # The full-width forms of what begins a formula begin one, too.
+        function cell(text) {
+            text = plain(text)
+            sub(/^ +/, "", text)
+            if (text ~ /^[^0-9A-Za-z\200-\377]/ || text ~ /^\357\274/) text = "\047" text
+            gsub(/"/, "\"\"", text)
+            return "\"" text "\""
+        }
+        # The schema that Jamf publishes has one object there, its example a list of objects.
+        $1 ~ /^[0-9]+\.complianceVendorDeviceInformation\.([0-9]+\.)?deviceIds\.[0-9]+$/ {
+            if (tolower($2) in recorded) next
+            recorded[tolower($2)] = 1
+            jamf = jamf (jamf == "" ? "" : " ") $2
+        }
+        END {
+            device = ENVIRON["device"]
+            if (ENVIRON["is_known"] == "no") result = "not known"
+            else if (device == "") result = jamf == "" ? "neither" : "only in Jamf"
+            else if (jamf == "") result = "only on the Mac"
+            else result = tolower(device) in recorded ? "same" : "different"
+            printf "%s,%s,%s,%s,%s,\"%s\"\n", cell(ENVIRON["id"]), cell(ENVIRON["name"]), cell(ENVIRON["serial"]), \
+                cell(device), cell(jamf), result
+        }' "$work/fields"
+}
+
+for argument in "$@"; do
+    case $argument in
+        -h | --help)
+            usage
+            exit 0
+            ;;
+        *) refuse "$argument: not understood; see --help" ;;
+    esac
+done
+
+sign_in
+list_computers
+printf '"Jamf ID","Name","Serial number","Device ID of the Mac","Device IDs in Jamf","Result"\n' ||
+    stop 'the table could not be written'
+same=0 different=0 only_jamf=0 only_mac=0 neither=0
+separator=$(printf '\037')
+while IFS=$separator read -r id name serial device; do
+    call GET "$pro/v1/conditional-access/device-compliance-information/computer/$id" application/json ''
+    is_known=yes
+    case $code in
+        200)
+            # This is a list, which may be empty.
+            if ! fields || grep -q '^[^0-9]' "$work/fields"; then
+                is_known=no
+                say "computer $id: not known: the answer makes no sense: $(excerpt)"
+            fi
+            ;;
+        404) : >"$work/fields" ;;
+        403) stop "$(missing 'Read Device Compliance Information' device-compliance-information:read)" ;;
+        *)
+            is_known=no
+            say "computer $id: not known (HTTP $code): $(excerpt)"
+            ;;
+    esac
+    [ "$is_known" = yes ] || : >"$work/fields"
+    row=$(row)
+    printf '%s\n' "$row" || stop 'the table could not be written'
+    case $row in
+        *',"same"') same=$((same + 1)) ;;
+        *',"different"') different=$((different + 1)) ;;
+        *',"only in Jamf"') only_jamf=$((only_jamf + 1)) ;;
+        *',"only on the Mac"') only_mac=$((only_mac + 1)) ;;
+        *',"neither"') neither=$((neither + 1)) ;;
+        *) failed=$((failed + 1)) ;;
+    esac
+done <"$work/computers"
+say "computers: $count; same: $same; different: $different; only in Jamf: $only_jamf; only on the Mac: $only_mac; \
+neither: $neither; not known: $failed"
+[ "$count" = "$((only_mac + neither))" ] && [ "$count" != 0 ] &&
+    say "Jamf has no device on record for any computer; check that device compliance is set up"
+# A computer that was deleted in the meantime moves those after it to the page before.
+[ "$(cut -d "$separator" -f 1 "$work/computers" | sort -u | grep -c .)" = "$total" ] || {
+    say "the inventory changed while it was read: of $total computers, some are missing; run this again"
+    exit 1
+}
+[ "$failed" = 0 ]

@@ -1,0 +1,436 @@
+//! A stand-in for Jamf's API, and a place to run the scripts of the kit that use it: an HTTP server that answers as
+//! each test wants, or keeps what it is sent as Jamf Pro does.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::shells::{self, Shell};
+
+pub const CLIENT: &str = "0a1b-client";
+/// With all that curl's configuration and a form give a meaning of their own.
+pub const SECRET: &str = r#"s3 cr&t="q\n'%41+/@$`"#;
+pub const TOKEN: &str = "eyJ0b2tlbiI6.Contoso-_~+/=";
+
+/// The longest answer that is taken.
+pub const ANSWER_LIMIT: usize = 65_536;
+
+pub const SIGN_IN: &str = "POST /api/oauth/token";
+pub const SIGN_OUT: &str = "POST /api/v1/auth/invalidate-token";
+pub const ATTRIBUTES: &str = "/api/v1/computer-extension-attributes";
+pub const GROUPS: &str = "/JSSResource/computergroups";
+
+/// The id that a Platform API's integration was created for.
+pub const ENVIRONMENT: &str = "11111111-2222-4333-8444-555555555555";
+pub const PLATFORM_SIGN_IN: &str = "POST /auth/token";
+
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Method and target.
+    pub line: String,
+    /// Names in lower case.
+    headers: BTreeMap<String, String>,
+    pub body: String,
+}
+
+impl Request {
+    fn read(stream: &TcpStream) -> Option<Self> {
+        let mut reader = BufReader::new(stream);
+        let mut lines = (&mut reader).lines();
+        let line = lines.next()?.ok()?.strip_suffix(" HTTP/1.1")?.to_owned();
+        let header = |line: std::io::Result<String>| {
+            let line = line.ok()?;
+            line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+        };
+        let headers: BTreeMap<_, _> = lines.map_while(header).collect();
+        let mut body = vec![0; headers.get("content-length").map_or(0, |length| length.parse().unwrap())];
+        reader.read_exact(&mut body).ok()?;
+        Some(Self { line, headers, body: String::from_utf8(body).ok()? })
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+}
+
+pub enum Reply {
+    Status(u16, String),
+    /// With this as `Retry-After`.
+    Later(u16, &'static str),
+    /// Ends with the connection; how long it is is not said.
+    Unannounced(String),
+    Redirect,
+    /// Fewer bytes than promised.
+    BreaksOff,
+    Closes,
+    Hangs,
+}
+
+pub fn reply(status: u16, body: impl Into<String>) -> Reply {
+    Reply::Status(status, body.into())
+}
+
+pub fn token() -> Reply {
+    reply(200, json!({ "access_token": TOKEN, "token_type": "Bearer", "expires_in": 59 }).to_string())
+}
+
+pub type Answers = Box<dyn FnMut(&Request) -> Reply + Send>;
+
+/// Listens until the tests end.
+pub struct Server {
+    pub address: String,
+    pub requests: Arc<Mutex<Vec<Request>>>,
+}
+
+impl Server {
+    pub fn new(mut answers: Answers) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&requests);
+        thread::spawn(move || {
+            let mut hanging = Vec::new();
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let Some(request) = Request::read(&stream) else { continue };
+                log.lock().unwrap().push(request.clone());
+                let length = |body: &str| format!("Content-Length: {}\r\n", body.len());
+                let (status, head, body) = match answers(&request) {
+                    Reply::Status(status, body) => {
+                        (status, format!("Set-Cookie: member=7; Path=/\r\n{}", length(&body)), body)
+                    }
+                    Reply::Later(status, after) => {
+                        let head =
+                            format!("Set-Cookie: member=7; Path=/\r\nretry-AFTER: {after}\r\nContent-Length: 0\r\n");
+                        (status, head, String::new())
+                    }
+                    Reply::Unannounced(body) => (200, String::new(), body),
+                    Reply::Redirect => {
+                        let head = "Location: http://127.0.0.1:1/elsewhere\r\nContent-Length: 0\r\n";
+                        (302, head.to_owned(), String::new())
+                    }
+                    Reply::BreaksOff => (200, "Content-Length: 99\r\n".to_owned(), "{\"totalCount\":0".to_owned()),
+                    Reply::Closes => continue,
+                    Reply::Hangs => {
+                        hanging.push(stream);
+                        continue;
+                    }
+                };
+                let head = format!("HTTP/1.1 {status} Said\r\n{head}Connection: close\r\n\r\n");
+                // Whether curl still listens is its own affair.
+                let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes()));
+            }
+        });
+        Self { address, requests }
+    }
+
+    /// Gives a token whenever it is asked for one, and otherwise these answers.
+    pub fn scripted(replies: Vec<Reply>) -> Self {
+        let mut replies = VecDeque::from(replies);
+        Self::new(Box::new(move |request| match request.line.as_str() {
+            SIGN_IN | PLATFORM_SIGN_IN => token(),
+            SIGN_OUT => reply(204, ""),
+            _ => replies.pop_front().unwrap_or(Reply::Closes),
+        }))
+    }
+
+    pub fn pro(jamf: &Arc<Mutex<Jamf>>) -> Self {
+        let jamf = Arc::clone(jamf);
+        Self::new(Box::new(move |request| jamf.lock().unwrap().answer(request)))
+    }
+
+    /// The requests since the last time, after a look at what has to be true for each.
+    pub fn requests(&self) -> Vec<Request> {
+        let requests = std::mem::take(&mut *self.requests.lock().unwrap());
+        for (number, request) in requests.iter().enumerate() {
+            let line = request.line.as_str();
+            let signs_in = [SIGN_IN, PLATFORM_SIGN_IN].contains(&line);
+            let authorization = if signs_in { String::new() } else { format!("Bearer {TOKEN}") };
+            assert_eq!(request.header("authorization"), authorization, "{line}");
+            let environment = if line.contains(" /pro") { ENVIRONMENT } else { "" };
+            assert_eq!(request.header("x-environment-id"), environment, "{line}");
+            assert_eq!(request.header("x-tenant-id"), "", "{line}");
+            assert!(request.header("user-agent").starts_with("curl/"), "curl has read a configuration file");
+            let kind = if line.contains("/computergroups/") { "application/xml" } else { "application/json" };
+            let content = match (line, request.body.as_str()) {
+                _ if signs_in => "application/x-www-form-urlencoded",
+                (_, "") => "",
+                _ => kind,
+            };
+            assert_eq!(request.header("content-type"), content, "{line}");
+            assert_eq!(request.header("accept"), if signs_in { "*/*" } else { kind }, "{line}");
+            // The same member of a cluster answers all the time.
+            assert_eq!(request.header("cookie"), if number == 0 { "" } else { "member=7" }, "{line}");
+        }
+        requests
+    }
+
+    pub fn lines(&self) -> Vec<String> {
+        self.requests().into_iter().map(|request| request.line).collect()
+    }
+}
+
+/// What Jamf Pro keeps, with its rules as far as they matter here.
+#[derive(Default)]
+pub struct Jamf {
+    pub attributes: BTreeMap<u32, Value>,
+    pub groups: BTreeMap<u32, String>,
+    last: u32,
+}
+
+impl Jamf {
+    fn answer(&mut self, request: &Request) -> Reply {
+        let (method, target) = request.line.split_once(' ').unwrap();
+        // The Platform API has the same below other addresses.
+        let target = &target.replacen("/proclassic/", "/JSSResource/", 1).replacen("/pro/", "/api/", 1);
+        if let Some(rest) = target.strip_prefix(ATTRIBUTES) {
+            return match (method, rest.strip_prefix("?filter=")) {
+                ("GET", Some(filter)) => self.find_attributes(&decoded(filter)),
+                _ => self.attribute(method, rest, &request.body),
+            };
+        }
+        match (target.as_str(), target.strip_prefix(GROUPS)) {
+            ("/api/oauth/token" | "/auth/token", _) => token(),
+            ("/api/v1/auth/invalidate-token", _) => reply(204, ""),
+            (_, Some(rest)) => self.group(method, rest, &request.body),
+            _ => reply(404, "<html>nothing here</html>"),
+        }
+    }
+
+    fn find_attributes(&self, filter: &str) -> Reply {
+        let name = filter.strip_prefix("name==\"").and_then(|rest| rest.strip_suffix('"')).unwrap();
+        let found = self.attributes.iter().filter(|(_, body)| is_same(body["name"].as_str().unwrap(), name));
+        let results: Vec<Value> = found
+            .map(|(id, body)| {
+                // Jamf Pro gives the id first.
+                let mut result = json!({ "id": id.to_string() });
+                result.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
+                result
+            })
+            .collect();
+        reply(200, serde_json::to_string_pretty(&json!({ "totalCount": results.len(), "results": results })).unwrap())
+    }
+
+    fn attribute(&mut self, method: &str, rest: &str, body: &str) -> Reply {
+        let id = rest.strip_prefix('/').map(|id| id.parse::<u32>().unwrap());
+        if let ("DELETE", Some(id)) = (method, id) {
+            return reply(if self.attributes.remove(&id).is_some() { 204 } else { 404 }, "");
+        }
+        let body: Value = serde_json::from_str(body).expect("JSON");
+        match (method, id) {
+            ("POST", None)
+                if !self
+                    .attributes
+                    .values()
+                    .any(|it| is_same(it["name"].as_str().unwrap(), body["name"].as_str().unwrap())) =>
+            {
+                self.last += 1;
+                self.attributes.insert(self.last, body);
+                reply(201, json!({ "id": self.last.to_string() }).to_string())
+            }
+            ("PUT", Some(id)) if self.attributes.contains_key(&id) => {
+                self.attributes.insert(id, body);
+                reply(200, json!({ "id": id.to_string() }).to_string())
+            }
+            _ => reply(409, "{\"errors\":[{\"code\":\"DUPLICATE_FIELD\"}]}"),
+        }
+    }
+
+    fn group(&mut self, method: &str, rest: &str, body: &str) -> Reply {
+        let answer = |status, id| reply(status, format!("<computer_group><id>{id}</id></computer_group>"));
+        let wanted = rest.strip_prefix("/name/").map(decoded);
+        let is_wanted =
+            |(_, body): &(&u32, &String)| wanted.as_ref().is_some_and(|name| is_same(group_name(body), name));
+        let id = match rest.strip_prefix("/id/") {
+            Some(id) => id.parse().unwrap(),
+            None => self.groups.iter().find(is_wanted).map_or(0, |(id, _)| *id),
+        };
+        match (method, self.groups.get(&id)) {
+            ("GET", Some(body)) => {
+                // Members come after everything else, and have ids and names, too.
+                let head = format!("<?xml version=\"1.0\"?><computer_group><id>{id}</id>");
+                let members = "<computers><computer><id>7</id><name>Mac</name></computer></computers></computer_group>";
+                let body = body.split_once("<computer_group>").unwrap().1;
+                reply(200, format!("{head}{}", body.replace("</computer_group>", members)))
+            }
+            ("GET", None) => reply(404, "<html>The server has not found anything matching the request URI</html>"),
+            ("PUT", Some(_)) => {
+                self.groups.insert(id, body.to_owned());
+                answer(201, id)
+            }
+            ("DELETE", Some(_)) => {
+                self.groups.remove(&id);
+                answer(200, id)
+            }
+            ("POST", None) if id == 0 && !self.groups.values().any(|it| is_same(group_name(it), group_name(body))) => {
+                self.last += 1;
+                self.groups.insert(self.last, body.to_owned());
+                answer(201, self.last)
+            }
+            _ => reply(409, "<html>Conflict</html>"),
+        }
+    }
+}
+
+/// As a database that ignores case compares names.
+fn is_same(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
+}
+
+fn group_name(body: &str) -> &str {
+    body.split_once("<name>").unwrap().1.split_once("</name>").unwrap().0
+}
+
+pub fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        assert!(byte == b'%' || byte.is_ascii_alphanumeric() || b"-._~".contains(&byte), "not encoded: {text}");
+        if byte == b'%' {
+            let digits = [rest.next().unwrap(), rest.next().unwrap()];
+            bytes.push(u8::from_str_radix(str::from_utf8(&digits).unwrap(), 16).unwrap());
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+pub fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+}
+
+pub fn find_attribute(name: &str) -> String {
+    format!("GET {ATTRIBUTES}?filter={}", encoded(&format!("name==\"{name}\"")))
+}
+
+pub fn group_of(name: &str) -> String {
+    format!("{GROUPS}/name/{}", encoded(name))
+}
+
+/// A folder with a copy of the scripts and of some files, a stand-in for curl that notes its arguments, one for sleep
+/// that does not sleep, and a home whose configuration for curl nobody must read.
+pub struct Place {
+    folder: TempDir,
+    script: &'static str,
+}
+
+impl Place {
+    /// With one of the scripts to run, and these files of the kit.
+    pub fn of(script: &'static str, files: &[&str]) -> Self {
+        let place = Self { folder: tempfile::tempdir().unwrap(), script };
+        for folder in ["a kit/extension-attributes", "a kit/smart-groups", "temporary", "home", "programs"] {
+            fs::create_dir_all(place.path(folder)).unwrap();
+        }
+        place.write("home/.curlrc", "user-agent = \"configured\"\n");
+        place.write("a kit/api.sh", &fs::read_to_string("jamf/api.sh").unwrap());
+        place.change("a kit/api.sh", "call_limit='60'\n", "call_limit='5'\n");
+        place.change("a kit/api.sh", "answer_limit='33554432'\n", &format!("answer_limit='{ANSWER_LIMIT}'\n"));
+        for file in files.iter().chain([&script]) {
+            fs::copy(Path::new("jamf").join(file), place.path("a kit").join(file)).unwrap();
+        }
+        let (arguments, pauses, curl) = (place.path("arguments"), place.path("pauses"), found("curl"));
+        place.program(
+            "curl",
+            &format!(
+                "{{ printf '%s\\n' \"$@\"; env; }} >>'{}'\nexec '{}' \"$@\"\n",
+                arguments.display(),
+                curl.display()
+            ),
+        );
+        place.program("sleep", &format!("printf '%s\\n' \"$*\" >>'{}'\n", pauses.display()));
+        place
+    }
+
+    fn program(&self, name: &str, lines: &str) {
+        self.write("draft", &format!("#!/bin/sh\n{lines}"));
+        fs::set_permissions(self.path("draft"), fs::Permissions::from_mode(0o755)).unwrap();
+        // Copied by another process: a program that is open for writing, if only in a child that another test has just
+        // forked, cannot be started.
+        let copied = Command::new("cp").arg(self.path("draft")).arg(self.path("programs").join(name)).status();
+        assert!(copied.unwrap().success());
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    pub fn change(&self, name: &str, old: &str, new: &str) {
+        let text = fs::read_to_string(self.path(name)).unwrap();
+        assert!(text.contains(old), "{text}");
+        self.write(name, &text.replace(old, new));
+    }
+
+    pub fn command(&self, shell: Shell, url: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(shells::path(shell));
+        command.args(shell.1).arg(self.path("a kit").join(self.script)).args(arguments);
+        let path = std::env::var("PATH").unwrap();
+        command.env_clear().env("PATH", format!("{}:{path}", self.path("programs").display()));
+        command.env("HOME", self.path("home")).env("TMPDIR", self.path("temporary"));
+        command.env("JAMF_URL", url).env("JAMF_CLIENT_ID", CLIENT).env("JAMF_CLIENT_SECRET", SECRET);
+        // Nobody is there: these are not used.
+        for name in ["http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"] {
+            command.env(name, "http://127.0.0.1:1");
+        }
+        command.current_dir("/").stdin(Stdio::null());
+        command
+    }
+
+    pub fn run(&self, shell: Shell, server: &Server, arguments: &[&str]) -> Output {
+        self.output(&mut self.command(shell, &server.address, arguments))
+    }
+
+    /// The same through the Platform API.
+    pub fn run_on_platform(&self, shell: Shell, server: &Server, arguments: &[&str]) -> Output {
+        self.output(self.command(shell, &server.address, arguments).env("JAMF_ENVIRONMENT_ID", ENVIRONMENT))
+    }
+
+    /// How long it was waited each time.
+    pub fn pauses(&self) -> String {
+        fs::read_to_string(self.path("pauses")).unwrap_or_default()
+    }
+
+    /// What a command does, after a look for what it must never show or leave behind.
+    pub fn output(&self, command: &mut Command) -> Output {
+        let output = command.output().unwrap();
+        let arguments = fs::read_to_string(self.path("arguments")).unwrap_or_default();
+        for text in [&text(&output.stdout), &text(&output.stderr), &arguments] {
+            for secret in [SECRET, &encoded(SECRET), "cr%26t", CLIENT, TOKEN] {
+                assert!(!text.contains(secret), "a secret shows: {text}");
+            }
+        }
+        let left: Vec<_> = fs::read_dir(self.path("temporary")).unwrap().map(|it| it.unwrap().path()).collect();
+        assert_eq!(left, Vec::<PathBuf>::new());
+        output
+    }
+}
+
+fn found(program: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap();
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|it| it.exists()).unwrap_or_default()
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[track_caller]
+pub fn assert_output(output: &Output, stdout: &str, stderr: &str, status: i32) {
+    assert_eq!((text(&output.stdout).as_str(), text(&output.stderr).as_str()), (stdout, stderr));
+    assert_eq!(output.status.code(), Some(status));
+}
