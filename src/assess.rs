@@ -28,10 +28,15 @@ pub struct Assessment<'a> {
     pub findings: Vec<Finding>,
     /// What to do for this user.
     pub remedy: Remedy,
-    /// Whether the commands show that there is no key outside the login keychain.
-    pub(crate) has_no_key_outside: bool,
-    pub(crate) now: Timestamp,
     pub(crate) evidence: &'a Evidence,
+}
+
+impl Assessment<'_> {
+    /// The code of the most severe finding, if it is an error or a warning.
+    pub(crate) fn gravest(&self) -> Option<finding::Code> {
+        let first = self.findings.first()?;
+        (first.code.severity() != finding::Severity::Info).then_some(first.code)
+    }
 }
 
 /// Assesses the evidence. `now` only decides whether a certificate is valid, which does not change the state.
@@ -39,6 +44,5 @@ pub fn assess(evidence: &Evidence, now: Timestamp) -> Assessment<'_> {
     let state = registration_state(evidence);
     let findings = findings::all(evidence, state.as_ref().ok().copied(), now);
     let remedy = remedy(state.as_ref().copied(), &findings, evidence);
-    let has_no_key_outside = state::has_no_key_outside(evidence);
-    Assessment { state, findings, remedy, has_no_key_outside, now, evidence }
+    Assessment { state, findings, remedy, evidence }
 }

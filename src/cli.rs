@@ -105,11 +105,6 @@ impl Request {
             || self.system_root.is_some()
     }
 
-    /// Whether outputs of commands were given in place of running them.
-    pub const fn has_saved_outputs(&self) -> bool {
-        self.app_sso_state.is_some() || self.psso_status.is_some()
-    }
-
     /// Whether the output shows what the commands say even where the login keychain has the key.
     pub(crate) const fn asks_commands_anyway(&self) -> bool {
         self.needs_account_records() || matches!(self.output, Output::Result(Attribute::SignInMethod))

@@ -36,6 +36,7 @@ use crate::{
     parse::{
         keychain::{self, ErrorKind},
         login_keychain::{Depth, LoginKeychain},
+        settings::Settings,
         timestamp::Timestamp,
     },
 };
@@ -56,7 +57,7 @@ pub fn gather(request: &Request, mac: &impl Mac) -> Vec<Evidence> {
     read_given(request, mac, &mut people);
     ask_second_opinion(request, mac, &mut people);
     ask_about_single_sign_on(request, mac, &mut people);
-    recall_keys(request, mac, &mut people);
+    recall_keys(mac, &mut people);
     read_account_records(request, mac, &mut people);
     // Last, because no state depends on it, and a disk that hangs may take all the time that is left.
     read_set_up(request, mac, &mut people);
@@ -79,7 +80,6 @@ impl Person {
             obstacle: rights.as_ref().err().cloned(),
             login_keychain: Witness::not_asked(login_keychain),
             expected_tenants: request.tenants.clone(),
-            remember_key_days: request.remember_key_days,
             jamf_aad: Witness::not_asked(jamf_aad),
             user,
             ..Evidence::default()
@@ -166,6 +166,7 @@ fn read_homes(request: &Request, mac: &impl Mac, people: &mut Vec<Person>) {
             let wanted = home::Wanted {
                 home: user.home.as_deref()?,
                 settings,
+                tenants: &request.tenants,
                 keychain: request.keychain.is_none(),
                 plist: request.plist.is_none(),
                 depth: depth(request),
@@ -190,10 +191,7 @@ fn read_homes(request: &Request, mac: &impl Mac, people: &mut Vec<Person>) {
                 *renamed_keychains = found.renamed_keychains;
                 *login_keychain = found.login_keychain.unwrap_or_else(|| login_keychain.clone());
                 *jamf_aad = found.jamf_aad.unwrap_or_else(|| jamf_aad.clone());
-                if request.tenants.are_any() {
-                    person.evidence.expected_tenants = found.settings.tenants;
-                }
-                person.evidence.remember_key_days = request.remember_key_days.or(found.settings.remember_key_days);
+                apply_settings(&mut person.evidence, found.settings, request);
             }
             Some(Err(Obstacle { cause: Cause::HomeMissing | Cause::HomeNotADirectory, .. }))
                 if user.source == Some(Source::AllUsers) && user.has_session != Some(true) =>
@@ -206,14 +204,30 @@ fn read_homes(request: &Request, mac: &impl Mac, people: &mut Vec<Person>) {
     });
 }
 
+/// What is given goes before what is set.
+fn apply_settings(evidence: &mut Evidence, settings: Settings, request: &Request) {
+    evidence.settings_passed_over = settings.passed_over;
+    match settings.tenants {
+        _ if !request.tenants.accept_all() => {}
+        Some(Ok(tenants)) => evidence.expected_tenants = tenants,
+        Some(Err(_)) | None => {}
+    }
+    // What is given may be another Mac's, so nothing is remembered then.
+    let days = request.remember_key_days.or(settings.remember_key_days).filter(|&days| days > 0);
+    evidence.remember_key_days = days.filter(|_| !request.gives_files() && evidence.user.is_of_this_mac());
+}
+
 /// Reads the files that were given, with the caller's rights.
 fn read_given(request: &Request, mac: &impl Mac, people: &mut [Person]) {
     if !request.gives_files() {
         return;
     }
     let people: Vec<&mut Person> = people.iter_mut().filter(|person| person.is_readable()).collect();
-    let job = || Job::new(Rights::Caller, |trail| system_files::read_given(request, depth(request), trail));
-    let found = mac.read(people.iter().map(|_| job()).collect());
+    let jobs = people.iter().map(|person| {
+        let tenants = &person.evidence.expected_tenants;
+        Job::new(Rights::Caller, move |trail| system_files::read_given(request, depth(request), tenants, trail))
+    });
+    let found = mac.read(jobs.collect());
     for (person, found) in people.into_iter().zip(found) {
         let evidence = &mut person.evidence;
         match found {
@@ -273,9 +287,13 @@ fn ask_second_opinion(request: &Request, mac: &impl Mac, people: &mut [Person]) 
             _ => Err("there is no keychain file to ask about".to_owned()),
         };
         let changed = || "the file has changed meanwhile".to_owned();
+        let tenants = &person.evidence.expected_tenants;
+        let none = "it finds no Workplace Join key that counts, which proves nothing where a table is damaged";
         let opinion = reading.and_then(|SecondReading { judged, comparison }| match damage {
             Some(error) => {
-                keychain.probe = Probe::Found(judged?);
+                let judged = judged?;
+                judged.identity_of(tenants).ok_or_else(|| none.to_owned())?;
+                keychain.probe = Probe::Found(judged);
                 Ok(SecondOpinion::Used(error))
             }
             None => comparison.map(SecondOpinion::from).ok_or_else(changed),
@@ -301,7 +319,9 @@ fn ask_about_single_sign_on(request: &Request, mac: &impl Mac, people: &mut [Per
     let is_asked = |person: &&mut Person| {
         person.is_readable() && (request.asks_commands_anyway() || !person.has_key_in_keychain())
     };
-    sso::ask(people.iter_mut().filter(is_asked).map(|person| &mut person.evidence).collect(), mac);
+    // How somebody signs in, only macOS says.
+    let with_jamf = request.output != Output::Result(Attribute::SignInMethod);
+    sso::ask(people.iter_mut().filter(is_asked).map(|person| &mut person.evidence).collect(), with_jamf, mac);
     let copies = request.system_root.as_deref();
     let is_open = |person: &&mut Person| {
         let Person { evidence, .. } = &**person;
@@ -332,15 +352,14 @@ fn read_account_records(request: &Request, mac: &impl Mac, people: &mut [Person]
 }
 
 /// Recalls the keys of users who have none in the login keychain and cannot be asked, where keys are remembered.
-fn recall_keys(request: &Request, mac: &impl Mac, people: &mut [Person]) {
+fn recall_keys(mac: &impl Mac, people: &mut [Person]) {
     let wanted = |person: &Person| {
-        let Evidence { user, login_keychain, sso_set_up, remember_key_days, .. } = &person.evidence;
+        let Evidence { user, sso_set_up, remember_key_days, .. } = &person.evidence;
         let acts_as_root = user.uid.is_some_and(|uid| mac.command_as(uid).is_some());
         let is_alone = person.is_readable() && !person.has_key_in_keychain() && user.has_session == Some(false);
         // Where nothing sets up single sign-on, there is no key, whatever was noted.
         let is_set_up = matches!(sso_set_up, SsoSetUp::By(_) | SsoSetUp::MayBeDeclared);
-        let is_open = is_set_up || !home::has_no_key(&login_keychain.probe);
-        remember_key_days.filter(|_| acts_as_root && is_alone && is_open && !request.has_saved_outputs())
+        remember_key_days.filter(|_| acts_as_root && is_alone && is_set_up)
     };
     let mut people: Vec<(u16, &mut Person)> =
         people.iter_mut().filter_map(|person| Some((wanted(person)?, person))).collect();
@@ -361,21 +380,25 @@ fn recall_keys(request: &Request, mac: &impl Mac, people: &mut [Person]) {
     }
 }
 
-/// Notes keys that were proven, or removes the notes of users who have none; each is `None` or the note. Nothing
-/// depends on it any more, so it has a time of its own.
+/// Notes keys that were proven on this Mac, or removes the notes of users who have none; each is a note or `None`. Nothing
+/// else depends on that, so it has only what is left of the time.
 /// Gives what could not be done.
-pub fn remember_keys(notes: Vec<(u32, Option<RememberedKey>)>) -> Vec<Obstacle> {
-    remember_below(Path::new("/"), notes)
+pub fn remember_keys(notes: Vec<(u32, Option<RememberedKey>)>, left: Duration) -> Vec<Obstacle> {
+    if notes.is_empty() {
+        return Vec::new();
+    }
+    // No service of the system is asked any more, so nothing is ever answered late.
+    let nothing = || LateAnswer { status: 0, reasons: String::new(), document: String::new() };
+    remember(notes, &ThisMac::new(Deadline::in_time(left), &nothing))
 }
 
-fn remember_below(root: &Path, notes: Vec<(u32, Option<RememberedKey>)>) -> Vec<Obstacle> {
+/// As [`remember_keys`], on any Mac.
+pub fn remember(notes: Vec<(u32, Option<RememberedKey>)>, mac: &impl Mac) -> Vec<Obstacle> {
     let jobs = notes.into_iter().map(|(uid, note)| {
         Job::new(Rights::Caller, move |trail| match note {
-            Some(note) => memory::write(root, &note, trail),
-            None => memory::remove(root, uid, trail),
+            Some(note) => memory::write(mac.root(), &note, trail),
+            None => memory::remove(mac.root(), uid, trail),
         })
     });
-    reader::read_all(jobs.collect(), &Deadline::in_time(TIME_TO_REMEMBER)).into_iter().filter_map(Result::err).collect()
+    mac.read(jobs.collect()).into_iter().filter_map(Result::err).collect()
 }
-
-const TIME_TO_REMEMBER: Duration = Duration::from_secs(2);

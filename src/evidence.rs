@@ -13,7 +13,7 @@ use crate::parse::{
     property_list::Problem,
     records::{Comparison, Counts},
     set_up::{Agent, JamfTool, Preferences, SsoProfile},
-    settings,
+    settings::TenantProblem,
     tenants::Tenants,
     timestamp::Timestamp,
 };
@@ -44,6 +44,8 @@ pub struct Evidence {
     pub expected_tenants: Tenants,
     /// For how many days a key that was proven in a session is remembered; `None` if not at all.
     pub remember_key_days: Option<u16>,
+    /// What of this tool's own settings does not count.
+    pub settings_passed_over: Vec<String>,
     /// What was noted of a key outside the login keychain; read only if nobody can be asked now.
     pub remembered_key: Witness<RememberedKey>,
     /// The user principal name to which the account's record links it; looked for only in detail.
@@ -213,8 +215,8 @@ pub enum Cause {
     UnderWay(UnderWay),
     /// The device's registration with Platform SSO is gone, and nothing says whether there is another key.
     DeviceLost,
-    /// This tool's own settings cannot be used.
-    Settings(settings::Problem),
+    /// This tool's own settings name no tenant that can be used.
+    Tenants(TenantProblem),
     /// A note of a key does not count.
     Note(NoteProblem),
     /// It was given as JamfAAD's plist, and is none that can be read.

@@ -3,7 +3,12 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::{env, panic::catch_unwind, process::ExitCode};
+use std::{
+    env,
+    panic::catch_unwind,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use wpj_state::{
     assess::{Assessment, assess, memory::note},
@@ -14,6 +19,9 @@ use wpj_state::{
     parse::timestamp::Timestamp,
     report::{Report, reason, report, style::Style},
 };
+
+/// Nobody has to wait longer for what is noted after the answer.
+const TIME_TO_REMEMBER: Duration = Duration::from_secs(2);
 
 const MANUAL: &str = include_str!("../packaging/wpj-state.1");
 
@@ -42,6 +50,7 @@ fn main() -> ExitCode {
 
 /// Collects, assesses, reports. Whatever fails, the answer then is that it cannot be determined.
 fn answer(request: &Request) -> anyhow::Result<u8> {
+    let begun = Instant::now();
     note_panics();
     let style = Style::of_this_terminal();
     let draw_failure = |cause: Cause| {
@@ -56,14 +65,13 @@ fn answer(request: &Request) -> anyhow::Result<u8> {
     let drawn = catch_unwind(|| {
         let evidence = collect(request, &late_answer);
         let assessments: Vec<_> = evidence.iter().map(assess_now).collect();
-        // A saved output proves nothing about this moment.
-        let notes =
-            if request.has_saved_outputs() { Vec::new() } else { assessments.iter().filter_map(note).collect() };
+        let notes: Vec<_> = evidence.iter().filter_map(|evidence| note(evidence, Timestamp::now())).collect();
         (report(request, &assessments, style), notes)
     });
     let (report, notes) = drawn.unwrap_or_else(|_| (draw_failure(Cause::Crashed(last_panic())), Vec::new()));
     let status = print_report(&report)?;
-    remember_keys(notes).iter().for_each(|obstacle| complain(reason(obstacle)));
+    let left = request.deadline.saturating_sub(begun.elapsed()).min(TIME_TO_REMEMBER);
+    remember_keys(notes, left).iter().for_each(|obstacle| complain(reason(obstacle)));
     Ok(status)
 }
 

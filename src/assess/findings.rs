@@ -5,7 +5,10 @@ use std::path::Path;
 use crate::{
     assess::{
         finding::{Code, Finding, Mend},
-        key::{Storage, WorkplaceJoin, devices, other_tenants, platform_sso},
+        key::{
+            Storage, WorkplaceJoin, other_tenants, platform_sso, remembered_key as remembered_key_that_counts,
+            sso_extension,
+        },
         remedy::Remedy,
         state::RegistrationState,
     },
@@ -16,6 +19,7 @@ use crate::{
         login_keychain::{Details, LoginKeychain, WorkplaceJoinCertificate},
         platform_sso::{Absence, Key, UnderWay},
         set_up::{Service, Setting, SsoProfile},
+        tenants::Tenants,
         timestamp::Timestamp,
     },
 };
@@ -25,12 +29,13 @@ pub(super) fn all(evidence: &Evidence, state: Option<RegistrationState>, now: Ti
     findings.extend(second_opinion(&evidence.second_opinion));
     findings.extend(tenants(evidence));
     findings.extend(remembered_key(evidence));
+    findings.extend(settings(&evidence.settings_passed_over));
     findings.extend(single_sign_on(evidence, now));
     if let Some(found) = evidence.login_keychain.probe.found() {
         findings.extend(workplace_join(found, evidence.identity(), now));
         findings.extend(found.details.iter().flat_map(|details| keychain_details(found, details)));
     }
-    findings.extend(renamed_keychains(&evidence.renamed_keychains));
+    findings.extend(renamed_keychains(&evidence.renamed_keychains, &evidence.expected_tenants));
     findings.extend(jamf_aad(&evidence.jamf_aad, Storage::shown_by(evidence).is_some()));
     findings.extend(set_up(&evidence.set_up, state));
     findings.sort_by_key(|finding: &Finding| finding.code);
@@ -155,7 +160,15 @@ fn output<T>(source: &Witness<T>) -> Option<Finding> {
 }
 
 fn device_ids(evidence: &Evidence) -> Option<Finding> {
-    let mut ids: Vec<String> = devices(evidence).iter().map(|device| device.device_id.to_ascii_lowercase()).collect();
+    // Of each source the key that counts: an earlier registration may have left others behind.
+    let in_keychain = evidence.identity().and_then(|identity| identity.description.as_ref());
+    let by_app_sso = platform_sso(evidence).and_then(|found| found.certificate.as_ref());
+    let ids = [
+        in_keychain.and_then(|it| it.device_id.as_deref()),
+        by_app_sso.and_then(|it| it.device_id.as_deref()),
+        sso_extension(evidence).and_then(|found| found.device_id.as_deref()),
+    ];
+    let mut ids: Vec<String> = ids.into_iter().flatten().map(str::to_ascii_lowercase).collect();
     ids.sort();
     ids.dedup();
     (ids.len() > 1)
@@ -164,7 +177,7 @@ fn device_ids(evidence: &Evidence) -> Option<Finding> {
 
 /// Whose registration it is, where an administrator expects certain tenants.
 fn tenants(evidence: &Evidence) -> Option<Finding> {
-    if evidence.expected_tenants.are_any() {
+    if evidence.expected_tenants.accept_all() {
         return None;
     }
     match WorkplaceJoin::shown_by(evidence) {
@@ -183,13 +196,20 @@ fn tenants(evidence: &Evidence) -> Option<Finding> {
     }
 }
 
+fn settings(passed_over: &[String]) -> Option<Finding> {
+    (!passed_over.is_empty())
+        .then(|| Code::SettingPassedOver.says(format!("Of the settings of wpj-state, {}.", passed_over.join(", "))))
+}
+
 fn remembered_key(evidence: &Evidence) -> Option<Finding> {
     let Witness { path, probe } = &evidence.remembered_key;
     match probe {
-        Probe::Found(found) => Some(Code::KeyRemembered.says(format!(
-            "Nobody can be asked about a key in the Secure Enclave now; one was there at {}.",
-            found.noted
-        ))),
+        Probe::Found(_) => remembered_key_that_counts(evidence).map(|found| {
+            Code::KeyRemembered.says(format!(
+                "Nobody can be asked about a key in the Secure Enclave now; one was there at {}.",
+                found.noted
+            ))
+        }),
         Probe::Unreadable(cause) => {
             let path = path.as_deref().unwrap_or(Path::new("")).display();
             Some(Code::RememberedKeyUnusable.says(format!("{path}: {cause}.")))
@@ -261,9 +281,9 @@ fn keychain_details(found: &LoginKeychain, details: &Details) -> impl Iterator<I
     [without_certificate, unparsable, unreadable, elsewhere].into_iter().flatten()
 }
 
-fn renamed_keychains(renamed: &[Witness<LoginKeychain>]) -> impl Iterator<Item = Finding> {
+fn renamed_keychains(renamed: &[Witness<LoginKeychain>], tenants: &Tenants) -> impl Iterator<Item = Finding> {
     let has_identity =
-        |probe: &Probe<LoginKeychain>| probe.found().is_some_and(|found| found.workplace_join_identity().is_some());
+        |probe: &Probe<LoginKeychain>| probe.found().is_some_and(|found| found.identity_of(tenants).is_some());
     let name = |keychain: &Witness<LoginKeychain>| file_name(keychain.path.as_deref().unwrap_or(Path::new("")));
     let reset = renamed.iter().find(|keychain| has_identity(&keychain.probe)).map(|keychain| {
         Code::LoginKeychainReset

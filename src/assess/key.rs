@@ -7,7 +7,7 @@ use crate::{
     parse::{
         certificate::Description,
         login_keychain::{LoginKeychain, WorkplaceJoinCertificate},
-        platform_sso::{app_sso::PlatformSso, sso_status::SsoStatus},
+        platform_sso::{Absence, Key, app_sso::PlatformSso, sso_status::SsoStatus},
         timestamp::Timestamp,
     },
 };
@@ -43,11 +43,7 @@ impl Storage {
 /// What `app-sso` says, if it shows a key that counts.
 pub(crate) fn platform_sso(evidence: &Evidence) -> Option<&PlatformSso> {
     let found = evidence.platform_sso.probe.found().filter(|found| found.key.is_there())?;
-    evidence.expected_tenants.accept(tenant_of(found)).then_some(found)
-}
-
-pub(crate) fn tenant_of(found: &PlatformSso) -> Option<&str> {
-    found.certificate.as_ref()?.tenant_id.as_deref()
+    evidence.expected_tenants.accept(found.tenant_id()).then_some(found)
 }
 
 /// What Jamf's tool says, if it shows a key that counts.
@@ -62,16 +58,17 @@ pub(crate) fn remembered_key(evidence: &Evidence) -> Option<&RememberedKey> {
     evidence.expected_tenants.accept(found.tenant_id.as_deref()).then_some(found)
 }
 
-/// The tenants of keys that do not count, each once.
+/// The tenants of registrations that do not count, each once.
 pub(crate) fn other_tenants(evidence: &Evidence) -> Vec<&str> {
     let in_keychain = evidence.login_keychain.probe.found();
-    let by_app_sso = evidence.platform_sso.probe.found().filter(|found| found.key.is_there());
+    // The device's registration names a tenant even where the user's is missing.
+    let by_app_sso = evidence.platform_sso.probe.found();
     let by_jamf = evidence.sso_extension.probe.found().filter(|found| found.key.is_there());
     let mut tenants: Vec<&str> = in_keychain
         .into_iter()
         .flat_map(LoginKeychain::identities)
         .filter_map(WorkplaceJoinCertificate::tenant_id)
-        .chain(by_app_sso.and_then(tenant_of))
+        .chain(by_app_sso.and_then(PlatformSso::tenant_id))
         .chain(by_jamf.and_then(|found| found.tenant_id.as_deref()))
         .chain(evidence.remembered_key.probe.found().and_then(|found| found.tenant_id.as_deref()))
         .filter(|tenant| !evidence.expected_tenants.accept(Some(tenant)))
@@ -100,7 +97,7 @@ pub(crate) struct Device<'a> {
     pub(crate) since: Option<Timestamp>,
 }
 
-/// Every device id that has a key.
+/// Every device id that was found.
 pub(crate) fn devices(evidence: &Evidence) -> Vec<Device<'_>> {
     let in_keychain = evidence.login_keychain.probe.found().into_iter().flat_map(LoginKeychain::identities);
     let in_keychain =
@@ -124,6 +121,12 @@ fn of_certificate(source: DeviceSource, description: &Description) -> Option<Dev
     })
 }
 
+/// The name to which the account is linked, unless that is another identity provider's.
+fn linked_name(evidence: &Evidence) -> Option<&str> {
+    let key = evidence.platform_sso.probe.found().map(|found| found.key);
+    evidence.linked_name.as_deref().filter(|_| key != Some(Key::Absent(Absence::AnotherProvider)))
+}
+
 /// The Workplace Join key that counts, and what is known about the registration that it belongs to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WorkplaceJoin<'a> {
@@ -143,7 +146,7 @@ impl<'a> WorkplaceJoin<'a> {
             storage,
             device_id: certificate.and_then(|it| it.device_id.as_deref()),
             tenant_id: certificate.and_then(|it| it.tenant_id.as_deref()),
-            user_principal_name: user_principal_name.or(evidence.linked_name.as_deref()),
+            user_principal_name: user_principal_name.or(linked_name(evidence)),
             certificate,
         };
         if let Some(identity) = evidence.identity() {

@@ -3,7 +3,7 @@
 use crate::{
     assess::{
         finding::{Code, Finding},
-        key::{Storage, platform_sso, sso_extension},
+        key::{Storage, platform_sso, remembered_key, sso_extension},
         remedy::Remedy,
         state::RegistrationState,
     },
@@ -42,12 +42,12 @@ pub(super) fn remedy(state: Result<RegistrationState, &Obstacle>, findings: &[Fi
     match state {
         // There is no user yet.
         _ if evidence.user.source == Some(Source::None) => Remedy::LookInSession,
+        _ if has(&[Code::RegisteredWithAnotherTenant]) => Remedy::CheckTenant,
         Err(obstacle) => match &obstacle.cause {
             Cause::NoSession | Cause::MayBeDeclared => Remedy::LookInSession,
             // What the findings call for does not depend on what could not be determined.
             _ => of_findings().unwrap_or(Remedy::MendEvidence),
         },
-        Ok(RegistrationState::NotRegistered) if has(&[Code::RegisteredWithAnotherTenant]) => Remedy::CheckTenant,
         Ok(state) => of_findings().unwrap_or_else(|| match state {
             RegistrationState::NotRegistered if has(&[Code::SsoProfileMissing]) => Remedy::DeployProfile,
             RegistrationState::NotRegistered => Remedy::RegisterInSelfService,
@@ -58,6 +58,8 @@ pub(super) fn remedy(state: Result<RegistrationState, &Obstacle>, findings: &[Fi
                     Remedy::RegisterInSelfService
                 }
             }
+            // What kind of registration it was, is not remembered.
+            RegistrationState::PlistMissing if remembered_key(evidence).is_some() => Remedy::LookInSession,
             RegistrationState::PlistMissing if of_platform_sso() => Remedy::GatherAadInfo,
             RegistrationState::PlistMissing => Remedy::RegisterInSelfService,
             RegistrationState::AadIdNotAcquired => Remedy::GatherAadInfo,

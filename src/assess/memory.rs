@@ -1,30 +1,27 @@
 //! What a run in a session proves about keys outside the login keychain, to be remembered.
 
 use crate::{
-    assess::{
-        Assessment,
-        key::{platform_sso, sso_extension, tenant_of},
-    },
-    evidence::RememberedKey,
+    assess::state::has_no_key_outside,
+    evidence::{Evidence, RememberedKey},
+    parse::timestamp::Timestamp,
 };
 
 /// What to note of a user's keys outside the login keychain, where that is wanted: the note or, if there certainly is no
-/// key, `None` in its place.
-pub fn note(assessment: &Assessment<'_>) -> Option<(u32, Option<RememberedKey>)> {
-    let Assessment { evidence, now, .. } = assessment;
+/// key, `None` in its place. Whether a key's tenant counts is only decided when the note is read.
+pub fn note(evidence: &Evidence, now: Timestamp) -> Option<(u32, Option<RememberedKey>)> {
     evidence.remember_key_days.filter(|_| evidence.can_ask_sso)?;
     let (uid, home) = (evidence.user.uid?, evidence.user.home.clone()?);
     let note = |device_id: Option<&str>, tenant_id: Option<&str>| {
         let [device_id, tenant_id] = [device_id, tenant_id].map(|id| id.map(str::to_owned));
-        Some((uid, Some(RememberedKey { uid, home, device_id, tenant_id, noted: *now })))
+        Some((uid, Some(RememberedKey { uid, home, device_id, tenant_id, noted: now })))
     };
-    if let Some(found) = platform_sso(evidence) {
-        let certificate = found.certificate.as_ref();
-        return note(certificate.and_then(|it| it.device_id.as_deref()), tenant_of(found));
+    let (by_app_sso, by_jamf) = (evidence.platform_sso.probe.found(), evidence.sso_extension.probe.found());
+    if let Some(found) = by_app_sso.filter(|found| found.key.is_there()) {
+        return note(found.certificate.as_ref().and_then(|it| it.device_id.as_deref()), found.tenant_id());
     }
-    if let Some(found) = sso_extension(evidence) {
+    if let Some(found) = by_jamf.filter(|found| found.key.is_there()) {
         return note(found.device_id.as_deref(), found.tenant_id.as_deref());
     }
-    let was_answered = evidence.platform_sso.probe.found().is_some() || evidence.sso_extension.probe.found().is_some();
-    (was_answered && assessment.has_no_key_outside).then_some((uid, None))
+    let was_answered = by_app_sso.is_some() || by_jamf.is_some();
+    (was_answered && has_no_key_outside(evidence)).then_some((uid, None))
 }

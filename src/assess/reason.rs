@@ -55,8 +55,8 @@ impl Cause {
             Self::UnderWay(UnderWay::NeedsBinding) => "have the user sign in once with the local password",
             Self::UnderWay(UnderWay::NewUser) => "have the user finish the registration in macOS",
             Self::DeviceLost => "have the user repair the registration in macOS",
-            Self::NotAPlist(_) => "give JamfAAD's plist",
-            Self::Settings(_) => "correct the profile that sets it",
+            Self::NotAPlist(_) => "put a property list in its place",
+            Self::Tenants(_) => "correct the profile that sets it",
             Self::Note(_) => "remove it; the next run in a session of this user writes it anew",
             Self::Failed(_) => "run it again, and check the disk if that does not help",
             Self::Keychain(error) => match error.kind {
@@ -124,7 +124,7 @@ impl fmt::Display for Cause {
             }
             Self::UnderWay(UnderWay::NewUser) => f.write_str("the registration of this user is under way"),
             Self::DeviceLost => f.write_str("the device's registration is lost, and Jamf's tool does not say more"),
-            Self::Settings(problem) => problem.fmt(f),
+            Self::Tenants(problem) => problem.fmt(f),
             Self::Note(problem) => f.write_str(match problem {
                 NoteProblem::Damaged => "this note of a key is damaged",
                 NoteProblem::FromTheFuture => "this note of a key is from the future",

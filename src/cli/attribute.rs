@@ -31,7 +31,7 @@ rows! {
         UserPrincipalName => ("user-principal-name", DataType::String, "the name that the user registered with; empty if none"),
         KeyStorage => ("key-storage", DataType::String, "Login Keychain, Secure Enclave, or None"),
         CertificateExpires => ("certificate-expires", DataType::Date, "when the WPJ certificate expires (UTC); empty if none"),
-        SignInMethod => ("sign-in-method", DataType::String, "how the user of Platform SSO signs in"),
+        SignInMethod => ("sign-in-method", DataType::String, "how the user of Platform SSO signs in; empty if none"),
         LastToken => ("last-token", DataType::Date, "when JamfAAD last obtained a token (UTC)"),
         Finding => ("finding", DataType::String, "the most severe error or warning, else OK or the state"),
         Remedy => ("remedy", DataType::String, "what to do for this user, or None"),

@@ -6,7 +6,7 @@ use std::{
     fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    slice, thread,
+    thread,
     time::{Duration, SystemTime},
 };
 
@@ -23,6 +23,7 @@ use crate::{
         keychain::{self, ErrorKind},
         login_keychain::{self, Depth, LoginKeychain},
         settings::{self, Settings},
+        tenants::Tenants,
     },
 };
 
@@ -63,6 +64,8 @@ pub(super) struct Wanted<'a> {
     pub(super) plist: bool,
     /// Where this tool's own settings for this user are, the one that goes first at the front.
     pub(super) settings: &'a [PathBuf],
+    /// The tenants that were given.
+    pub(super) tenants: &'a Tenants,
     pub(super) depth: Depth,
     /// Whether somebody who has never logged in is a possible answer: then there need not be a `Library`.
     pub(super) may_be_unused: bool,
@@ -77,11 +80,15 @@ pub(super) struct Found {
 }
 
 /// Reads a home, and the settings for its user.
-/// Fails if it is not a home, or if there are settings that cannot be used.
+/// Fails if it is not a home, or if there are settings that cannot be read.
 pub(super) fn read(wanted: &Wanted<'_>, rights: Rights, trail: &Trail) -> Result<Found, Obstacle> {
     let Wanted { home, depth, .. } = *wanted;
-    let reading = Reading { depth, rights, trail };
-    let settings = read_settings(wanted.settings, trail)?;
+    let reading = Reading { depth, rights, trail, tenants: wanted.tenants };
+    let settings = read_settings(wanted.settings, &reading)?;
+    // Those that were given go before those that are set.
+    let set = settings.tenants.as_ref().and_then(|tenants| tenants.as_ref().ok());
+    let tenants = if wanted.tenants.accept_all() { set.unwrap_or(wanted.tenants) } else { wanted.tenants };
+    let reading = Reading { tenants, ..reading };
     trail.at(home);
     let has_library =
         check(home, trail).map_err(|cause| Obstacle { path: Some(home.to_owned()), cause: reading.named(cause) })?;
@@ -90,7 +97,7 @@ pub(super) fn read(wanted: &Wanted<'_>, rights: Rights, trail: &Trail) -> Result
     }
     let login_keychain = wanted.keychain.then(|| reading.login_keychain(home));
     let renamed_keychains = match &login_keychain {
-        Some(keychain) if depth == Depth::Details && has_no_key(&keychain.probe) => {
+        Some(keychain) if depth == Depth::Details && has_no_key(&keychain.probe, tenants) => {
             reading.renamed_keychains(&home.join(KEYCHAINS))
         }
         _ => Vec::new(),
@@ -102,18 +109,22 @@ pub(super) fn read(wanted: &Wanted<'_>, rights: Rights, trail: &Trail) -> Result
     Ok(Found { settings, login_keychain, renamed_keychains, jamf_aad })
 }
 
-fn read_settings(files: &[PathBuf], trail: &Trail) -> Result<Settings, Obstacle> {
-    let mut found = Vec::new();
+fn read_settings(files: &[PathBuf], reading: &Reading<'_>) -> Result<Settings, Obstacle> {
+    let mut settings = Settings::default();
     for path in files {
-        trail.at(path);
-        let failed = |cause| Obstacle { path: Some(path.clone()), cause };
+        reading.trail.at(path);
+        let failed = |cause| Obstacle { path: Some(path.clone()), cause: reading.named(cause) };
         if let Some(bytes) = file::read(path, MAX_PLIST_SIZE).map_err(failed)? {
-            // Each by itself first, so that the one that is wrong is named.
-            settings::parse(slice::from_ref(&bytes)).map_err(|problem| failed(Cause::Settings(problem)))?;
-            found.push(bytes);
+            let found = settings::parse(&bytes).map_err(|problem| failed(Cause::NotAPlist(problem)))?;
+            settings = settings.or(found);
+            if let Some(Err(problem)) = settings.tenants
+                && reading.tenants.accept_all()
+            {
+                return Err(failed(Cause::Tenants(problem)));
+            }
         }
     }
-    settings::parse(&found).map_err(|problem| Cause::Settings(problem).into())
+    Ok(settings)
 }
 
 /// Whether there is a `Library` in what has to be a home.
@@ -161,15 +172,20 @@ pub(super) fn keychain_changed(home: &Path, trail: &Trail) -> Result<Option<u64>
     Ok(latest.map(|time| u64::try_from(since_1970(time).as_micros()).unwrap_or(u64::MAX)))
 }
 
-pub(super) fn read_given_keychain(path: &Path, depth: Depth, trail: &Trail) -> Witness<LoginKeychain> {
-    let reading = Reading { depth, rights: Rights::Caller, trail };
+pub(super) fn read_given_keychain(
+    path: &Path,
+    depth: Depth,
+    tenants: &Tenants,
+    trail: &Trail,
+) -> Witness<LoginKeychain> {
+    let reading = Reading { depth, rights: Rights::Caller, trail, tenants };
     Witness { path: Some(path.to_owned()), probe: expected(reading.keychain(path, depth)) }
 }
 
 /// Fails if the file is not there, cannot be read, or is not a property list: only JamfAAD's own counts whatever is in
 /// it.
 pub(super) fn read_given_plist(path: &Path, trail: &Trail) -> Result<Witness<JamfAad>, Obstacle> {
-    let reading = Reading { depth: Depth::State, rights: Rights::Caller, trail };
+    let reading = Reading { depth: Depth::State, rights: Rights::Caller, trail, tenants: &Tenants::default() };
     let probe = expected(reading.plist(path)).and_then(|found| match found {
         JamfAad::Unparsable(problem) => Err(Cause::NotAPlist(problem)),
         JamfAad::Parsed { .. } => Ok(found),
@@ -188,10 +204,10 @@ fn expected<T>(probe: Probe<T>) -> Probe<T> {
     }
 }
 
-/// Whether a login keychain certainly has no Workplace Join key.
-pub(super) fn has_no_key(probe: &Probe<LoginKeychain>) -> bool {
+/// Whether a login keychain certainly has no Workplace Join key that counts.
+fn has_no_key(probe: &Probe<LoginKeychain>, tenants: &Tenants) -> bool {
     match probe {
-        Probe::Found(found) => found.workplace_join_identity().is_none() && found.unknown_issuer.is_none(),
+        Probe::Found(found) => found.identity_of(tenants).is_none() && found.unknown_issuer.is_none(),
         Probe::Absent => true,
         Probe::Unreadable(_) | Probe::NotAsked => false,
     }
@@ -201,6 +217,7 @@ struct Reading<'a> {
     depth: Depth,
     rights: Rights,
     trail: &'a Trail,
+    tenants: &'a Tenants,
 }
 
 impl Reading<'_> {
@@ -238,7 +255,7 @@ impl Reading<'_> {
         file::stable(path, *left, |file| {
             let size = file.metadata().map_err(|error| file::cause_of(&error))?.len();
             *left = left.saturating_sub(size);
-            login_keychain::read(file, depth).map_err(Cause::Keychain)
+            login_keychain::read_for(file, depth, self.tenants).map_err(Cause::Keychain)
         })
     }
 

@@ -8,6 +8,7 @@ use std::{
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    process,
 };
 
 use nix::{fcntl::OFlag, unistd::geteuid};
@@ -35,28 +36,30 @@ pub(super) fn read(root: &Path, user: &User, days: u16, now: Timestamp, trail: &
     let path = path_of(root, uid);
     trail.at(&path);
     let oldest = u64::from(now).saturating_sub(u64::from(days) * SECONDS_A_DAY);
-    let probe = match note(&path, user, now) {
-        Ok(Some(note)) if u64::from(note.noted) >= oldest => Probe::Found(note),
-        Ok(_) => Probe::Absent,
-        Err(cause) => Probe::Unreadable(cause),
+    let (path, probe) = match note(&path, user, now) {
+        Ok(Some(note)) if u64::from(note.noted) >= oldest => (path, Probe::Found(note)),
+        Ok(_) => (path, Probe::Absent),
+        Err((place, cause)) => (place, Probe::Unreadable(cause)),
     };
     Witness { path: Some(path), probe }
 }
 
-fn note(path: &Path, user: &User, now: Timestamp) -> Result<Option<RememberedKey>, Cause> {
-    let problem = |problem| Err(Cause::Note(problem));
+/// Fails if the note, or the folder that it is in, cannot be relied upon; which of them, and why.
+fn note(path: &Path, user: &User, now: Timestamp) -> Result<Option<RememberedKey>, (PathBuf, Cause)> {
+    let problem = |problem| Err((path.to_owned(), Cause::Note(problem)));
     let folder = path.parent().unwrap_or(path);
     for (place, is_right) in
         [(folder, fs::Metadata::is_dir as fn(&fs::Metadata) -> bool), (path, fs::Metadata::is_file)]
     {
         match fs::symlink_metadata(place) {
             Ok(found) if is_right(&found) && is_mine_alone(&found) => {}
-            Ok(_) => return problem(NoteProblem::NotRoots),
+            Ok(_) => return Err((place.to_owned(), Cause::Note(NoteProblem::NotRoots))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(file::cause_of(&error)),
+            Err(error) => return Err((place.to_owned(), file::cause_of(&error))),
         }
     }
-    let Some(bytes) = file::read(path, MAX_SIZE)? else { return Ok(None) };
+    let bytes = file::read(path, MAX_SIZE).map_err(|cause| (path.to_owned(), cause))?;
+    let Some(bytes) = bytes else { return Ok(None) };
     let Ok(note) = serde_json::from_slice::<RememberedKey>(&bytes) else { return problem(NoteProblem::Damaged) };
     if note.uid != user.uid.unwrap_or_default() || Some(&note.home) != user.home.as_ref() {
         problem(NoteProblem::OfAnotherHome)
@@ -72,7 +75,7 @@ fn is_mine_alone(found: &fs::Metadata) -> bool {
     found.uid() == geteuid().as_raw() && found.mode() & 0o077 == 0
 }
 
-/// Writes a note, in place of an earlier one.
+/// Writes a note, in place of an earlier one, unless that says the same and is less than a day old.
 /// Fails if the folder is not root's alone, or cannot be written to.
 pub(super) fn write(root: &Path, note: &RememberedKey, trail: &Trail) -> Result<(), Obstacle> {
     let path = path_of(root, note.uid);
@@ -89,7 +92,15 @@ pub(super) fn write(root: &Path, note: &RememberedKey, trail: &Trail) -> Result<
     if !found.is_dir() || !is_mine_alone(&found) {
         return Err(Obstacle { path: Some(folder), cause: Cause::Note(NoteProblem::NotRoots) });
     }
-    let new = folder.join(format!(".{}.new", note.uid));
+    let user = User { uid: Some(note.uid), home: Some(note.home.clone()), ..User::default() };
+    if let Ok(Some(earlier)) = self::note(&path, &user, note.noted)
+        && u64::from(note.noted).saturating_sub(u64::from(earlier.noted)) < SECONDS_A_DAY
+        && (RememberedKey { noted: note.noted, ..earlier }) == *note
+    {
+        return Ok(());
+    }
+    // Another run may do the same now.
+    let new = folder.join(format!(".{}.{}.new", note.uid, process::id()));
     replace(&path, &new, note).map_err(|error| failed(&path, &error))
 }
 

@@ -25,7 +25,7 @@ const FIRST_WITH_PLATFORM_SSO: u32 = 13;
 /// Asks, for each of several users that have no key in the login keychain, what no saved output says: first macOS, of
 /// all side by side, then Jamf's tool, of those whose key macOS has not shown. Jamf's tool often answers the second
 /// time only.
-pub(super) fn ask(users: Vec<&mut Evidence>, mac: &impl Mac) {
+pub(super) fn ask(users: Vec<&mut Evidence>, with_jamf: bool, mac: &impl Mac) {
     let mut users: Vec<_> = users.into_iter().filter_map(|user| Some((prefix(&user.user, mac)?, user))).collect();
     let is_unasked = |user: &Evidence| user.platform_sso.path.is_none();
     if users.iter().any(|(_, user)| is_unasked(user))
@@ -38,10 +38,12 @@ pub(super) fn ask(users: Vec<&mut Evidence>, mac: &impl Mac) {
     // The tool of earlier releases, JamfAAD, has no verb that says it.
     let tool = Path::new("/").join(JamfTool::ConditionalAccess.path());
     let note = |user: &mut Evidence, witness| user.sso_extension = read(witness, sso_status::parse);
-    let is_unasked = |user: &Evidence| user.sso_extension.path.is_none() && !shows_key(user);
+    let is_wanted = |user: &Evidence| with_jamf || user.identity().is_none();
+    let is_unasked = |user: &Evidence| user.sso_extension.path.is_none() && is_wanted(user) && !shows_key(user);
     run(&mut users, mac, &tool, &["getPSSOStatus"], is_unasked, note);
-    let is_unanswered =
-        |user: &Evidence| user.sso_extension.path.as_ref() == Some(&tool) && user.has_no_answer_of_jamf();
+    let is_unanswered = |user: &Evidence| {
+        user.identity().is_none() && user.sso_extension.path.as_ref() == Some(&tool) && user.has_no_answer_of_jamf()
+    };
     if users.iter().any(|(_, user)| is_unanswered(user)) {
         mac.wait_before_asking_again();
         run(&mut users, mac, &tool, &["getPSSOStatus"], is_unanswered, |user, witness| {
@@ -82,8 +84,11 @@ pub(super) fn prefix(user: &User, mac: &impl Mac) -> Option<Vec<String>> {
 }
 
 fn shows_key(user: &Evidence) -> bool {
-    user.platform_sso.probe.found().is_some_and(|found| found.key.is_there())
-        || user.sso_extension.probe.found().is_some_and(|found| found.key.is_there())
+    let tenants = &user.expected_tenants;
+    let by_app_sso = user.platform_sso.probe.found().filter(|found| found.key.is_there());
+    let by_jamf = user.sso_extension.probe.found().filter(|found| found.key.is_there());
+    by_app_sso.is_some_and(|found| tenants.accept(found.tenant_id()))
+        || by_jamf.is_some_and(|found| tenants.accept(found.tenant_id.as_deref()))
 }
 
 /// Runs a program for each of the users who are to be asked, and notes what it printed.

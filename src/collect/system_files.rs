@@ -30,6 +30,7 @@ use crate::{
         },
         property_list::{self, Problem},
         set_up::{self, JAMF_LINK, JamfTool},
+        tenants::Tenants,
     },
 };
 
@@ -113,7 +114,7 @@ pub(super) struct Given {
 /// Reads the files that were given.
 /// Fails if the folder that was given for the system's files is not there, or if a saved output or the plist cannot be
 /// read, needed or not: it was named to count.
-pub(super) fn read_given(request: &Request, depth: Depth, trail: &Trail) -> Result<Given, Obstacle> {
+pub(super) fn read_given(request: &Request, depth: Depth, tenants: &Tenants, trail: &Trail) -> Result<Given, Obstacle> {
     if let Some(given) = &request.system_root {
         trail.at(given);
         if !given.is_dir() {
@@ -121,7 +122,7 @@ pub(super) fn read_given(request: &Request, depth: Depth, trail: &Trail) -> Resu
         }
     }
     Ok(Given {
-        login_keychain: request.keychain.as_ref().map(|path| home::read_given_keychain(path, depth, trail)),
+        login_keychain: request.keychain.as_ref().map(|path| home::read_given_keychain(path, depth, tenants, trail)),
         jamf_aad: request.plist.as_ref().map(|path| home::read_given_plist(path, trail)).transpose()?,
         platform_sso: saved(request.app_sso_state.as_deref(), app_sso::parse, trail)?,
         sso_extension: saved(request.psso_status.as_deref(), sso_status::parse, trail)?,

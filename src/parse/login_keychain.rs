@@ -16,7 +16,7 @@ use crate::parse::{
     records::Records,
     tenants::Tenants,
 };
-use certificates::Certificates;
+use certificates::{Certificates, rank};
 use keys::Keys;
 
 pub use certificates::WorkplaceJoinCertificate;
@@ -89,7 +89,7 @@ impl LoginKeychain {
     pub fn identity_of(&self, tenants: &Tenants) -> Option<&WorkplaceJoinCertificate> {
         // The last of equal ones would win without `rev`; the first is as good and does not move when one is added.
         let identities = self.identities().rev().filter(|found| tenants.accept(found.tenant_id()));
-        identities.max_by_key(|found| found.not_before)
+        identities.max_by_key(|found| rank(found.tenant_id(), found.not_before, tenants))
     }
 
     /// The Workplace Join certificates that have their private key.
@@ -101,10 +101,15 @@ impl LoginKeychain {
 /// Reads what a keychain says.
 /// Fails if this is not a keychain, or if anything is damaged that the state depends on.
 pub fn read<R: ReadAt>(source: R, depth: Depth) -> Result<LoginKeychain, Error> {
+    read_for(source, depth, &Tenants::default())
+}
+
+/// As [`read`], where only identities of these tenants count.
+pub(crate) fn read_for<R: ReadAt>(source: R, depth: Depth, tenants: &Tenants) -> Result<LoginKeychain, Error> {
     let keychain = Keychain::open(source)?;
     let mut keys = Keys::default();
     keychain.private_keys(|key| keys.add(&key))?;
-    let mut found = Found::keeping(if depth == Depth::Details { MAX_KEPT } else { 0 });
+    let mut found = Found::keeping(if depth == Depth::Details { MAX_KEPT } else { 0 }, tenants.clone());
     keychain.certificates(|record| {
         let has_private_key = keys.belong_to(&record);
         found.certificates += 1;
@@ -140,7 +145,7 @@ impl OtherReading {
             private_keys += 1;
             records.add_key(label.as_deref());
         }
-        let mut found = Found::keeping(MAX_KEPT);
+        let mut found = Found::keeping(MAX_KEPT, Tenants::default());
         for der in certificates {
             records.add_certificate(&der);
             found.certificates += 1;
@@ -172,11 +177,11 @@ struct Found {
 }
 
 impl Found {
-    const fn keeping(without_private_key: usize) -> Self {
+    const fn keeping(without_private_key: usize, tenants: Tenants) -> Self {
         Self {
             certificates: 0,
             identities: 0,
-            workplace_join: Certificates::keeping(MAX_KEPT, without_private_key),
+            workplace_join: Certificates::keeping(MAX_KEPT, without_private_key, tenants),
             unknown_issuer: None,
             unparsable: 0,
             first_unparsable: None,

@@ -1,13 +1,14 @@
 //! This tool's own settings: managed preferences of the domain `wpj-state`, which one profile sets for all attributes.
 //!
-//! `tenant` is a tenant id (GUID) or a list of them; `rememberKeyDays` is a whole number from 1 to 90.
+//! `tenant` is a tenant id (GUID) or a list of them; `rememberKeyDays` is a whole number from 0, which is off, to 90.
 
-use plist::Value;
+use plist::{Dictionary, Value};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::parse::{
     certificate::is_guid,
+    cut::cut,
     property_list::{self, dictionary},
     tenants::Tenants,
 };
@@ -20,30 +21,53 @@ pub const MAX_DAYS: u16 = 90;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
-    pub tenants: Tenants,
+    /// `None` if no file sets them.
+    pub tenants: Option<Result<Tenants, TenantProblem>>,
+    /// For how many days a key is remembered, 0 for not at all; `None` if no file sets it.
     pub remember_key_days: Option<u16>,
+    /// What does not count, because no state depends on it: a value that cannot be used, or a key that is not known.
+    pub passed_over: Vec<String>,
 }
 
-/// Why settings cannot be used. Half of them would give wrong states.
+/// `tenant` has a value that cannot be used. To pass over it would give wrong states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error, Serialize, Deserialize)]
-pub enum Problem {
-    #[error("{0}")]
-    PropertyList(property_list::Problem),
-    #[error("tenant is neither a tenant id (a GUID) nor a list of them")]
-    Tenant,
-    #[error("rememberKeyDays is not a whole number from 1 to 90")]
-    RememberKeyDays,
+#[error("tenant is neither a tenant id (a GUID) nor a list of them")]
+pub struct TenantProblem;
+
+impl Settings {
+    /// These settings, and the others where these have none.
+    pub(crate) fn or(self, others: Self) -> Self {
+        let mut passed_over = self.passed_over;
+        passed_over.extend(others.passed_over);
+        Self {
+            tenants: self.tenants.or(others.tenants),
+            remember_key_days: self.remember_key_days.or(others.remember_key_days),
+            passed_over,
+        }
+    }
 }
 
-/// Reads the settings in `files`, the one that goes first at the front.
-/// Fails if one of them is not a property list, or has a value that cannot be used.
-pub fn parse(files: &[Vec<u8>]) -> Result<Settings, Problem> {
-    let files = files.iter().map(|bytes| dictionary(bytes)).collect::<Result<Vec<_>, _>>();
-    let files = files.map_err(Problem::PropertyList)?;
-    let value = |key: &str| files.iter().find_map(|file| file.get(key));
-    let tenants = value(TENANT).map(|value| tenants(value).ok_or(Problem::Tenant)).transpose()?;
-    let days = value(REMEMBER_KEY_DAYS).map(|value| days(value).ok_or(Problem::RememberKeyDays)).transpose()?;
-    Ok(Settings { tenants: tenants.unwrap_or_default(), remember_key_days: days })
+/// Reads the settings in a file.
+/// Fails if it is not a property list with a dictionary.
+pub fn parse(bytes: &[u8]) -> Result<Settings, property_list::Problem> {
+    let file = dictionary(bytes)?;
+    let days = file.get(REMEMBER_KEY_DAYS).map(days);
+    let mut passed_over: Vec<String> = unknown_keys(&file).map(|key| format!("{key} is not a setting")).collect();
+    if days == Some(None) {
+        passed_over.push(format!("{REMEMBER_KEY_DAYS} is not a whole number from 0 to {MAX_DAYS}"));
+    }
+    Ok(Settings {
+        tenants: file.get(TENANT).map(|value| tenants(value).ok_or(TenantProblem)),
+        remember_key_days: days.flatten(),
+        passed_over,
+    })
+}
+
+/// A profile's own keys may be among them.
+fn unknown_keys(file: &Dictionary) -> impl Iterator<Item = String> {
+    let is_unknown =
+        |key: &&String| ![TENANT, REMEMBER_KEY_DAYS].contains(&key.as_str()) && !key.starts_with("Payload");
+    file.keys().filter(is_unknown).map(|key| cut(key.clone()))
 }
 
 fn tenants(value: &Value) -> Option<Tenants> {
@@ -52,9 +76,11 @@ fn tenants(value: &Value) -> Option<Tenants> {
     ids.filter(|ids| !ids.is_empty()).map(Tenants::new)
 }
 
-/// A tenant id in lower case; `None` if this is not a GUID.
+/// A tenant id, which may be in braces; `None` if this is not a GUID.
 pub fn tenant_id(text: &str) -> Option<String> {
-    Some(text.trim()).filter(|text| is_guid(text)).map(str::to_ascii_lowercase)
+    let text = text.trim();
+    let text = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or(text);
+    is_guid(text).then(|| text.to_owned())
 }
 
 fn days(value: &Value) -> Option<u16> {
@@ -63,7 +89,7 @@ fn days(value: &Value) -> Option<u16> {
         Value::String(text) => text.trim().parse().ok()?,
         _ => return None,
     };
-    u16::try_from(days).ok().filter(|days| (1..=MAX_DAYS).contains(days))
+    u16::try_from(days).ok().filter(|days| *days <= MAX_DAYS)
 }
 
 #[cfg(test)]
@@ -72,51 +98,59 @@ mod tests {
 
     const TENANTS: [&str; 2] = ["7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f", "00000000-2f4a-4c58-9d3e-1a2b3c4d5e6f"];
 
-    fn file(entries: &str) -> Vec<u8> {
-        format!("<plist version=\"1.0\"><dict>{entries}</dict></plist>").into_bytes()
+    fn read(entries: &str) -> Settings {
+        parse(format!("<plist version=\"1.0\"><dict>{entries}</dict></plist>").as_bytes()).unwrap()
     }
 
-    fn read(entries: &str) -> Result<Settings, Problem> {
-        parse(&[file(entries)])
+    fn ids(settings: &Settings) -> &[String] {
+        settings.tenants.as_ref().unwrap().as_ref().unwrap().ids()
     }
 
     #[test]
     fn a_tenant_is_a_text_or_a_list() {
-        let one = read(&format!("<key>tenant</key><string> {} </string>", TENANTS[0].to_ascii_uppercase())).unwrap();
-        assert_eq!(one.tenants.ids(), &TENANTS[..1]);
+        for text in [TENANTS[0].to_ascii_uppercase(), format!(" {} ", TENANTS[0]), format!("{{{}}}", TENANTS[0])] {
+            assert_eq!(ids(&read(&format!("<key>tenant</key><string>{text}</string>"))), &TENANTS[..1], "{text}");
+        }
         let [first, second] = TENANTS;
         let both = format!("<key>tenant</key><array><string>{first}</string><string>{second}</string></array>");
-        assert_eq!(read(&both).unwrap().tenants.ids(), TENANTS);
-        assert_eq!(read(""), Ok(Settings::default()));
-        assert_eq!(parse(&[]), Ok(Settings::default()));
+        assert_eq!(ids(&read(&both)), TENANTS);
+        assert_eq!(read(""), Settings::default());
     }
 
     #[test]
     fn the_first_file_that_has_a_key_decides() {
-        let all = file(&format!("<key>tenant</key><string>{}</string>", TENANTS[0]));
-        let user = file("<key>rememberKeyDays</key><integer>30</integer>");
-        let found = parse(&[user, all]).unwrap();
-        assert_eq!((found.tenants.ids(), found.remember_key_days), (&TENANTS.map(str::to_owned)[..1], Some(30)));
+        let all = read(&format!("<key>tenant</key><string>{}</string>", TENANTS[0]));
+        let user = read("<key>rememberKeyDays</key><integer>30</integer>");
+        let both = user.or(all);
+        assert_eq!((ids(&both), both.remember_key_days), (&TENANTS.map(str::to_owned)[..1], Some(30)));
     }
 
     #[test]
-    fn what_cannot_be_used_is_an_error_and_never_passed_over() {
+    fn a_tenant_that_cannot_be_used_is_an_error_and_never_passed_over() {
         let mixed = format!("<array><string>{}</string><string>contoso.com</string></array>", TENANTS[0]);
         for value in
             ["<string>contoso.com</string>", "<string/>", "<array/>", "<true/>", "<integer>1</integer>", &mixed]
         {
-            assert_eq!(read(&format!("<key>tenant</key>{value}")), Err(Problem::Tenant), "{value}");
+            let found = read(&format!("<key>tenant</key>{value}"));
+            assert_eq!(found.tenants, Some(Err(TenantProblem)), "{value}");
         }
-        let days = |value: &str| read(&format!("<key>rememberKeyDays</key>{value}")).map(|it| it.remember_key_days);
-        for value in ["<integer>1</integer>", "<string>1</string>"] {
-            assert_eq!(days(value), Ok(Some(1)));
+        assert_eq!(parse(b"x"), Err(property_list::Problem::NotAPlist));
+    }
+
+    #[test]
+    fn days_that_cannot_be_used_and_unknown_keys_are_passed_over_and_named() {
+        let days = |value: &str| {
+            let found = read(&format!("<key>rememberKeyDays</key>{value}"));
+            (found.remember_key_days, found.passed_over)
+        };
+        for (value, count) in [("<integer>0</integer>", 0), ("<string>1</string>", 1), ("<integer>90</integer>", 90)] {
+            assert_eq!(days(value), (Some(count), Vec::new()), "{value}");
         }
-        assert_eq!(days("<integer>90</integer>"), Ok(Some(90)));
-        for value in
-            ["<integer>0</integer>", "<integer>91</integer>", "<integer>-1</integer>", "<real>7</real>", "<string/>"]
-        {
-            assert_eq!(days(value), Err(Problem::RememberKeyDays), "{value}");
+        let words = vec!["rememberKeyDays is not a whole number from 0 to 90".to_owned()];
+        for value in ["<integer>91</integer>", "<integer>-1</integer>", "<real>7</real>", "<string/>"] {
+            assert_eq!(days(value), (None, words.clone()), "{value}");
         }
-        assert_eq!(parse(&[b"x".to_vec()]), Err(Problem::PropertyList(property_list::Problem::NotAPlist)));
+        let misspelt = "<key>tenants</key><string>x</string><key>PayloadUUID</key><string>x</string>";
+        assert_eq!(read(misspelt).passed_over, ["tenants is not a setting"]);
     }
 }

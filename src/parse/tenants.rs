@@ -16,10 +16,12 @@ impl Tenants {
         self.0.is_empty() || tenant.is_none_or(|tenant| self.0.iter().any(|id| id.eq_ignore_ascii_case(tenant)))
     }
 
-    pub const fn are_any(&self) -> bool {
+    /// Whether none are named, so that each registration counts.
+    pub const fn accept_all(&self) -> bool {
         self.0.is_empty()
     }
 
+    /// The tenants in lower case.
     pub fn ids(&self) -> &[String] {
         &self.0
     }

@@ -4,14 +4,17 @@ use super::reason::reason;
 use crate::{
     assess::{
         Assessment,
-        finding::Severity,
         key::{Storage, WorkplaceJoin},
         remedy::Remedy,
         state::RegistrationState,
     },
     cli::attribute::Attribute,
     evidence::User,
-    parse::{jamf_aad::JamfAad, timestamp::Timestamp},
+    parse::{
+        jamf_aad::JamfAad,
+        platform_sso::{Absence, Key, app_sso::PlatformSso},
+        timestamp::Timestamp,
+    },
 };
 
 /// No value is longer, in bytes: what Jamf Pro does with very long ones is not public.
@@ -30,7 +33,7 @@ pub(crate) fn value(attribute: Attribute, assessment: &Assessment<'_>) -> Result
         return match &assessment.state {
             _ if has_none(attribute, assessment) => Ok(String::new()),
             Err(undetermined) => Err(reason(undetermined)),
-            Ok(_) => Err(format!("there is no {}; see what was found with --explain", attribute.name())),
+            Ok(_) => Err(format!("no {} was found; see --explain", attribute.name())),
         };
     };
     if is_safe(&found) && (attribute != Attribute::UserPrincipalName || is_user_principal_name(&found)) {
@@ -46,15 +49,22 @@ fn has_none(attribute: Attribute, assessment: &Assessment<'_>) -> bool {
         Attribute::DeviceId | Attribute::TenantId | Attribute::UserPrincipalName | Attribute::CertificateExpires => {
             assessment.state == Ok(RegistrationState::NotRegistered)
         }
-        Attribute::SignInMethod => {
-            assessment.evidence.platform_sso.probe.found().is_some_and(|found| found.user_state.is_none())
-        }
+        Attribute::SignInMethod => assessment
+            .evidence
+            .platform_sso
+            .probe
+            .found()
+            .is_some_and(|found| found.user_state.is_none() || is_of_another(found)),
         _ => false,
     }
 }
 
+fn is_of_another(found: &PlatformSso) -> bool {
+    found.key == Key::Absent(Absence::AnotherProvider)
+}
+
 fn found(attribute: Attribute, assessment: &Assessment<'_>) -> Option<String> {
-    let Assessment { state, findings, remedy, evidence, .. } = assessment;
+    let Assessment { state, remedy, evidence, .. } = assessment;
     let workplace_join = || WorkplaceJoin::shown_by(evidence);
     match attribute {
         Attribute::State => state.as_ref().ok().map(|state| state.as_str().to_owned()),
@@ -65,7 +75,9 @@ fn found(attribute: Attribute, assessment: &Assessment<'_>) -> Option<String> {
         Attribute::KeyStorage => key_storage(assessment).map(str::to_owned),
         Attribute::CertificateExpires => workplace_join()?.certificate.map(|certificate| date(certificate.not_after)),
         Attribute::SignInMethod => {
-            evidence.platform_sso.probe.found()?.sign_in_method.map(|method| method.name().to_owned())
+            let found = evidence.platform_sso.probe.found()?;
+            // Of another provider, it says nothing about this registration.
+            found.sign_in_method.filter(|_| !is_of_another(found)).map(|method| method.name().to_owned())
         }
         Attribute::LastToken => match evidence.jamf_aad.probe.found()? {
             JamfAad::Parsed { last_token, .. } => last_token.time().map(date),
@@ -74,9 +86,8 @@ fn found(attribute: Attribute, assessment: &Assessment<'_>) -> Option<String> {
         Attribute::Finding => {
             // What could not be read may be worse than what was found.
             let state = state.as_ref().ok()?;
-            let worst = findings.iter().find(|finding| finding.code.severity() != Severity::Info);
             let of_state = if *state == RegistrationState::Registered { NOTHING_WRONG } else { state.as_str() };
-            Some(worst.map_or(of_state, |finding| finding.code.short_text()).to_owned())
+            Some(assessment.gravest().map_or(of_state, |code| code.short_text()).to_owned())
         }
         Attribute::Remedy => (*remedy != Remedy::MendEvidence).then(|| remedy.short_text().to_owned()),
         Attribute::Users => None,

@@ -10,7 +10,7 @@ use super::style::{Mark, Page, Style};
 use crate::{
     assess::{
         Assessment,
-        finding::{Code, Finding, Severity},
+        finding::{Code, Severity},
         key::Storage,
         state::RegistrationState,
     },
@@ -41,14 +41,9 @@ pub(super) fn explain(assessment: &Assessment<'_>, request: &Request, style: Sty
     page.into_text()
 }
 
-/// The finding that is an error or a warning, and the most severe.
-fn gravest<'a>(assessment: &'a Assessment<'_>) -> Option<&'a Finding> {
-    assessment.findings.iter().find(|finding| finding.code.severity() != Severity::Info)
-}
-
 /// State and gravest finding in a line, drawn in the colour of the worse.
 fn headline(assessment: &Assessment<'_>) -> (Mark, String) {
-    let gravest = gravest(assessment).map(|finding| finding.code);
+    let gravest = assessment.gravest();
     match &assessment.state {
         Err(undetermined) => (Mark::Unclear, format!("Could not be determined: {}", undetermined.cause)),
         Ok(RegistrationState::Registered) => {
@@ -108,6 +103,7 @@ const fn has_row(code: Code, has_key: bool) -> bool {
         | Code::IssuerNameOutsideCertificates
         | Code::RegisteredWithAnotherTenant
         | Code::TenantNotKnown
+        | Code::SettingPassedOver
         | Code::RememberedKeyUnusable => false,
         _ => true,
     }

@@ -159,6 +159,7 @@ fn attributes_are_what_the_json_says(situation: &Situation) -> Result<(), Failed
         (None, state) => state.map(|_| "None".to_owned()),
     };
     let findings = json["findings"].as_array().ok_or("there are findings")?;
+    let of_another_provider = findings.iter().any(|finding| finding["code"] == "another-provider");
     let worst = findings.iter().find(|finding| finding["severity"] != "info");
     let short_text = |finding: &serde_json::Value| {
         let code = Code::ALL.iter().find(|code| finding["code"] == code.as_str());
@@ -179,6 +180,8 @@ fn attributes_are_what_the_json_says(situation: &Situation) -> Result<(), Failed
             Attribute::UserPrincipalName => words(&workplace_join["user_principal_name"]),
             Attribute::KeyStorage => storage.clone(),
             Attribute::CertificateExpires => date(&workplace_join["certificate"]["not_after"]),
+            // The user of another provider's extension signs in for that provider.
+            Attribute::SignInMethod if of_another_provider => None,
             Attribute::SignInMethod => words(&json["platform_sso"]["sign_in_method"]),
             Attribute::LastToken => date(&json["jamf_aad"]["last_token"]),
             Attribute::Finding => finding.clone(),
@@ -197,7 +200,8 @@ fn attributes_are_what_the_json_says(situation: &Situation) -> Result<(), Failed
             | Attribute::CertificateExpires => expected.is_some() || state.as_deref() == Some("Not Registered"),
             Attribute::SignInMethod => {
                 let platform_sso = &json["platform_sso"];
-                expected.is_some() || (platform_sso["status"] == "found" && platform_sso["user_state"].is_null())
+                let has_no_user = platform_sso["status"] == "found" && platform_sso["user_state"].is_null();
+                expected.is_some() || has_no_user || of_another_provider
             }
             _ => expected.is_some(),
         };

@@ -206,7 +206,7 @@ tenant-id            String  the tenant's id in Microsoft Entra; empty if none
 user-principal-name  String  the name that the user registered with; empty if none
 key-storage          String  Login Keychain, Secure Enclave, or None
 certificate-expires  Date    when the WPJ certificate expires (UTC); empty if none
-sign-in-method       String  how the user of Platform SSO signs in
+sign-in-method       String  how the user of Platform SSO signs in; empty if none
 last-token           Date    when JamfAAD last obtained a token (UTC)
 finding              String  the most severe error or warning, else OK or the state
 remedy               String  what to do for this user, or None
@@ -281,7 +281,7 @@ fn only_a_mac_knows_all_its_users() {
 
 #[test]
 fn a_value_that_is_not_known_is_blank_and_the_reason_is_told() {
-    let stderr = "wpj-state: there is no user; see what was found with --explain\n";
+    let stderr = "wpj-state: no user was found; see --explain\n";
     let registered = ["--home", "fixtures/registered/home", "--attribute", "user"];
     assert_output(&tool(&registered), "<result></result>\n", stderr, 1);
     let stderr = "wpj-state: no-such-home: this home directory does not exist; give an existing home directory with \

@@ -168,6 +168,14 @@ fn cases() -> Vec<Case> {
             tenants: Tenants::new(["11111111-1111-1111-1111-111111111111".to_owned()]),
             ..request
         }),
+        at("setting-passed-over", &{
+            let mac = at_console();
+            mac.set_up(
+                "Library/Managed Preferences/wpj-state.plist",
+                "<key>rememberKeyDays</key><integer>1000</integer>",
+            );
+            mac
+        }),
         with("tenant-not-known", &without_tenant, |request| Request {
             tenants: Tenants::new(["11111111-1111-1111-1111-111111111111".to_owned()]),
             ..request

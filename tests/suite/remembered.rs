@@ -8,14 +8,15 @@ use std::{
 };
 
 use fixture_generator::{
-    Certificate,
+    Certificate, Keychain,
     sso::{PlatformSso, not_configured, sso_status},
 };
 use wpj_state::{
-    assess::{Assessment, assess, finding::Code, memory::note},
+    assess::{assess, finding::Code, memory::note, remedy::Remedy},
     cli::{AskMacos, Output, Request, Subject, Who, attribute::Attribute},
+    collect::remember,
     evidence::{Evidence, RememberedKey},
-    parse::timestamp::Timestamp,
+    parse::{tenants::Tenants, timestamp::Timestamp},
 };
 
 use crate::mac::{ADELE, APP_SSO, JAMF, Mac, PLIST, console, registered, with_session};
@@ -131,8 +132,86 @@ fn a_note_that_does_not_count_is_a_finding() {
 /// What a run in a session notes.
 fn noted(mac: &Mac, output: Output) -> Option<(u32, Option<RememberedKey>)> {
     let evidence = mac.look(&remembering(mac, output));
-    let assessment: Assessment<'_> = assess(&evidence, days_ago(0));
-    note(&assessment)
+    note(&evidence, days_ago(0))
+}
+
+fn registered_in_enclave() -> Mac {
+    Mac { programs: vec![(APP_SSO, Ok(PlatformSso::registered().json()))], ..with_session() }
+}
+
+/// The same Mac, with a saved output in place of what macOS says.
+fn by_saved_output(mac: &Mac) -> Request {
+    let saved = mac.path("app-sso.txt");
+    fs::write(&saved, PlatformSso::registered().json()).unwrap();
+    Request { app_sso_state: Some(saved), ..remembering(mac, Output::Result(Attribute::State)) }
+}
+
+#[test]
+fn what_a_run_in_a_session_notes_counts_at_the_login_window_until_a_run_removes_it() {
+    let mac = registered_in_enclave();
+    let team = "<key>TeamIdentifier</key><string>UBF8T346G9</string>";
+    let remember = |mac: &Mac| {
+        let found = mac.look(&remembering(mac, Output::Result(Attribute::State)));
+        assert_eq!(remember(note(&found, days_ago(0)).into_iter().collect(), mac), []);
+    };
+    fs::create_dir_all(mac.system.path().join("private/var/db")).unwrap();
+    remember(&mac);
+    mac.set_up(PROFILE, team);
+    let mac = Mac { console: Some(console("loginwindow", 0, 0)), ..mac };
+    assert_eq!(outcome(&evidence(&mac)), (Some("Registered"), vec![Code::KeyRemembered]));
+    // For files of another Mac it says nothing.
+    assert_eq!(outcome(&mac.look(&by_saved_output(&mac))).1, vec![]);
+    let programs = vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(sso_status(0, "")))];
+    let mac = Mac { console: Some(console("adele", ADELE, ADELE)), programs, ..mac };
+    remember(&mac);
+    let mac = Mac { console: Some(console("loginwindow", 0, 0)), ..mac };
+    assert_eq!(outcome(&evidence(&mac)), (None, vec![]));
+}
+
+#[test]
+fn a_note_never_stands_against_a_state_that_something_else_determines() {
+    let foreign = Certificate { tenant_id: Some([0x11; 16]), ..Certificate::workplace_join() };
+    let keychain = Keychain::new().certificate(&foreign).workplace_join_key(&foreign).to_bytes();
+    let mac = Mac { console: Some(console("loginwindow", 0, 0)), ..Mac::new(&keychain) };
+    write_note(&mac, 1);
+    let request = Request { tenants: Tenants::new([TENANT.to_owned()]), ..remembering(&mac, Output::Json) };
+    assert_eq!(outcome(&mac.look(&request)), (Some("Not Registered"), vec![]));
+}
+
+#[test]
+fn without_a_plist_a_remembered_key_calls_for_a_look_in_a_session() {
+    let mac = at_login_window();
+    write_note(&mac, 1);
+    fs::remove_file(mac.path(PLIST)).unwrap();
+    assert_eq!(assess(&evidence(&mac), Timestamp::now()).remedy, Remedy::LookInSession);
+}
+
+#[test]
+fn a_setting_that_cannot_be_used_is_named_and_takes_no_state() {
+    let mac = Mac { console: Some(console("adele", ADELE, ADELE)), ..Mac::new(&registered()) };
+    mac.set_up(SETTINGS, "<key>rememberKeyDays</key><integer>365</integer><key>tenants</key><string>x</string>");
+    let found = mac.look(&Request { remember_key_days: None, ..remembering(&mac, Output::Json) });
+    let words = ["tenants is not a setting", "rememberKeyDays is not a whole number from 0 to 90"];
+    assert_eq!(found.settings_passed_over, words);
+    let found = assess(&found, Timestamp::now());
+    assert_eq!(found.state.map(|state| state.as_str()), Ok("Registered"));
+    assert!(found.findings.iter().any(|finding| finding.code == Code::SettingPassedOver));
+}
+
+#[test]
+fn the_name_and_the_sign_in_of_another_provider_are_not_taken_for_microsofts() {
+    let okta = PlatformSso {
+        extension: "com.okta.mobile.auth-service-extension",
+        certificate: None,
+        ..PlatformSso::registered()
+    };
+    let linked = "AltSecurityIdentities: PlatformSSO:adele@okta.contoso.com\n";
+    let programs = vec![(APP_SSO, Ok(okta.json())), (DSCL, Ok(linked.into()))];
+    let mac = Mac { console: Some(console("adele", ADELE, ADELE)), programs, ..Mac::new(&registered()) };
+    let json: serde_json::Value = serde_json::from_str(&mac.at_console(Output::Json).document).unwrap();
+    assert_eq!(json["workplace_join"]["user_principal_name"], serde_json::Value::Null);
+    let value = mac.at_console(Output::Result(Attribute::SignInMethod));
+    assert_eq!((value.document.as_str(), value.is_complete), ("<result></result>\n", true));
 }
 
 #[test]
@@ -155,6 +234,15 @@ fn a_run_in_a_session_notes_a_key_that_it_proves_and_forgets_one_that_is_gone() 
     }
     let none = in_session(vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(sso_status(0, "")))]);
     assert_eq!(noted(&none, state), Some((ADELE, None)));
+    // What is given proves nothing about this Mac, and what another tenant has is a key all the same.
+    let saved = by_saved_output(&none);
+    assert_eq!(note(&none.look(&saved), Timestamp::now()), None);
+    let of_another = Request {
+        tenants: Tenants::new(["11111111-1111-1111-1111-111111111111".to_owned()]),
+        ..remembering(&registered_in_enclave(), state)
+    };
+    let found = note(&registered_in_enclave().look(&of_another), Timestamp::now()).unwrap().1.unwrap();
+    assert_eq!(found.tenant_id.as_deref(), Some(TENANT));
     // Neither shows that there is no key.
     let unclear = in_session(vec![(APP_SSO, Ok(b"Killed: 9\n".to_vec()))]);
     assert_eq!(noted(&unclear, state), None);
@@ -166,7 +254,7 @@ fn a_run_in_a_session_notes_a_key_that_it_proves_and_forgets_one_that_is_gone() 
     let in_keychain = Mac { console: Some(console("adele", ADELE, ADELE)), ..Mac::new(&registered()) };
     assert_eq!(noted(&in_keychain, state), None);
     let not_wanted = Request { remember_key_days: None, ..remembering(&none, state) };
-    assert_eq!(note(&assess(&none.look(&not_wanted), Timestamp::now())), None);
+    assert_eq!(note(&none.look(&not_wanted), Timestamp::now()), None);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use wpj_state::{
     report,
 };
 
-use crate::mac::{ADELE, APP_SSO, JAMF, Mac, console, registered, with_session};
+use crate::mac::{ADELE, APP_SSO, JAMF, Mac, console, damaged, records, registered, with_session};
 
 const OURS: &str = "7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f";
 const OTHER: &str = "11111111-1111-1111-1111-111111111111";
@@ -97,9 +97,9 @@ fn settings_that_cannot_be_used_leave_no_answer_and_are_named() {
     mac.set_up(SETTINGS, &setting("contoso.com"));
     let words = "tenant is neither a tenant id (a GUID) nor a list of them; correct the profile that sets it";
     assert_eq!(outcome(&mac, same), (Err(format!("{}: {words}", path.display())), vec![], Remedy::MendEvidence));
-    mac.set_up(SETTINGS, "<key>rememberKeyDays</key><integer>365</integer>");
-    let words = "rememberKeyDays is not a whole number from 1 to 90; correct the profile that sets it";
-    assert_eq!(outcome(&mac, same).0, Err(format!("{}: {words}", path.display())));
+    // What is given goes before what is set.
+    let ours = |request| Request { tenants: tenants(&[OURS]), ..request };
+    assert_eq!(outcome(&mac, ours), registered_here());
 }
 
 #[test]
@@ -126,6 +126,40 @@ fn a_key_that_a_command_reports_is_held_to_the_same_tenants() {
         assert_eq!(outcome(&mac, other), with_another_tenant());
         assert_eq!(outcome(&mac, ours), registered_here());
     }
+}
+
+#[test]
+fn jamfs_tool_is_asked_where_macos_shows_a_key_of_another_tenant() {
+    let foreign = Certificate { tenant_id: Some([0x11; 16]), ..Certificate::workplace_join() };
+    let output = PlatformSso { certificate: Some(foreign), ..PlatformSso::registered() }.json();
+    let device = Certificate::workplace_join().subject;
+    let mac = Mac { programs: vec![(APP_SSO, Ok(output)), (JAMF, Ok(sso_status(0, device)))], ..with_session() };
+    let ours = |request| Request { tenants: tenants(&[OURS]), ..request };
+    assert_eq!(outcome(&mac, ours), registered_here());
+}
+
+#[test]
+fn a_device_that_another_tenant_has_registered_is_not_to_be_repaired() {
+    for state in ["POUserStateNeedsRegistration (2)", "POUserStateNeedsBinding (7)"] {
+        let output = PlatformSso { user_state: Some(state), ..PlatformSso::registered() }.json();
+        let mac = Mac { programs: vec![(APP_SSO, Ok(output))], ..with_session() };
+        let other = |request| Request { tenants: tenants(&[OTHER]), ..request };
+        assert_eq!(outcome(&mac, other).2, Remedy::CheckTenant, "{state}");
+    }
+}
+
+#[test]
+fn what_macos_finds_of_another_tenant_in_a_damaged_keychain_proves_nothing() {
+    let foreign = Certificate { tenant_id: Some([0x11; 16]), ..Certificate::workplace_join() };
+    let mac = Mac {
+        console: Some(console("adele", ADELE, ADELE)),
+        opinion: Ok(records(std::slice::from_ref(&foreign), std::slice::from_ref(&foreign))),
+        ..Mac::new(&damaged())
+    };
+    let if_damaged = |request| Request { second_opinion: AskMacos::IfDamaged, ..request };
+    assert_eq!(outcome(&mac, if_damaged).0, Ok("Registered"));
+    let ours = |request| Request { tenants: tenants(&[OURS]), ..if_damaged(request) };
+    assert!(outcome(&mac, ours).0.is_err());
 }
 
 #[test]

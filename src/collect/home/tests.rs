@@ -20,7 +20,7 @@ fn registered() -> Vec<u8> {
 
 /// The name of the keychain that counts, and whether it has the key.
 fn login_keychain(home: &TempDir, trail: &Trail) -> (String, Probe<bool>) {
-    let reading = Reading { depth: Depth::State, rights: Rights::Caller, trail };
+    let reading = Reading { depth: Depth::State, tenants: &Tenants::default(), rights: Rights::Caller, trail };
     let Witness { path, probe } = reading.login_keychain(home.path());
     let name = path.unwrap().file_name().unwrap().to_str().unwrap().to_owned();
     (name, probe.and_then(|found| Ok(found.workplace_join_identity().is_some())))

@@ -63,6 +63,29 @@ fn a_note_comes_back_until_it_is_too_old_or_removed() {
 }
 
 #[test]
+fn a_note_that_says_the_same_is_written_again_after_a_day() {
+    let root = root();
+    write_note(&root, 100 * DAY);
+    write_note(&root, 101 * DAY - 1);
+    assert_eq!(found(&root, 101 * DAY), Probe::Found(noted(100 * DAY)));
+    write_note(&root, 101 * DAY);
+    assert_eq!(found(&root, 101 * DAY), Probe::Found(noted(101 * DAY)));
+    let other = RememberedKey { device_id: None, ..noted(101 * DAY + 1) };
+    write(root.path(), &other, &Trail::SILENT).unwrap();
+    assert_eq!(found(&root, 102 * DAY), Probe::Found(other));
+}
+
+#[test]
+fn a_folder_that_others_can_write_to_is_named_and_not_the_note() {
+    let root = root();
+    let path = write_note(&root, 100 * DAY);
+    let folder = path.parent().unwrap();
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+    let witness = read(root.path(), &user(), 30, at(100 * DAY), &Trail::SILENT);
+    assert_eq!(witness.path.as_deref(), Some(folder));
+}
+
+#[test]
 fn a_note_that_is_damaged_from_the_future_or_of_another_home_does_not_count() {
     let problem = |problem| Probe::Unreadable(Cause::Note(problem));
     let root = root();
@@ -115,7 +138,7 @@ fn nothing_is_written_through_a_link_or_into_a_folder_that_is_not_roots_alone() 
     assert_eq!(fs::read_dir(&other).unwrap().count() + fs::read_dir(&folder).unwrap().count(), 0);
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
     // What an earlier run left behind, or somebody put there, is replaced and not written to.
-    symlink(other.join("target"), folder.join(".501.new")).unwrap();
+    symlink(other.join("target"), folder.join(format!(".501.{}.new", process::id()))).unwrap();
     write(root.path(), &noted(0), &Trail::SILENT).unwrap();
     assert!(!other.join("target").exists());
     assert_eq!(found(&root, 0), Probe::Found(noted(0)));

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::parse::{
     certificate::{self, Description},
+    tenants::Tenants,
     timestamp::Timestamp,
 };
 
@@ -27,6 +28,14 @@ impl WorkplaceJoinCertificate {
     }
 }
 
+/// Whether a known tenant goes first and this is known, and since when the certificate is valid.
+type Rank = (bool, Option<Timestamp>);
+
+/// How well an identity stands among those that count: where tenants are expected, a known one goes first.
+pub(super) fn rank(tenant: Option<&str>, not_before: Option<Timestamp>, tenants: &Tenants) -> Rank {
+    (!tenants.accept_all() && tenant.is_some(), not_before)
+}
+
 /// The certificates that were added: all counted, the first ones kept, and of the others the one that may have to be
 /// described.
 pub(super) struct Certificates {
@@ -35,15 +44,23 @@ pub(super) struct Certificates {
     kept: Vec<WorkplaceJoinCertificate>,
     pub(super) with_private_key: usize,
     pub(super) without_private_key: usize,
-    /// Of those that are not kept and have their key, the first whose validity starts last.
-    latest: Option<(Option<Timestamp>, Vec<u8>)>,
+    /// Of those that are not kept, have their key and count, the first that stands best.
+    latest: Option<(Rank, Vec<u8>)>,
+    tenants: Tenants,
 }
 
 impl Certificates {
     /// None so far, and at most so many to be kept.
-    pub(super) const fn keeping(most_with_private_key: usize, most_without: usize) -> Self {
-        let kept = Vec::new();
-        Self { most_with_private_key, most_without, kept, with_private_key: 0, without_private_key: 0, latest: None }
+    pub(super) const fn keeping(most_with_private_key: usize, most_without: usize, tenants: Tenants) -> Self {
+        Self {
+            most_with_private_key,
+            most_without,
+            kept: Vec::new(),
+            with_private_key: 0,
+            without_private_key: 0,
+            latest: None,
+            tenants,
+        }
     }
 
     /// Adds a certificate, and says whether it turned out that it cannot be parsed.
@@ -60,9 +77,14 @@ impl Certificates {
             self.kept.push(certificate);
             return is_unparsable;
         }
-        let not_before = certificate::not_before(der);
-        if has_private_key && self.latest.as_ref().is_none_or(|(latest, _)| *latest < not_before) {
-            self.latest = Some((not_before, der.to_vec()));
+        if has_private_key {
+            // Its tenant is only of interest where some are expected.
+            let description = if self.tenants.accept_all() { None } else { certificate::describe(der) };
+            let tenant = description.as_ref().and_then(|it| it.tenant_id.as_deref());
+            let rank = rank(tenant, certificate::not_before(der), &self.tenants);
+            if self.tenants.accept(tenant) && self.latest.as_ref().is_none_or(|(latest, _)| *latest < rank) {
+                self.latest = Some((rank, der.to_vec()));
+            }
         }
         false
     }

@@ -99,6 +99,34 @@ fn of_the_identities_of_expected_tenants_the_latest_counts() {
 }
 
 #[test]
+fn ours_is_found_behind_a_hundred_of_another_tenant_and_before_one_that_is_later() {
+    let foreign = |number, from| Certificate { tenant_id: Some([0x11; 16]), ..numbered(number, from, 1) };
+    let tenants = Tenants::new(["7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f".to_owned()]);
+    for before in [0, 99, 100, 101] {
+        let mut certificates: Vec<Certificate> = (0..before).map(|it| foreign(it, "20200101000000Z")).collect();
+        certificates.push(numbered(200, "20200101000000Z", 1));
+        certificates.push(foreign(201, "20300101000000Z"));
+        let keychain = certificates.iter().fold(Generated::new(), Generated::certificate);
+        let keychain = keychain.workplace_join_key(&certificates[0]).to_bytes();
+        for depth in [Depth::State, Depth::Details] {
+            let found = read_for(keychain.as_slice(), depth, &tenants).unwrap();
+            assert!(found.identity_of(&tenants).is_some(), "{before} {depth:?}");
+        }
+    }
+}
+
+#[test]
+fn where_tenants_are_expected_an_identity_of_one_goes_before_a_later_one_of_nobody_knows_whom() {
+    let certificates =
+        [numbered(1, "20200101000000Z", 1), Certificate { tenant_id: None, ..numbered(2, "20250101000000Z", 1) }];
+    let keychain = certificates.iter().fold(Generated::new(), Generated::certificate);
+    let found = details(&keychain.workplace_join_key(&certificates[0]));
+    let tenants = Tenants::new(["7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f".to_owned()]);
+    assert!(found.identity_of(&tenants).unwrap().tenant_id().is_some());
+    assert!(found.workplace_join_identity().unwrap().tenant_id().is_none());
+}
+
+#[test]
 fn an_identity_that_cannot_be_parsed_is_the_one_if_its_validity_starts_last() {
     let issuer = fixture_generator::Issuer::WorkplaceJoinUniversal;
     let latest = Certificate { issuer, ..numbered(1, "20300101000000Z", 1) };

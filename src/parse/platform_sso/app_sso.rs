@@ -49,6 +49,13 @@ pub struct PlatformSso {
     pub key: Key,
 }
 
+impl PlatformSso {
+    /// The tenant with which the device is registered.
+    pub(crate) fn tenant_id(&self) -> Option<&str> {
+        self.certificate.as_ref()?.tenant_id.as_deref()
+    }
+}
+
 rows! {
     /// How a user of Platform SSO signs in: name and number in the output, and what people are shown.
     #[derive(Serialize, Deserialize)]

@@ -46,8 +46,9 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) -> Vec<Unchecke
             row("User principal name", (Mark::Neutral, name.to_owned()));
         }
     }
+    let are_several = assessment.findings.iter().any(|finding| finding.code == Code::SeveralDeviceIds);
     for device in others(evidence, found) {
-        row("Other device id", (Mark::Wrong, place(&device)));
+        row("Other device id", (if are_several { Mark::Wrong } else { Mark::Neutral }, place(&device)));
     }
     if let Some(name) = &evidence.linked_name {
         row("Account record", (Mark::Neutral, format!("linked to Platform SSO as {name}")));
@@ -66,6 +67,7 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) -> Vec<Unchecke
         None => unchecked.push(("Platform SSO", "--app-sso-state")),
     }
     if let Some(found) = evidence.platform_sso.probe.found()
+        && found.key != Key::Absent(Absence::AnotherProvider)
         && let Some(method) = found.sign_in_method
     {
         let token = match (found.token_received, found.token_expires) {
@@ -162,7 +164,9 @@ fn certificate(assessment: &Assessment<'_>, found: WorkplaceJoin<'_>) -> Option<
         (Some(certificate), _) if has(Code::CertificateNotYetValid) => {
             (Mark::Wrong, format!("not valid until {}", time(certificate.not_before)))
         }
-        (Some(certificate), _) => (Mark::Good, format!("valid until {}", time(certificate.not_after))),
+        (Some(certificate), _) => {
+            (Mark::Good, format!("valid {} to {}", date(certificate.not_before), time(certificate.not_after)))
+        }
         (None, Storage::LoginKeychain) => (Mark::Unclear, "there, but it cannot be parsed".to_owned()),
         (None, Storage::SecureEnclave) => return None,
     })

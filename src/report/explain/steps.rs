@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{evidence::needs_registration, gravest};
+use super::evidence::needs_registration;
 use crate::{
     assess::{
         Assessment,
@@ -120,8 +120,7 @@ impl Steps<'_> {
 
     /// Why the remedy is needed, as a clause.
     fn reason(&self) -> &'static str {
-        let clause =
-            gravest(self.assessment).map(|finding| finding.code).filter(|code| matches!(code.mend(), Mend::By(_)));
+        let clause = self.assessment.gravest().filter(|code| matches!(code.mend(), Mend::By(_)));
         clause.map_or_else(
             || match &self.assessment.state {
                 Ok(RegistrationState::PlistMissing) => "JamfAAD has never run for this user",
