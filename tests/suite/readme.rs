@@ -90,6 +90,20 @@ fn every_command_in_the_readme_prints_what_the_readme_says() {
 }
 
 #[test]
+fn the_gate_runs_the_readmes_commands_for_developers() {
+    let readme = read("README.md");
+    let commands: Vec<&str> = section(&readme, "## For developers")
+        .lines()
+        .filter(|line| line.starts_with("cargo "))
+        .map(|line| line.split(" #").next().unwrap().trim_end())
+        .collect();
+    assert_eq!(commands.len(), 2);
+    let gate = read(".ci/run");
+    assert!(gate.contains(&format!("[ \"$({})\" = '<result>Registered</result>' ]", commands[0])));
+    assert!(gate.lines().any(|line| line == commands[1]));
+}
+
+#[test]
 fn every_key_of_the_json_is_listed_in_order() {
     let output =
         Command::cargo_bin("wpj-state").unwrap().args(["--json", "--home", "fixtures/registered/home"]).output();
