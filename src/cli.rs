@@ -4,7 +4,7 @@ pub mod attribute;
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use clap::{ArgAction, ArgGroup, CommandFactory, Parser, ValueEnum, error::ErrorKind};
+use clap::{ArgAction, ArgGroup, CommandFactory, Parser, ValueEnum, ValueHint, error::ErrorKind};
 
 use attribute::Attribute;
 
@@ -70,6 +70,8 @@ pub enum Who {
     /// The account with this name or UID.
     User(String),
     Home(PathBuf),
+    /// Whoever the files that are given belong to.
+    Nobody,
 }
 
 /// When to have macOS's own keychain reader read a copy of the keychain.
@@ -82,6 +84,9 @@ pub enum AskMacos {
     /// In any case, to compare the two.
     Always,
 }
+
+/// In seconds.
+pub(crate) const DEFAULT_DEADLINE: u64 = 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Output {
@@ -154,10 +159,10 @@ Exit status: 0 all was told, 1 something cannot be (standard error says why),
 )]
 struct Options {
     /// Look at this home directory, or at several
-    #[arg(long, value_name = "DIR", help_heading = "Whose")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Whose")]
     home: Vec<PathBuf>,
     /// The home of this account, given by name or number
-    #[arg(long, value_name = "NAME", conflicts_with = "home", help_heading = "Whose")]
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Username, conflicts_with = "home", help_heading = "Whose")]
     user: Option<String>,
     /// All local users, or all homes given
     #[arg(
@@ -185,19 +190,19 @@ struct Options {
     #[arg(long, exclusive = true, help_heading = "Output")]
     list_attributes: bool,
     /// In place of the login keychain
-    #[arg(long, value_name = "FILE", help_heading = "Other evidence")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Other evidence")]
     keychain: Option<PathBuf>,
     /// In place of JamfAAD's plist
-    #[arg(long, value_name = "FILE", help_heading = "Other evidence")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Other evidence")]
     plist: Option<PathBuf>,
     /// A saved output of `app-sso platform -s`
-    #[arg(long, value_name = "FILE", help_heading = "Other evidence")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Other evidence")]
     app_sso_state: Option<PathBuf>,
     /// A saved output of Jamf's getPSSOStatus
-    #[arg(long, value_name = "FILE", help_heading = "Other evidence")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Other evidence")]
     psso_status: Option<PathBuf>,
     /// Copies of the system's files on the set-up
-    #[arg(long, value_name = "DIR", help_heading = "Other evidence")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Other evidence")]
     system_root: Option<PathBuf>,
     /// Count only registrations with this tenant
     #[arg(long, value_name = "GUID", value_parser = tenant_id, help_heading = "How")]
@@ -229,7 +234,7 @@ struct Options {
     #[arg(
         long,
         value_name = "SECONDS",
-        default_value_t = 10,
+        default_value_t = DEFAULT_DEADLINE,
         value_parser = clap::value_parser!(u64).range(1..=3600),
         help_heading = "How"
     )]
@@ -303,11 +308,14 @@ fn subject(options: &Options) -> Result<Subject, clap::Error> {
     }
     match (options.home.as_slice(), &options.user) {
         ([], Some(user)) => Ok(Subject::One(Who::User(user.clone()))),
+        ([], None) if !several && options.keychain.is_some() && options.plist.is_some() => {
+            Ok(Subject::One(Who::Nobody))
+        }
         ([], None) if !cfg!(target_os = "macos") => {
             let message = if several {
-                "which users? Only a Mac can tell; give their home directories, each with --home DIR"
+                "name the users: give their home directories, each with --home DIR"
             } else {
-                "which user? Give a home directory with --home DIR, or an account with --user NAME"
+                "name a user: a home directory with --home DIR, or an account with --user NAME"
             };
             Err(Options::command().error(ErrorKind::MissingRequiredArgument, message))
         }

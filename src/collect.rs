@@ -60,7 +60,8 @@ pub fn gather(request: &Request, mac: &impl Mac) -> Vec<Evidence> {
     read_account_records(request, mac, &mut people);
     // Last, because no state depends on it, and a disk that hangs may take all the time that is left.
     read_set_up(request, mac, &mut people);
-    people.into_iter().map(|person| person.evidence).collect()
+    let as_root = mac.is_root();
+    people.into_iter().map(|person| Evidence { as_root, ..person.evidence }).collect()
 }
 
 /// A user, what is known, and with whose rights to read the home.
@@ -110,6 +111,10 @@ fn people(request: &Request, mac: &impl Mac) -> Vec<Person> {
     match &request.subject {
         Subject::One(Who::Home(home)) => given_homes(request, slice::from_ref(home), mac),
         Subject::Homes(homes) => given_homes(request, homes, mac),
+        Subject::One(Who::Nobody) => {
+            let user = User { source: Some(Source::FilesGiven), ..User::default() };
+            vec![Person::new(request, user, Ok(Rights::Caller))]
+        }
         Subject::One(who) => {
             let name = if let Who::User(name) = who { Some(name.as_str()) } else { None };
             vec![person(who::choose(name, mac).map_err(|obstacle| Box::new((User::default(), obstacle))))]
@@ -151,7 +156,7 @@ fn depth(request: &Request) -> Depth {
 /// Reads the homes, each as its user. Who turns out to have none is not one of all users.
 fn read_homes(request: &Request, mac: &impl Mac, people: &mut Vec<Person>) {
     // A home that is given may be another Mac's.
-    let has_settings = |user: &User| mac.is_mac() && user.source != Some(Source::HomeOption);
+    let has_settings = |user: &User| mac.is_mac() && user.is_of_this_mac();
     let files =
         |user: &User| if has_settings(user) { system_files::settings_files(mac.root(), user) } else { Vec::new() };
     let settings: Vec<Vec<PathBuf>> = people.iter().map(|person| files(&person.evidence.user)).collect();
@@ -229,7 +234,7 @@ fn read_set_up(request: &Request, mac: &impl Mac, people: &mut [Person]) {
         return;
     }
     let given = request.system_root.as_deref();
-    let is_of_this_mac = |person: &Person| mac.is_mac() && person.evidence.user.source != Some(Source::HomeOption);
+    let is_of_this_mac = |person: &Person| mac.is_mac() && person.evidence.user.is_of_this_mac();
     let has_set_up = |person: &&mut Person| person.is_readable() && (given.is_some() || is_of_this_mac(person));
     let mut people: Vec<&mut Person> = people.iter_mut().filter(has_set_up).collect();
     let jobs = people.iter().map(|person| {

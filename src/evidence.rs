@@ -38,6 +38,8 @@ pub struct Evidence {
     pub can_ask_sso: bool,
     /// Whether single sign-on is set up; asked only if the commands do not say whether there is a key.
     pub sso_set_up: SsoSetUp,
+    /// Whether root asked.
+    pub as_root: bool,
     /// The tenants whose registrations count.
     pub expected_tenants: Tenants,
     /// For how many days a key that was proven in a session is remembered; `None` if not at all.
@@ -302,8 +304,17 @@ pub enum Source {
     /// Nobody is at the console, nor is it known who was; this user's login keychain changed last.
     MostRecent,
     AllUsers,
+    /// Keychain and plist were given, and nobody was named.
+    FilesGiven,
     /// Nobody has ever used this Mac.
     None,
+}
+
+impl User {
+    /// Whether this is somebody of this Mac. What was given by an option may be another Mac's.
+    pub(crate) fn is_of_this_mac(&self) -> bool {
+        !matches!(self.source, Some(Source::HomeOption | Source::FilesGiven))
+    }
 }
 
 /// Whether the chosen user is at the console.
@@ -333,6 +344,8 @@ pub struct SetUp {
     pub plist_of_root: Probe<()>,
     pub company_portal: Probe<()>,
     pub jamf_tool: Probe<JamfTool>,
+    /// The short link to Jamf's tool.
+    pub jamf_link: Probe<()>,
 }
 
 impl SetUp {
@@ -345,6 +358,7 @@ impl SetUp {
             plist_of_root: Probe::Unreadable(cause.clone()),
             company_portal: Probe::Unreadable(cause.clone()),
             jamf_tool: Probe::Unreadable(cause.clone()),
+            jamf_link: Probe::Unreadable(cause.clone()),
         }
     }
 }

@@ -3,14 +3,14 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::{env, io, io::Write, panic::catch_unwind, process::ExitCode};
+use std::{env, panic::catch_unwind, process::ExitCode};
 
 use wpj_state::{
     assess::{Assessment, assess, memory::note},
     cli::{self, Command, Request, attribute},
     collect::{LateAnswer, collect, last_panic, note_panics, read_copy, remember_keys},
     evidence::{Cause, Evidence, User},
-    output::{UNDETERMINED, WRONG_USAGE, complain, line, print, print_report, status},
+    output::{UNDETERMINED, WRONG_USAGE, complain, line, print, print_report, show_manual, status},
     parse::timestamp::Timestamp,
     report::{Report, reason, report, style::Style},
 };
@@ -22,11 +22,11 @@ fn main() -> ExitCode {
     let printed = match cli::parse(&arguments) {
         Ok(Command::Answer(request)) => answer(&request),
         Ok(Command::ListAttributes) => print(&attribute::list()),
-        Ok(Command::Manual) => print(MANUAL),
+        Ok(Command::Manual) => show_manual(MANUAL),
         Ok(Command::ReadCopy(copy)) => read_copy(&copy).and_then(|found| print(&found)),
         Err(usage) if usage.use_stderr() => {
-            // Where even standard error is closed, the exit status has to do.
-            let _ = io::stderr().write_all(usage.render().to_string().as_bytes());
+            let words = usage.render().to_string();
+            complain(words.strip_prefix("error: ").unwrap_or(&words).trim_end());
             Ok(WRONG_USAGE)
         }
         Err(help) => print(&help.render().to_string()),

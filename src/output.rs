@@ -2,10 +2,12 @@
 
 use std::{
     fmt::Display,
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
+    process::{Command, Stdio},
 };
 
 use anyhow::Context;
+use textwrap::{Options, WordSplitter};
 
 use crate::report::Report;
 
@@ -20,7 +22,7 @@ pub const WRONG_USAGE: u8 = 2;
 
 /// The exit status that belongs to a report.
 pub fn status(report: &Report) -> u8 {
-    if report.reasons.is_empty() { ANSWERED } else { UNDETERMINED }
+    if report.is_complete { ANSWERED } else { UNDETERMINED }
 }
 
 /// Prints a report: first the reasons, then the document.
@@ -43,9 +45,33 @@ pub fn print(text: &str) -> anyhow::Result<u8> {
     }
 }
 
-/// Writes a line to standard error. Where even that is closed, the exit status has to do.
+/// What shows a manual page that it reads from standard input: macOS has the first, most others the second.
+const READERS: [(&str, &[&str]); 2] = [("/usr/bin/mandoc", &["-a"]), ("/usr/bin/man", &["-l", "-"])];
+
+/// Shows the manual page on a terminal, and else prints its source.
+/// Fails if standard output cannot be written to.
+pub fn show_manual(source: &str) -> anyhow::Result<u8> {
+    let is_shown = io::stdout().is_terminal() && READERS.iter().any(|reader| is_shown_by(reader, source));
+    if is_shown { Ok(ANSWERED) } else { print(source) }
+}
+
+fn is_shown_by((program, arguments): &(&str, &[&str]), source: &str) -> bool {
+    let Ok(mut reader) = Command::new(program).args(*arguments).stdin(Stdio::piped()).spawn() else { return false };
+    // One that ends before it has read all has been left by its user.
+    let _ = reader.stdin.take().map(|mut input| input.write_all(source.as_bytes()));
+    reader.wait().is_ok_and(|status| status.success())
+}
+
+/// No line on standard error is longer, unless a word is.
+const MAX_COLUMNS: usize = 200;
+
+/// Writes to standard error. Where even that is closed, the exit status has to do.
 pub fn complain(reason: impl Display) {
-    let _ = writeln!(io::stderr(), "{}", line(reason));
+    let columns = if io::stderr().is_terminal() { 80 } else { MAX_COLUMNS };
+    let options = Options::new(columns).subsequent_indent("  ").word_splitter(WordSplitter::NoHyphenation);
+    for line in line(reason).lines() {
+        let _ = writeln!(io::stderr(), "{}", textwrap::fill(line, options.clone().break_words(false)));
+    }
 }
 
 /// A line for standard error.

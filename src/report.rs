@@ -17,8 +17,10 @@ use style::{Style, readable};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     pub document: String,
-    /// On standard error, a line each: why something cannot be determined.
+    /// On standard error, a line each: why something could not be determined.
     pub reasons: Vec<String>,
+    /// Whether all that was asked for was determined.
+    pub is_complete: bool,
 }
 
 pub fn report(request: &Request, assessments: &[Assessment<'_>], style: Style) -> Report {
@@ -41,7 +43,10 @@ fn about_one(request: &Request, assessment: &Assessment<'_>, style: Style) -> Re
         Output::Json => json::object(assessment),
         Output::Explain => explain::explain(assessment, request, style),
     };
-    Report { document, reasons: reason.into_iter().collect() }
+    let is_complete = reason.is_none();
+    // A report has the reason in its first line.
+    let reason = reason.filter(|_| request.output != Output::Explain);
+    Report { document, reasons: reason.into_iter().collect(), is_complete }
 }
 
 fn about_several(request: &Request, assessments: &[Assessment<'_>], style: Style) -> Report {
@@ -56,10 +61,13 @@ fn about_several(request: &Request, assessments: &[Assessment<'_>], style: Style
         Output::Json => json::array(assessments),
         Output::Explain => users::table(assessments, style),
     };
-    Report { document, reasons }
+    let is_complete = reasons.is_empty();
+    Report { document, reasons, is_complete }
 }
 
 fn reason_with_name(assessment: &Assessment<'_>) -> Option<String> {
     let reason = reason(assessment.state.as_ref().err()?);
-    Some(attribute::label(&assessment.evidence.user).map_or_else(|| reason.clone(), |name| format!("{name}: {reason}")))
+    // A home's path is in the reason already.
+    let label = attribute::label(&assessment.evidence.user).filter(|label| !reason.starts_with(label.as_str()));
+    Some(label.map_or_else(|| reason.clone(), |name| format!("{name}: {reason}")))
 }

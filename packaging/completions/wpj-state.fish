@@ -1,5 +1,5 @@
-complete -c wpj-state -l home -d 'Look at this home directory, or at several' -r -F
-complete -c wpj-state -l user -d 'The home of this account, given by name or number' -r
+complete -c wpj-state -l home -d 'Look at this home directory, or at several' -r -f -a "(__fish_complete_directories)"
+complete -c wpj-state -l user -d 'The home of this account, given by name or number' -r -f -a "(__fish_complete_users)"
 complete -c wpj-state -l attribute -d 'One value in <result> [default: state]' -r -f -a "state\t'how far the registration got'
 user\t'short name of the user whose state it is'
 device-id\t'the device\'s id in Microsoft Entra; empty if none'
@@ -16,7 +16,7 @@ complete -c wpj-state -l keychain -d 'In place of the login keychain' -r -F
 complete -c wpj-state -l plist -d 'In place of JamfAAD\'s plist' -r -F
 complete -c wpj-state -l app-sso-state -d 'A saved output of `app-sso platform -s`' -r -F
 complete -c wpj-state -l psso-status -d 'A saved output of Jamf\'s getPSSOStatus' -r -F
-complete -c wpj-state -l system-root -d 'Copies of the system\'s files on the set-up' -r -F
+complete -c wpj-state -l system-root -d 'Copies of the system\'s files on the set-up' -r -f -a "(__fish_complete_directories)"
 complete -c wpj-state -l tenant -d 'Count only registrations with this tenant' -r
 complete -c wpj-state -l remember-key -d 'Remember a key that a session has shown' -r
 complete -c wpj-state -l second-opinion -d 'Ask macOS\' reader: never, if-damaged, always' -r -f -a "never\t'Not at all'

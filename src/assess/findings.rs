@@ -53,7 +53,8 @@ fn console(user: &User) -> Option<Finding> {
         Some(Source::LastConsole) => format!("; this is about {name}, who was there last"),
         Some(Source::MostRecent) => format!("; this is about {name}, whose login keychain changed last"),
         Some(Source::None) => ", and there is no user whose login keychain could be looked at".to_owned(),
-        Some(Source::Console | Source::UserOption | Source::HomeOption | Source::AllUsers) | None => {
+        Some(Source::Console | Source::UserOption | Source::HomeOption | Source::FilesGiven | Source::AllUsers)
+        | None => {
             format!("; this is about {name}")
         }
     };
@@ -64,16 +65,17 @@ fn second_opinion(opinion: &SecondOpinion) -> Option<Finding> {
     Some(match opinion {
         SecondOpinion::NotAsked => return None,
         SecondOpinion::Missing(words) => {
-            Code::SecondOpinionMissing.says(format!("macOS' own keychain reader does not help: {words}."))
+            Code::SecondOpinionMissing.says(format!("macOS's own keychain reader does not help: {words}."))
         }
         SecondOpinion::Used(error) => Code::SecondOpinionUsed.says(format!(
-            "This tool's reader cannot make sense of the login keychain: {error}. macOS' own reader can, and was believed."
+            "This tool's reader cannot read the login keychain: {}. macOS's own reader can, and was believed.",
+            error.kind
         )),
         SecondOpinion::Agrees(found) => {
-            Code::SecondOpinionAgrees.says(format!("macOS' own keychain reader finds the same {found}."))
+            Code::SecondOpinionAgrees.says(format!("macOS's own keychain reader finds the same {found}."))
         }
         SecondOpinion::Differs { only_here, only_there } => Code::SecondOpinionDiffers.says(format!(
-            "macOS' own keychain reader misses {only_here} that this tool's finds, and finds other {only_there}."
+            "macOS's own keychain reader misses {only_here} that this tool's finds, and finds other {only_there}."
         )),
     })
 }
@@ -244,13 +246,13 @@ fn keychain_details(found: &LoginKeychain, details: &Details) -> impl Iterator<I
             counted(*keys_without_certificate, "Workplace Join key lacks its", "Workplace Join keys lack their");
         Code::PrivateKeyWithoutCertificate.says(format!("{subject} certificate."))
     });
-    let unparsable = first_unparsable_certificate.map(|first| {
+    let unparsable = first_unparsable_certificate.map(|_| {
         let subject = counted(*unparsable_certificates, "certificate", "certificates");
-        Code::CertificateUnparsable
-            .says(format!("{subject} cannot be parsed (the first in the record at offset {first})."))
+        Code::CertificateUnparsable.says(format!("{subject} cannot be parsed."))
     });
     let unreadable = other_records.err().map(|error| {
-        Code::OtherRecordsUnreadable.says(format!("Records that the state does not depend on cannot be read: {error}."))
+        Code::OtherRecordsUnreadable
+            .says(format!("Records that the state does not depend on cannot be read: {}.", error.kind))
     });
     let elsewhere = (*issuer_name_elsewhere && found.workplace_join.is_empty()).then(|| {
         Code::IssuerNameOutsideCertificates

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use crate::{
-    assess::remedy::Remedy,
     evidence::{Cause, FileKind, NoteProblem},
     parse::{
         keychain::ErrorKind,
@@ -21,7 +20,9 @@ impl Cause {
             Self::NoSuchAccount(_) => "check the name, and that the directory can be reached",
             Self::RightsNotTaken { .. } => "run it as root or as this user",
             Self::DeadlinePassed(_) => "find out what holds it up, or give it more time with --deadline",
-            Self::Crashed(_) => "report this, with the output of --version",
+            Self::Crashed(_) => {
+                "report this under Issues on the project's page at GitHub, with the output of --version"
+            }
             Self::ReaderFailed(_) => "run it again, and find out what ends processes of this user",
             Self::NotAHome => "give a home directory with --home; one in use has a Library folder",
             Self::SharedFolder => "give the home directory of one user with --home",
@@ -45,12 +46,15 @@ impl Cause {
                 Unclear::TakenAsRoot => "take it as the user, without sudo in front",
                 Unclear::OfJamfsTool => "give it with --psso-status",
                 Unclear::OfAppSso => "give it with --app-sso-state",
-                Unclear::Unintelligible(_) => "report the output and the version of macOS",
+                Unclear::Unintelligible(_) => {
+                    "report it under Issues on the project's page at GitHub, with the version of macOS"
+                }
             },
-            Self::NoSession | Self::MayBeDeclared => "run it with sudo while the user is logged in",
-            Self::UnderWay(UnderWay::NeedsBinding) => Remedy::SignInLocally.for_user(),
-            Self::UnderWay(UnderWay::NewUser) => Remedy::FinishInMacos.for_user(),
-            Self::DeviceLost => Remedy::RegisterInMacos.for_user(),
+            Self::NoSession | Self::MayBeDeclared => "run it as root while the user is logged in",
+            // In short; the remedies have it in full.
+            Self::UnderWay(UnderWay::NeedsBinding) => "have the user sign in once with the local password",
+            Self::UnderWay(UnderWay::NewUser) => "have the user finish the registration in macOS",
+            Self::DeviceLost => "have the user repair the registration in macOS",
             Self::NotAPlist(_) => "give JamfAAD's plist",
             Self::Settings(_) => "correct the profile that sets it",
             Self::Note(_) => "remove it; the next run in a session of this user writes it anew",
@@ -61,7 +65,7 @@ impl Cause {
                     "check that this is the login keychain"
                 }
                 ErrorKind::Read(_) => "run it again, and check the disk if that does not help",
-                _ => "restore it from a backup, or reset the login keychain and register again",
+                _ => "restore it from a backup; a reset of the login keychain loses the passwords in it",
             },
             Self::UnknownIssuer(_) => "delete the certificate in Keychain Access and register again",
             Self::NotRead => "run it again",
@@ -129,11 +133,11 @@ impl fmt::Display for Cause {
             }),
             Self::NotAPlist(problem) => write!(f, "this is not a plist that can be read: {problem}"),
             Self::Failed(words) => f.write_str(words),
-            Self::Keychain(error) => error.fmt(f),
-            Self::UnknownIssuer(offset) => write!(
-                f,
-                "a certificate that has a private key cannot be read up to its issuer (at offset {offset})"
-            ),
+            // Where the damage is, only developers can use; the JSON has it.
+            Self::Keychain(error) => error.kind.fmt(f),
+            Self::UnknownIssuer(_) => {
+                f.write_str("a certificate that has a private key cannot be read up to its issuer")
+            }
             Self::NotRead => f.write_str("this file was not read"),
         }
     }

@@ -11,25 +11,13 @@ use crate::{
 };
 
 rows! {
-    /// How far a user's registration got, the best first: the text of the extension attribute, and what it means. The
-    /// four texts are the tool's public interface: smart groups are built on them.
-    pub enum RegistrationState(&'static str, &'static str) {
-        Registered => (
-            "Registered",
-            "The Workplace Join key is there, and JamfAAD has obtained the Azure AD ID."
-        ),
-        PlistMissing => (
-            "WPJ Key present, JamfAAD PLIST missing",
-            "The Workplace Join key is there, but JamfAAD has never run for this user."
-        ),
-        AadIdNotAcquired => (
-            "WPJ Key present, AAD ID not acquired",
-            "The Workplace Join key is there, but JamfAAD did not obtain the Azure AD ID."
-        ),
-        NotRegistered => (
-            "Not Registered",
-            "There is no Workplace Join key: never registered, or the key was lost."
-        ),
+    /// How far a user's registration got, the best first: the text of the extension attribute. The four texts are the
+    /// tool's public interface: smart groups are built on them.
+    pub enum RegistrationState(&'static str) {
+        Registered => ("Registered",),
+        PlistMissing => ("WPJ Key present, JamfAAD PLIST missing",),
+        AadIdNotAcquired => ("WPJ Key present, AAD ID not acquired",),
+        NotRegistered => ("Not Registered",),
     }
 }
 
@@ -37,11 +25,6 @@ impl RegistrationState {
     /// The text of the extension attribute.
     pub const fn as_str(self) -> &'static str {
         self.row().0
-    }
-
-    /// What it means, in a sentence.
-    pub(crate) const fn meaning(self) -> &'static str {
-        self.row().1
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     mac::Mac,
 };
 use crate::{
-    evidence::{Cause, Evidence, Probe, Source, User, Witness},
+    evidence::{Cause, Evidence, Probe, User, Witness},
     parse::{
         platform_sso::{self, Unclear, account_record, app_sso, sso_status},
         set_up::JamfTool,
@@ -59,7 +59,7 @@ pub(super) fn ask(users: Vec<&mut Evidence>, mac: &impl Mac) {
 pub(super) fn ask_account_records(users: Vec<&mut Evidence>, mac: &impl Mac) {
     let path = |user: &User| {
         // A name with a slash would be another record's path.
-        let name = user.name.as_ref().filter(|name| !name.contains('/') && user.source != Some(Source::HomeOption))?;
+        let name = user.name.as_ref().filter(|name| !name.contains('/') && user.is_of_this_mac())?;
         mac.command_as(user.uid?).map(|_| format!("/Users/{name}"))
     };
     let (users, paths): (Vec<&mut Evidence>, Vec<String>) =

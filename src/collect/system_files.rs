@@ -29,7 +29,7 @@ use crate::{
             sso_status::{self, SsoStatus},
         },
         property_list::{self, Problem},
-        set_up::{self, JamfTool},
+        set_up::{self, JAMF_LINK, JamfTool},
     },
 };
 
@@ -40,6 +40,7 @@ const JAMF_AGENT: &str = "com.jamfsoftware.jamf.plist";
 const HOME_OF_ROOT: [&str; 2] = ["var/root", "private/var/root"];
 const APPLICATIONS: &str = "Applications";
 const COMPANY_PORTAL: &str = "Company Portal.app";
+const JAMF_COMMANDS: &str = "usr/local/jamf/bin";
 const JAMF: &str = "Library/Application Support/JAMF";
 
 /// Where macOS keeps what a profile with the payload `com.apple.extensiblesso` sets, for all users or, in a folder of
@@ -209,6 +210,7 @@ impl Place<'_> {
                 self.is_there(&self.at(APPLICATIONS).join(COMPANY_PORTAL), fs::Metadata::is_dir)
             }),
             jamf_tool: self.unless_lacking(JAMF, || self.jamf_tool()),
+            jamf_link: self.unless_lacking(JAMF_COMMANDS, || self.is_there(&self.at(JAMF_LINK), fs::Metadata::is_file)),
         }
     }
 

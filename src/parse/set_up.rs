@@ -56,6 +56,9 @@ rows! {
     }
 }
 
+/// The short link to Jamf's tool, below the system's root.
+pub(crate) const JAMF_LINK: &str = "usr/local/jamf/bin/jamfAAD";
+
 impl JamfTool {
     pub const fn name(self) -> &'static str {
         self.row().0

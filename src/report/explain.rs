@@ -1,4 +1,4 @@
-//! The report for people: the state, whose it is, the evidence a line each, and what to do.
+//! The report for people: state and gravest finding, whose it is, the evidence, and what to do.
 
 mod evidence;
 mod set_up;
@@ -6,52 +6,63 @@ mod steps;
 
 use anstyle::Style as Ansi;
 
-use super::{
-    reason::cause,
-    style::{Mark, Page, Style},
-};
+use super::style::{Mark, Page, Style};
 use crate::{
     assess::{
         Assessment,
-        finding::{Code, Severity},
+        finding::{Code, Finding, Severity},
         key::Storage,
         state::RegistrationState,
     },
     cli::Request,
-    evidence::{Source, User},
+    evidence::{Obstacle, Source, User},
 };
 
 pub(super) fn explain(assessment: &Assessment<'_>, request: &Request, style: Style) -> String {
     let mut page = Page::new(style);
-    state(&mut page, assessment);
+    let (mark, headline) = headline(assessment);
+    page.paragraph(mark.colour().bold(), &headline);
+    if let Err(Obstacle { path: Some(path), .. }) = &assessment.state {
+        page.paragraph(Ansi::new(), &format!("File: {}", path.display()));
+    }
     page.paragraph(Ansi::new(), &about(&assessment.evidence.user));
     page.heading("Evidence");
-    evidence::rows(&mut page, assessment);
-    page.heading("JamfAAD set-up");
-    set_up::rows(&mut page, &assessment.evidence.set_up, assessment.state.as_ref().ok().copied());
+    let mut unchecked = evidence::rows(&mut page, assessment);
+    unchecked.extend(set_up::rows(&mut page, assessment));
     let has_key = Storage::shown_by(assessment.evidence).is_some();
-    let others = assessment.findings.iter().filter(|finding| !has_row(finding.code, has_key));
-    for (number, finding) in others.enumerate() {
-        if number == 0 {
-            page.heading("Also found");
-        }
-        page.row(mark(finding.code, has_key), "", &finding.message);
+    for finding in assessment.findings.iter().filter(|finding| !has_row(finding.code, has_key)) {
+        page.row(mark_of(finding.code, has_key), "Also found", &finding.message);
+    }
+    if let Some(line) = evidence::not_checked(assessment, &unchecked) {
+        page.paragraph(Ansi::new(), &line);
     }
     page.heading("What to do");
     steps::rows(&mut page, assessment, request);
     page.into_text()
 }
 
-fn state(page: &mut Page, assessment: &Assessment<'_>) {
-    let (mark, name, meaning) = match &assessment.state {
-        Ok(state) => {
-            let mark = if *state == RegistrationState::Registered { Mark::Good } else { Mark::Wrong };
-            (mark, state.as_str(), state.meaning().to_owned())
+/// The finding that is an error or a warning, and the most severe.
+fn gravest<'a>(assessment: &'a Assessment<'_>) -> Option<&'a Finding> {
+    assessment.findings.iter().find(|finding| finding.code.severity() != Severity::Info)
+}
+
+/// State and gravest finding in a line, drawn in the colour of the worse.
+fn headline(assessment: &Assessment<'_>) -> (Mark, String) {
+    let gravest = gravest(assessment).map(|finding| finding.code);
+    match &assessment.state {
+        Err(undetermined) => (Mark::Unclear, format!("Could not be determined: {}", undetermined.cause)),
+        Ok(RegistrationState::Registered) => {
+            let state = RegistrationState::Registered.as_str();
+            gravest.map_or((Mark::Good, state.to_owned()), |code| {
+                let mark = if code.severity() == Severity::Error { Mark::Wrong } else { Mark::Unclear };
+                (mark, format!("{state}, but {}", code.clause()))
+            })
         }
-        Err(undetermined) => (Mark::Unclear, "Cannot be told", format!("{}.", cause(undetermined))),
-    };
-    page.paragraph(mark.colour().bold(), &format!("State: {name}"));
-    page.paragraph(Ansi::new(), &meaning);
+        Ok(state) => {
+            let clause = gravest.map(|code| format!(": {}", code.clause())).unwrap_or_default();
+            (Mark::Wrong, format!("{}{clause}", state.as_str()))
+        }
+    }
 }
 
 /// Whose state it is, and why that user's.
@@ -67,53 +78,42 @@ fn about(user: &User) -> String {
     let why = match user.source {
         Some(Source::HomeOption) => "the home that was given",
         Some(Source::UserOption) => "the user who was given",
-        Some(Source::Console) => "the user at the console",
+        Some(Source::Console) => "the console user",
         Some(Source::LastConsole) => "nobody is at the console, and this user was there last",
         Some(Source::MostRecent) => "nobody is at the console, and this user's login keychain changed last",
         Some(Source::AllUsers) => "one of all users",
+        Some(Source::FilesGiven) => "the files that were given",
         Some(Source::None) => "nobody has ever used this Mac",
-        None => "it is not known whose this is",
+        None => "whose Mac this is could not be determined",
     };
     if who.is_empty() { format!("User: {why}") } else { format!("User: {}: {why}", who.join(", ")) }
 }
 
-/// Whether a row of the evidence or of the set-up says the same.
+/// Whether another row says the same.
 const fn has_row(code: Code, has_key: bool) -> bool {
     match code {
         // With a key, the rows are about that one.
         Code::CertificateWithoutPrivateKey | Code::PrivateKeyWithoutCertificate => !has_key,
-        Code::SeveralDeviceIds
-        | Code::KeyRemembered
-        | Code::CertificateExpired
-        | Code::CertificateNotYetValid
-        | Code::PlistUnparsable
-        | Code::PlistUnreadable
-        | Code::HaveAnAzureIdMissing
-        | Code::HaveAnAzureIdFalse
-        | Code::HaveAnAzureIdUnexpected
-        | Code::GatheredAsRoot
-        | Code::ConditionalAccessDisabled
-        | Code::RegistrationNeedsRepair
-        | Code::NeedsRegistration
-        | Code::UserKeyInvalid
-        | Code::DeviceRegistrationLost
-        | Code::RegistrationUnderWay
-        | Code::PlatformSsoNotSetUp
-        | Code::PlatformSsoToRegister
-        | Code::AzureIdWithoutToken
-        | Code::SsoProfileMissing
-        | Code::JamfBlocked
-        | Code::OldConnector
-        | Code::UserNotRegistered
-        | Code::DeviceNotRegistered
-        | Code::NeedsNewKeys
-        | Code::AnotherProvider
-        | Code::OutputUnusable => true,
-        _ => false,
+        Code::SecondOpinionUsed
+        | Code::SecondOpinionDiffers
+        | Code::SecondOpinionMissing
+        | Code::SecondOpinionAgrees
+        | Code::NotAtTheConsole
+        | Code::ConsoleContradictory
+        | Code::LoginKeychainReset
+        | Code::CertificateUnparsable
+        | Code::OtherRecordsUnreadable
+        | Code::RenamedKeychainUnreadable
+        | Code::SeveralWorkplaceJoinIdentities
+        | Code::IssuerNameOutsideCertificates
+        | Code::RegisteredWithAnotherTenant
+        | Code::TenantNotKnown
+        | Code::RememberedKeyUnusable => false,
+        _ => true,
     }
 }
 
-const fn mark(code: Code, has_key: bool) -> Mark {
+const fn mark_of(code: Code, has_key: bool) -> Mark {
     match code {
         // Beside a key that works, these are what an earlier registration left behind.
         Code::CertificateWithoutPrivateKey | Code::PrivateKeyWithoutCertificate if has_key => Mark::Neutral,

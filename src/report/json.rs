@@ -119,6 +119,7 @@ struct CertificateReport<'a> {
 struct KeychainReport<'a> {
     path: Option<String>,
     status: &'static str,
+    damage_offset: Option<u64>,
     certificates: Option<usize>,
     private_keys: Option<usize>,
     identities: Option<usize>,
@@ -262,6 +263,10 @@ fn keychain(keychain: &Witness<LoginKeychain>) -> KeychainReport<'_> {
         status: match &keychain.probe {
             Probe::Unreadable(cause) if cause.damage().is_some() => "damaged",
             probe => status(probe),
+        },
+        damage_offset: match &keychain.probe {
+            Probe::Unreadable(cause) => cause.damage().map(|error| error.offset),
+            probe => probe.found().and_then(|found| found.unknown_issuer),
         },
         certificates: found.map(|found| found.certificates),
         private_keys: found.map(|found| found.private_keys),

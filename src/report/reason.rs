@@ -6,14 +6,9 @@ use crate::evidence::Obstacle;
 /// Why a state cannot be determined, in one line: the file, if there is one, the cause, and what to do. Whatever is not
 /// text in a name is escaped.
 pub fn reason(undetermined: &Obstacle) -> String {
-    format!("{}; {}", cause(undetermined), undetermined.cause.remedy())
-}
-
-/// The same without what to do.
-pub(super) fn cause(undetermined: &Obstacle) -> String {
     let Obstacle { path, cause } = undetermined;
     let place = path.as_ref().map(|path| format!("{}: ", path.display())).unwrap_or_default();
-    escape(&format!("{place}{cause}"))
+    escape(&format!("{place}{cause}; {}", cause.remedy()))
 }
 
 #[cfg(test)]

@@ -42,20 +42,36 @@ pub(crate) fn is_utf8(variable: impl Fn(&str) -> Option<OsString>) -> bool {
 /// Text that may come from anywhere, with every character escaped that could move the cursor, start a line, or show
 /// other text in another order.
 pub(crate) fn escape(text: &str) -> String {
-    text.chars().fold(String::new(), |mut escaped, character| {
-        if character.is_control() || is_invisible(character) {
+    let mut escaped = String::new();
+    // A mark needs a character before it to be combined with.
+    let mut has_base = false;
+    for character in text.chars() {
+        let is_mark = is_combining(character);
+        if character.is_control() || is_invisible(character) || (is_mark && !has_base) {
             escaped.extend(character.escape_default());
+            has_base = false;
         } else {
             escaped.push(character);
+            has_base = is_mark || !character.is_whitespace();
         }
-        escaped
-    })
+    }
+    escaped
 }
 
-/// Line and paragraph separators, marks and overrides of the direction, and characters without width.
+/// Line and paragraph separators, and Unicode's format characters: marks and overrides of the direction, characters
+/// without width, and those that change how others are drawn.
 const fn is_invisible(character: char) -> bool {
-    matches!(character, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    matches!(character, '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
+        | '\u{8e2}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}'
+        | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e01ef}')
+}
+
+/// Unicode's blocks of combining marks.
+const fn is_combining(character: char) -> bool {
+    matches!(character, '\u{300}'..='\u{36f}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}'
+        | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')
 }
 
 /// What a line says about the registration.
@@ -163,10 +179,10 @@ impl Page {
     fn wrapped(&self, text: &str, first: &str, indent: usize) -> Vec<String> {
         let text = self.readable(text);
         let indent = " ".repeat(indent);
-        let options = Options::new(COLUMNS).initial_indent(first).subsequent_indent(&indent);
+        let options = Options::new(COLUMNS).initial_indent(first).subsequent_indent(&indent).break_words(false);
         // A hyphen is part of a name here.
         let options = options.word_splitter(WordSplitter::NoHyphenation);
-        textwrap::wrap(&text, options).into_iter().map(Cow::into_owned).collect()
+        textwrap::wrap(&text, options).into_iter().map(Cow::into_owned).flat_map(fitted).collect()
     }
 
     fn line(&mut self, coloured: &str, ansi: Ansi, plain: &str) {
@@ -182,6 +198,25 @@ impl Page {
     pub(crate) fn readable(&self, text: &str) -> String {
         readable(text, self.style)
     }
+}
+
+/// A line as it is if it fits. Else it has a word that is long: that moves to the left as far as it has to, or is broken
+/// if it has no room even there.
+fn fitted(line: String) -> Vec<String> {
+    if display_width(&line) <= COLUMNS {
+        return vec![line];
+    }
+    let (before, word) = line.rsplit_once(' ').unwrap_or(("", &line));
+    let mut lines = Vec::new();
+    if !before.trim().is_empty() {
+        lines.push(before.trim_end().to_owned());
+    }
+    if display_width(word) <= COLUMNS {
+        lines.push(format!("{}{word}", " ".repeat(COLUMNS - display_width(word))));
+    } else {
+        lines.extend(textwrap::wrap(word, COLUMNS).into_iter().map(Cow::into_owned));
+    }
+    lines
 }
 
 /// A text without what could do harm on a terminal, and without what the terminal cannot show.
@@ -226,6 +261,25 @@ mod tests {
     #[test]
     fn what_could_move_the_cursor_or_turn_text_around_is_escaped() {
         assert_eq!(escape("a\nb\u{1b}[2J\u{85}\u{202e}\u{200b}ü"), "a\\nb\\u{1b}[2J\\u{85}\\u{202e}\\u{200b}ü");
+    }
+
+    #[test]
+    fn format_characters_and_marks_without_a_character_are_escaped() {
+        for character in ['\u{180e}', '\u{600}', '\u{605}', '\u{13430}', '\u{e0001}', '\u{fe0f}'] {
+            assert_eq!(escape(&character.to_string()), character.escape_default().to_string());
+        }
+        assert_eq!(escape("\u{301}a e\u{301}\u{323} \u{301}"), "\\u{301}a e\u{301}\u{323} \\u{301}");
+    }
+
+    #[test]
+    fn a_long_word_is_not_broken_if_it_fits_a_line_of_its_own() {
+        let style = Style { colour: false, unicode: true };
+        let path = format!("/{}", "p".repeat(69));
+        let indent = " ".repeat(10);
+        assert_eq!(row(style, "Label", &path), format!("[-] Label\n{indent}{path}\n ·  Label                x\n"));
+        let longer = "p".repeat(81);
+        let broken = format!("[-] Label\n{}\np\n ·  Label                x\n", "p".repeat(80));
+        assert_eq!(row(style, "Label", &longer), broken);
     }
 
     fn row(style: Style, label: &str, text: &str) -> String {

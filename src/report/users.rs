@@ -10,12 +10,12 @@ use super::{
 };
 use crate::assess::{Assessment, key::WorkplaceJoin};
 
-/// Columns of the longest state, of the longest storage, and between columns.
+/// Columns of the longest state, and between columns.
 const STATE: usize = 38;
-const STORAGE: usize = 14;
 const GAP: usize = 2;
 
-/// A table: each user's name, UID, state and key storage; in the line below, the device id, or why there is no state.
+/// A table: each user's name, UID, state and key storage, without columns that are empty for all; in the line below, the
+/// device id, or why there is no state.
 pub(super) fn table(assessments: &[Assessment<'_>], style: Style) -> String {
     let mut page = Page::new(style);
     if assessments.is_empty() {
@@ -24,12 +24,22 @@ pub(super) fn table(assessments: &[Assessment<'_>], style: Style) -> String {
     }
     let label = |row: &Assessment<'_>| label(&row.evidence.user).unwrap_or_default();
     let number = |row: &Assessment<'_>| row.evidence.user.uid.map(|uid| uid.to_string()).unwrap_or_default();
-    let uid = assessments.iter().map(|row| number(row).len()).chain([3]).max().unwrap_or_default();
-    let room = COLUMNS.saturating_sub(uid + STATE + STORAGE + 3 * GAP);
+    let storage = |row: &Assessment<'_>| key_storage(row).unwrap_or_default();
+    let width = |head: &str, cells: Vec<usize>| {
+        let longest = cells.into_iter().max().unwrap_or_default();
+        if longest == 0 { 0 } else { longest.max(head.len()) + GAP }
+    };
+    let uid = width("UID", assessments.iter().map(|row| number(row).len()).collect());
+    let key = width("KEY STORAGE", assessments.iter().map(|row| storage(row).len()).collect());
+    let room = COLUMNS.saturating_sub(uid + STATE + key + GAP);
     let longest = assessments.iter().map(|row| display_width(&page.readable(&label(row)))).chain([4]).max();
     let name = longest.unwrap_or_default().min(room);
-    let indent = name + GAP + uid + GAP;
-    page.table_head(&format!("{:name$}  {:>uid$}  {:STATE$}  KEY STORAGE", "NAME", "UID", "STATE"));
+    let indent = name + GAP + uid;
+    let line = |first: String, number: &str, state: &str, storage: &str| {
+        let number = if uid == 0 { String::new() } else { format!("{number:>0$}{1}", uid - GAP, " ".repeat(GAP)) };
+        format!("{first}{}{number}{state:STATE$}  {storage}", " ".repeat(GAP)).trim_end().to_owned()
+    };
+    page.table_head(&line(padded("NAME", name), "UID", "STATE", if key == 0 { "" } else { "KEY STORAGE" }));
     for row in assessments {
         let shown = page.readable(&label(row));
         let fits = display_width(&shown) <= name;
@@ -38,9 +48,8 @@ pub(super) fn table(assessments: &[Assessment<'_>], style: Style) -> String {
         if !fits {
             page.indented(0, &label(row));
         }
-        let state = row.state.as_ref().map_or("cannot be told", |state| state.as_str());
-        let storage = key_storage(row).unwrap_or_default();
-        page.as_is(&format!("{first}  {:>uid$}  {state:STATE$}  {storage}", number(row)));
+        let state = row.state.as_ref().map_or("could not be determined", |state| state.as_str());
+        page.as_is(&line(first, &number(row), state, storage(row)));
         if let Some(device_id) = WorkplaceJoin::shown_by(row.evidence).and_then(|found| found.device_id) {
             page.indented(indent, &format!("device {device_id}"));
         }

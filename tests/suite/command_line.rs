@@ -75,16 +75,28 @@ impl Home {
 #[test]
 #[cfg(not(target_os = "macos"))]
 fn without_a_home_the_tool_says_what_to_give() {
-    let stderr = "error: which user? Give a home directory with --home DIR, or an account with --user NAME\n\n\
+    let stderr = "wpj-state: name a user: a home directory with --home DIR, or an account with --user NAME\n\n\
         Usage: wpj-state [OPTIONS]\n\nFor more information, try '--help'.\n";
-    for arguments in [&[][..], &["--json"], &["--keychain", "x", "--plist", "x"]] {
+    for arguments in [&[][..], &["--json"], &["--keychain", "x"], &["--plist", "x"]] {
         assert_output(&tool(arguments), "", stderr, 2);
     }
 }
 
 #[test]
+fn a_keychain_and_a_plist_are_enough_of_a_subject() {
+    let [keychain, plist] =
+        ["Library/Keychains/login.keychain-db", "Library/Preferences/com.jamf.management.jamfAAD.plist"]
+            .map(|file| format!("{REGISTERED}/{file}"));
+    let output = tool(&["--keychain", &keychain, "--plist", &plist]);
+    assert_output(&output, "<result>Registered</result>\n", "", 0);
+    let report = tool(&["--keychain", &keychain, "--plist", &plist, "--explain"]);
+    let report = String::from_utf8(report.stdout).unwrap();
+    assert!(report.starts_with("Registered\nUser: the files that were given\n\n"), "{report}");
+}
+
+#[test]
 fn a_home_and_a_user_together_are_wrong_usage() {
-    let stderr = "error: the argument '--home <DIR>' cannot be used with '--user <NAME>'\n\n\
+    let stderr = "wpj-state: the argument '--home <DIR>' cannot be used with '--user <NAME>'\n\n\
         Usage: wpj-state --home <DIR>\n\nFor more information, try '--help'.\n";
     assert_output(&tool(&["--home", REGISTERED, "--user", "root"]), "", stderr, 2);
 }
@@ -148,8 +160,8 @@ fn a_second_opinion_is_missing_where_there_is_no_mac() {
     let expected = serde_json::json!([{
         "code": "second-opinion-missing",
         "severity": "warning",
-        "message": "macOS' own keychain reader does not help: only a Mac has one.",
-        "remedy": "Run it on a Mac whose disk has room; if that does not help, report it.",
+        "message": "macOS's own keychain reader does not help: only a Mac has one.",
+        "remedy": "Check that the disk has room, because macOS's own reader works on a copy.",
     }]);
     assert_eq!(json["findings"], expected);
 }
@@ -164,7 +176,7 @@ fn renamed_keychains_are_not_looked_at_for_a_keychain_that_is_given() {
 
 #[test]
 fn an_unknown_option_is_wrong_usage() {
-    let stderr = "error: unexpected argument '--homes' found\n\n  tip: a similar argument exists: '--home'\n\n\
+    let stderr = "wpj-state: unexpected argument '--homes' found\n\n  tip: a similar argument exists: '--home'\n\n\
         Usage: wpj-state --home <DIR>\n\nFor more information, try '--help'.\n";
     assert_output(&tool(&["--homes", "x"]), "", stderr, 2);
 }
@@ -252,7 +264,7 @@ fn options_that_contradict_each_other_are_refused_with_a_sentence_that_names_the
     for (arguments, sentence) in cases {
         let output = tool(&arguments.split(' ').collect::<Vec<_>>());
         let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(stderr.lines().next().unwrap(), format!("error: {sentence}"), "{arguments}");
+        assert_eq!(stderr.lines().next().unwrap(), format!("wpj-state: {sentence}"), "{arguments}");
         assert_eq!((output.stdout, output.status.code()), (Vec::new(), Some(2)), "{arguments}");
     }
 }
@@ -260,7 +272,7 @@ fn options_that_contradict_each_other_are_refused_with_a_sentence_that_names_the
 #[test]
 #[cfg(not(target_os = "macos"))]
 fn only_a_mac_knows_all_its_users() {
-    let stderr = "error: which users? Only a Mac can tell; give their home directories, each with --home DIR\n\n\
+    let stderr = "wpj-state: name the users: give their home directories, each with --home DIR\n\n\
         Usage: wpj-state [OPTIONS]\n\nFor more information, try '--help'.\n";
     for arguments in [&["--all-users"][..], &["--attribute", "users"], &["--all-users", "--json"]] {
         assert_output(&tool(arguments), "", stderr, 2);
@@ -358,20 +370,20 @@ fn a_value_that_jamf_may_not_take_is_blank() {
 
 #[test]
 fn a_report_is_in_ascii_where_the_locale_is_not_utf_8() {
-    let report = |locale: &[(&str, &str)]| {
+    let report = |home: &str, locale: &[(&str, &str)]| {
         let mut command = Command::new(cargo_bin("wpj-state"));
         command.env_remove("LC_ALL").env_remove("LC_CTYPE").env_remove("LANG").envs(locale.iter().copied());
-        String::from_utf8(command.args(["--explain", "--home", "fixtures/no-such-h\u{f6}me"]).output().unwrap().stdout)
-            .unwrap()
+        String::from_utf8(command.args(["--explain", "--home", home]).output().unwrap().stdout).unwrap()
     };
+    let nowhere = "fixtures/no-such-h\u{f6}me";
     for locale in [&[][..], &[("LC_ALL", "C")], &[("LANG", "de_DE.ISO8859-1")], &[("LC_CTYPE", "POSIX")]] {
-        let report = report(locale);
-        assert!(report.is_ascii(), "{report}");
-        assert!(report.contains("fixtures/no-such-h\\u{f6}me") && report.contains("\n .  Last token"), "{report}");
+        assert!(report(nowhere, locale).contains("\nFile: fixtures/no-such-h\\u{f6}me\n"), "{locale:?}");
+        let report = report(REGISTERED, locale);
+        assert!(report.is_ascii() && report.contains("\n .  Device id"), "{report}");
     }
     for locale in [&[("LC_ALL", "C.UTF-8")][..], &[("LANG", "de_DE.utf8")], &[("LC_CTYPE", "UTF-8")]] {
-        let report = report(locale);
-        assert!(report.contains("fixtures/no-such-h\u{f6}me") && report.contains("\n \u{b7}  Last token"), "{report}");
+        assert!(report(nowhere, locale).contains("\nFile: fixtures/no-such-h\u{f6}me\n"), "{locale:?}");
+        assert!(report(REGISTERED, locale).contains("\n \u{b7}  Device id"), "{locale:?}");
     }
 }
 
@@ -411,7 +423,7 @@ fn a_report_is_coloured_on_a_terminal_only_and_not_if_that_is_not_wanted() {
         String::from_utf8(text).unwrap().replace("\r\n", "\n")
     };
     let coloured = on_terminal(&[]);
-    assert!(coloured.starts_with("\u{1b}[1m\u{1b}[32mState: Registered\u{1b}[0m\n"), "{coloured:?}");
+    assert!(coloured.starts_with("\u{1b}[1m\u{1b}[32mRegistered\u{1b}[0m\n"), "{coloured:?}");
     assert!(!on_terminal(&[("NO_COLOR", "1")]).contains('\u{1b}'));
     assert!(!on_terminal(&[("TERM", "dumb")]).contains('\u{1b}'));
     // The variable has to have a value to count.

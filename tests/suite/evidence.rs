@@ -184,6 +184,7 @@ fn set_up() -> impl Strategy<Value = SetUp> {
             sso_profile,
             agent,
             plist_of_root: company_portal.clone(),
+            jamf_link: company_portal.clone(),
             company_portal,
             jamf_tool,
         })

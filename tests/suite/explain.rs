@@ -5,6 +5,8 @@
 
 use std::{collections::BTreeSet, env, fs, os::unix::fs::PermissionsExt, path::Path, process::Command, time::Duration};
 
+use anstyle::{Color, RgbColor};
+use anstyle_svg::Palette;
 use fixture_generator::{
     Certificate, Keychain,
     sso::{PlatformSso, not_configured, sso_status},
@@ -30,6 +32,13 @@ struct Case {
     name: &'static str,
     evidence: Evidence,
     request: Request,
+}
+
+impl Case {
+    fn asked_by_root(mut self) -> Self {
+        self.evidence.as_root = true;
+        self
+    }
 }
 
 fn case(name: &'static str, mac: &Mac, who: Who, second_opinion: AskMacos) -> Case {
@@ -91,6 +100,7 @@ fn at_console() -> Mac {
     mac.set_up(JAMF_AGENT, "<key>microsoftCAEnabled</key><true/>");
     mac.set_up_file("Applications/Company Portal.app/Contents/Info.plist", b"");
     mac.set_up_file(JAMF.strip_prefix('/').unwrap(), b"");
+    mac.set_up_file("usr/local/jamf/bin/jamfAAD", b"");
     mac
 }
 
@@ -99,6 +109,8 @@ fn cases() -> Vec<Case> {
     let at = |name, mac: &Mac| case(name, mac, Who::Console, AskMacos::IfDamaged);
     let not_acquired = at_console();
     not_acquired.write(PLIST, b"<plist version=\"1.0\"><dict><key>have_an_Azure_id</key><false/></dict></plist>");
+    let without_link = at_console();
+    without_link.write(PLIST, b"<plist version=\"1.0\"><dict><key>have_an_Azure_id</key><false/></dict></plist>");
     let plist_missing = at_console();
     fs::remove_file(plist_missing.path(PLIST)).unwrap();
     let set_up = at_console();
@@ -118,6 +130,11 @@ fn cases() -> Vec<Case> {
     vec![
         at("registered", &at_console()),
         at("not-acquired", &not_acquired),
+        at("not-acquired-without-link", &{
+            fs::remove_file(without_link.system.path().join("usr/local/jamf/bin/jamfAAD")).unwrap();
+            without_link
+        }),
+        Case { name: "not-acquired-as-root", ..at("", &not_acquired).asked_by_root() },
         at("plist-missing", &plist_missing),
         at("not-registered", &sso(vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(sso_status(0, "")))])),
         at("not-registered-and-not-asked", &Mac { may_run: false, ..with_session() }),
@@ -217,8 +234,14 @@ fn each_report_is_as_expected_and_fits_a_screen() {
             fs::write(&path, &report).unwrap();
         }
         assert_eq!(report, fs::read_to_string(&path).unwrap_or_default(), "{}", case.name);
-        assert!(report.lines().all(|line| line.chars().count() <= 80), "{}", case.name);
-        assert!(report.lines().count() <= 42, "{}", case.name);
+        assert!(
+            report
+                .lines()
+                .all(|line| line.chars().count() <= 80 || line.starts_with("sudo ") || line.starts_with("launchctl ")),
+            "{}",
+            case.name
+        );
+        assert!(report.lines().count() <= 36, "{}", case.name);
         let is_wrong = report.lines().any(|line| line.starts_with("[-]"));
         assert!(!is_wrong || !report.contains("What to do\n    Nothing."), "{}", case.name);
         names.insert(path.into_os_string());
@@ -268,14 +291,15 @@ fn the_command_for_gather_aad_info_is_what_a_shell_makes_of_it() {
             .success()
     );
     let cases = cases();
-    let report = explained(cases.iter().find(|case| case.name == "not-acquired").unwrap(), PLAIN);
-    let lines: Vec<&str> = report.lines().collect();
-    let first = lines.iter().position(|line| line.starts_with("sudo launchctl")).unwrap();
-    let last = lines.iter().position(|line| line.ends_with("gatherAADInfo")).unwrap();
-    let output =
-        Command::new("/bin/sh").arg("-c").arg(lines[first..=last].join("\n")).env("PATH", folder.path()).output();
-    let expected = format!("launchctl|asuser|501|sudo|-u|#501|{JAMF}|gatherAADInfo|");
-    assert_eq!(String::from_utf8(output.unwrap().stdout).unwrap(), expected);
+    let run = |name: &str| {
+        let report = explained(cases.iter().find(|case| case.name == name).unwrap(), PLAIN);
+        let command = report.lines().find(|line| line.ends_with("gatherAADInfo")).unwrap().to_owned();
+        let output = Command::new("/bin/sh").arg("-c").arg(command).env("PATH", folder.path()).output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
+    };
+    let as_user = "launchctl|asuser|501|sudo|-u|#501";
+    assert_eq!(run("not-acquired"), format!("{as_user}|/usr/local/jamf/bin/jamfAAD|gatherAADInfo|"));
+    assert_eq!(run("not-acquired-without-link"), format!("{as_user}|{JAMF}|gatherAADInfo|"));
 }
 
 #[test]
@@ -285,7 +309,11 @@ fn without_unicode_a_report_is_all_ascii() {
         let report = explained(&case, Style { colour: false, unicode: false });
         assert!(report.is_ascii(), "{}", case.name);
         assert!(report.contains("j\\u{fc}rgen\\u{1b}[2J"), "{}", case.name);
-        assert!(report.lines().all(|line| line.len() <= 80), "{}", case.name);
+        assert!(
+            report.lines().all(|line| line.len() <= 80 || line.starts_with("sudo ") || line.starts_with("launchctl ")),
+            "{}",
+            case.name
+        );
     }
 }
 
@@ -302,13 +330,50 @@ fn colours_change_nothing_but_colours() {
     }
 }
 
+const BACKGROUND: Color = Color::Rgb(RgbColor(0x10, 0x10, 0x10));
+const FOREGROUND: Color = Color::Rgb(RgbColor(0xE6, 0xE6, 0xE6));
+const GREEN: RgbColor = RgbColor(0x4C, 0xD1, 0x64);
+const RED: RgbColor = RgbColor(0xFF, 0x7B, 0x72);
+const YELLOW: RgbColor = RgbColor(0xE3, 0xB3, 0x41);
+
+/// The colours of marks, bright enough on the background; the report uses no others.
+const PALETTE: Palette = {
+    let mut colours = anstyle_svg::VGA.0;
+    colours[1] = RED;
+    colours[2] = GREEN;
+    colours[3] = YELLOW;
+    Palette(colours)
+};
+
+/// How much lighter one colour is than another, by WCAG 2.
+fn contrast(one: RgbColor, other: RgbColor) -> f64 {
+    let luminance = |RgbColor(red, green, blue): RgbColor| {
+        let [red, green, blue] = [red, green, blue].map(|part| {
+            let part = f64::from(part) / 255.0;
+            if part <= 0.04045 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
+        });
+        0.2126 * red + 0.7152 * green + 0.0722 * blue
+    };
+    let (one, other) = (luminance(one) + 0.05, luminance(other) + 0.05);
+    one.max(other) / one.min(other)
+}
+
+#[test]
+fn the_colours_of_the_picture_have_enough_contrast() {
+    let Color::Rgb(background) = BACKGROUND else { panic!() };
+    let Color::Rgb(foreground) = FOREGROUND else { panic!() };
+    for colour in [foreground, GREEN, RED, YELLOW] {
+        assert!(contrast(colour, background) >= 4.5, "{colour:?}");
+    }
+}
+
 #[test]
 fn the_picture_in_the_readme_is_a_report() {
     let cases = cases();
     let case = cases.iter().find(|case| case.name == "not-acquired").unwrap();
     let report = explained(case, Style { colour: true, unicode: true });
-    let picture =
-        anstyle_svg::Term::new().render_svg(&format!("$ sudo /usr/local/wpj-state/wpj-state --explain\n{report}"));
+    let terminal = anstyle_svg::Term::new().palette(PALETTE).fg_color(FOREGROUND).bg_color(BACKGROUND);
+    let picture = terminal.render_svg(&format!("$ sudo /usr/local/wpj-state/wpj-state --explain\n{report}"));
     let path = ".github/explain.svg";
     if env::var_os("WPJ_STATE_UPDATE_FIXTURES").is_some() {
         fs::write(path, &picture).unwrap();

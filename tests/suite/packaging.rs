@@ -322,6 +322,24 @@ fn the_changelog_and_the_manual_page_are_of_this_version() {
     assert_eq!(manual.lines().take(3).map(|line| format!("{line}\n")).collect::<String>(), head);
 }
 
+/// What the generator lacks for bash, also for the old one of macOS: users and folders.
+fn for_bash(completions: &str) -> String {
+    let mut options = completions.split("                --").map(str::to_owned);
+    let first = options.next().unwrap();
+    options.fold(first, |text, option| {
+        let words = match option.split(')').next().unwrap() {
+            "user" => Some("-u -- \"${cur}\""),
+            "home" | "system-root" => Some("-d -- \"${cur}\""),
+            _ => None,
+        };
+        let Some(words) = words else { return format!("{text}                --{option}") };
+        let (name, rest) = option.split_once(')').unwrap();
+        let (_, rest) = rest.split_once("return 0").unwrap();
+        let reply = format!("                    COMPREPLY=($(compgen {words}))\n                    return 0");
+        format!("{text}                --{name})\n{reply}{rest}")
+    })
+}
+
 /// `WPJ_STATE_UPDATE_FIXTURES=1` keeps them as they are now.
 #[test]
 fn the_shell_completions_are_those_of_the_command_line() {
@@ -329,6 +347,9 @@ fn the_shell_completions_are_those_of_the_command_line() {
     {
         let mut completions = Vec::new();
         clap_complete::generate(shell, &mut cli::definition(), "wpj-state", &mut completions);
+        if shell == Shell::Bash {
+            completions = for_bash(&text(&completions)).into_bytes();
+        }
         let path = Path::new("packaging/completions").join(file);
         if env::var_os("WPJ_STATE_UPDATE_FIXTURES").is_some() {
             fs::write(&path, &completions).unwrap();

@@ -77,15 +77,15 @@ fn it_is_told_what_became_of_the_second_opinion() {
     assert_eq!(told(SecondOpinion::NotAsked), None);
     assert_eq!(
         told(SecondOpinion::Missing("it is away".to_owned())),
-        Some(("second-opinion-missing", "macOS' own keychain reader does not help: it is away.".to_owned()))
+        Some(("second-opinion-missing", "macOS's own keychain reader does not help: it is away.".to_owned()))
     );
     let error = keychain::Error { kind: ErrorKind::Truncated, offset: 20 };
-    let used = "This tool's reader cannot make sense of the login keychain: the file is cut short (at offset 20). \
-        macOS' own reader can, and was believed.";
+    let used = "This tool's reader cannot read the login keychain: the file is cut short. \
+        macOS's own reader can, and was believed.";
     assert_eq!(told(SecondOpinion::Used(error)), Some(("second-opinion-used", used.to_owned())));
-    let agrees = "macOS' own keychain reader finds the same certificates (2) and private keys (1).";
+    let agrees = "macOS's own keychain reader finds the same certificates (2) and private keys (1).";
     assert_eq!(told(SecondOpinion::Agrees(counts(2, 1))), Some(("second-opinion-agrees", agrees.to_owned())));
-    let differs = "macOS' own keychain reader misses certificates (1) and private keys (0) that this tool's finds, \
+    let differs = "macOS's own keychain reader misses certificates (1) and private keys (0) that this tool's finds, \
         and finds other certificates (0) and private keys (3).";
     let opinion = SecondOpinion::Differs { only_here: counts(1, 0), only_there: counts(0, 3) };
     assert_eq!(told(opinion), Some(("second-opinion-differs", differs.to_owned())));

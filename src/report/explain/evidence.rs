@@ -6,11 +6,11 @@ use crate::{
         finding::Code,
         key::{Device, DeviceSource, Storage, WorkplaceJoin, devices, platform_sso, remembered_key},
         remedy::Remedy,
+        state::RegistrationState,
     },
-    evidence::{Evidence, Probe, SsoSetUp, Witness},
+    evidence::{Evidence, Probe, Witness},
     parse::{
         jamf_aad::{HaveAnAzureId, JamfAad, LastToken},
-        login_keychain::LoginKeychain,
         platform_sso::{Absence, Key, UnderWay},
         timestamp::Timestamp,
     },
@@ -20,12 +20,26 @@ use crate::{
     },
 };
 
-pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) {
+type Row = (Mark, String);
+
+/// What was not checked, and the option that gives it.
+pub(super) type Unchecked = (&'static str, &'static str);
+
+/// Draws the rows.
+/// Gives what was not checked.
+pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) -> Vec<Unchecked> {
     let evidence = assessment.evidence;
     let found = WorkplaceJoin::shown_by(evidence);
-    let mut row = |label: &str, (mark, text): (Mark, String)| page.row(mark, label, &text);
-    row("WPJ certificate", certificate(assessment, found));
+    let mut unchecked = Vec::new();
+    let mut row = |label: &str, (mark, text): Row| page.row(mark, label, &text);
+    match key(assessment) {
+        Some(it) => row("WPJ key", it),
+        None => unchecked.push(("the login keychain", "--keychain")),
+    }
     if let Some(found) = found {
+        if let Some(it) = certificate(assessment, found) {
+            row("Certificate", it);
+        }
         row("Device id", id(found.device_id));
         row("Tenant id", id(found.tenant_id));
         if let Some(name) = found.user_principal_name {
@@ -38,27 +52,124 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) {
     if let Some(name) = &evidence.linked_name {
         row("Account record", (Mark::Neutral, format!("linked to Platform SSO as {name}")));
     }
-    row("Private key", private_key(assessment));
-    row("Key storage", storage(assessment));
     // Whether there is a key, if that is known.
     let has_key = assessment.state.is_ok().then_some(found.is_some());
-    row("JamfAAD plist", plist(&evidence.jamf_aad, has_key));
-    row("have_an_Azure_id", have_an_azure_id(&evidence.jamf_aad, has_key));
-    row("Last token", last_token(&evidence.jamf_aad, has_key));
-    let unneeded = found.is_some_and(|found| found.storage == Storage::LoginKeychain);
-    let in_macos = [Remedy::RegisterInMacos, Remedy::FinishInMacos, Remedy::SignInLocally];
-    let is_sound = found.is_some() && !in_macos.contains(&assessment.remedy);
-    let key_of = |probe: &Probe<Key>| sso(probe, evidence, is_sound, unneeded);
-    row("Platform SSO", key_of(&key(&evidence.platform_sso, |found| found.key)));
-    if let Some(found) = evidence.platform_sso.probe.found() {
-        if let Some(method) = found.sign_in_method {
-            row("Sign-in method", (Mark::Neutral, method.name().to_owned()));
-        }
-        if let (Some(received), Some(expires)) = (found.token_received, found.token_expires) {
-            row("SSO token", (Mark::Neutral, format!("of {}, expires at {}", time(received), time(expires))));
-        }
+    match plist(&evidence.jamf_aad, has_key) {
+        Some(it) => row("JamfAAD plist", it),
+        None => unchecked.push(("JamfAAD's plist", "--plist")),
     }
-    row("SSO extension", key_of(&key(&evidence.sso_extension, |found| found.key)));
+    let in_macos = [Remedy::RegisterInMacos, Remedy::FinishInMacos, Remedy::SignInLocally];
+    // The key may be elsewhere, and nothing is wrong then.
+    let missing = if found.is_some() && !in_macos.contains(&assessment.remedy) { Mark::Neutral } else { Mark::Wrong };
+    match key_of(&evidence.platform_sso, |found| found.key) {
+        Some(key) => row("Platform SSO", sso(&key, missing)),
+        None => unchecked.push(("Platform SSO", "--app-sso-state")),
+    }
+    if let Some(found) = evidence.platform_sso.probe.found()
+        && let Some(method) = found.sign_in_method
+    {
+        let token = match (found.token_received, found.token_expires) {
+            (Some(received), Some(expires)) => format!("; token {} to {}", date(received), time(expires)),
+            _ => String::new(),
+        };
+        row("Sign-in method", (Mark::Neutral, format!("{}{token}", method.name())));
+    }
+    match key_of(&evidence.sso_extension, |found| found.key) {
+        Some(key) => row("SSO extension", sso(&key, missing)),
+        // It is asked only if Platform SSO does not show the key.
+        None if platform_sso(evidence).is_none() => unchecked.push(("the SSO extension", "--psso-status")),
+        None => {}
+    }
+    unchecked
+}
+
+/// One line about all that was not checked, and why.
+pub(super) fn not_checked(assessment: &Assessment<'_>, unchecked: &[Unchecked]) -> Option<String> {
+    let Evidence { user, can_ask_sso, .. } = assessment.evidence;
+    // Where the commands could be asked, what is missing is the command.
+    let is_shown = |(_, option): &&Unchecked| {
+        let is_command = ["--app-sso-state", "--psso-status"].contains(option);
+        let is_needed = WorkplaceJoin::shown_by(assessment.evidence).is_none();
+        !is_command || (!can_ask_sso && is_needed)
+    };
+    let unchecked: Vec<&Unchecked> = unchecked.iter().filter(is_shown).collect();
+    if unchecked.is_empty() {
+        return None;
+    }
+    let names: Vec<&str> = unchecked.iter().map(|(name, _)| *name).collect();
+    let options: Vec<&str> = unchecked.iter().map(|(_, option)| *option).filter(|it| !it.is_empty()).collect();
+    let names = listed(&names);
+    Some(if !user.is_of_this_mac() {
+        format!("Not checked for a saved home: {names}; see {}.", listed(&options))
+    } else if user.has_session == Some(false) {
+        format!("Not checked, because the user is not logged in: {names}.")
+    } else {
+        format!("Not checked: {names}.")
+    })
+}
+
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [name] => (*name).to_owned(),
+        [names @ .., last] => format!("{} and {last}", names.join(", ")),
+    }
+}
+
+/// Where the key is, or what there is in its place; `None` if that was not checked.
+fn key(assessment: &Assessment<'_>) -> Option<Row> {
+    let evidence = assessment.evidence;
+    Some(match Storage::shown_by(evidence) {
+        Some(Storage::LoginKeychain) => (Mark::Good, "in the login keychain".to_owned()),
+        Some(Storage::SecureEnclave) => match remembered_key(evidence) {
+            Some(found) => (Mark::Neutral, format!("in the Secure Enclave at {}; remembered", time(found.noted))),
+            None => (Mark::Good, "in the Secure Enclave".to_owned()),
+        },
+        None => {
+            // Without a state it may still be in the Secure Enclave.
+            let missing = if assessment.state.is_ok() { Mark::Wrong } else { Mark::Neutral };
+            match &evidence.login_keychain.probe {
+                Probe::Found(found) if found.unknown_issuer.is_some() => {
+                    (Mark::Unclear, "not known: the issuer of a certificate cannot be determined".to_owned())
+                }
+                Probe::Found(found) => {
+                    let lonely = found.details.as_ref().map_or(0, |details| details.keys_without_certificate);
+                    let has_certificate = !found.workplace_join.is_empty();
+                    let has_identity = found.identities().next().is_some();
+                    let text = match (has_identity, has_certificate, lonely > 0) {
+                        (true, _, _) => "none that counts: it belongs to another tenant",
+                        (_, true, _) => "none; the login keychain has a certificate without its private key",
+                        (_, _, true) => "none; the login keychain has a private key without its certificate",
+                        _ => "none in the login keychain",
+                    };
+                    (missing, text.to_owned())
+                }
+                Probe::Absent => (missing, "none; there is no login keychain".to_owned()),
+                Probe::Unreadable(_) => (Mark::Unclear, "not known: the login keychain cannot be read".to_owned()),
+                Probe::NotAsked => return None,
+            }
+        }
+    })
+}
+
+/// `None` if the source of the key shows no certificate.
+fn certificate(assessment: &Assessment<'_>, found: WorkplaceJoin<'_>) -> Option<Row> {
+    let has = |code| assessment.findings.iter().any(|finding| finding.code == code);
+    Some(match (found.certificate, found.storage) {
+        (Some(certificate), _) if has(Code::CertificateExpired) => {
+            (Mark::Wrong, format!("expired at {}", time(certificate.not_after)))
+        }
+        (Some(certificate), _) if has(Code::CertificateNotYetValid) => {
+            (Mark::Wrong, format!("not valid until {}", time(certificate.not_before)))
+        }
+        (Some(certificate), _) => (Mark::Good, format!("valid until {}", time(certificate.not_after))),
+        (None, Storage::LoginKeychain) => (Mark::Unclear, "there, but it cannot be parsed".to_owned()),
+        (None, Storage::SecureEnclave) => return None,
+    })
+}
+
+fn id(id: Option<&str>) -> Row {
+    id.map_or((Mark::Unclear, "not known".to_owned()), |id| (Mark::Neutral, id.to_owned()))
 }
 
 /// The devices with another id than the key that counts, each once.
@@ -83,164 +194,70 @@ fn place(device: &Device<'_>) -> String {
     format!("{} ({source}{since})", device.device_id)
 }
 
-type Row = (Mark, String);
-
-fn certificate(assessment: &Assessment<'_>, found: Option<WorkplaceJoin<'_>>) -> Row {
-    let has = |code| assessment.findings.iter().any(|finding| finding.code == code);
-    let Some(found) = found else { return without_key(assessment, certificates_without_key) };
-    match (found.certificate, found.storage) {
-        (Some(certificate), _) => {
-            if has(Code::CertificateExpired) {
-                (Mark::Wrong, format!("expired at {}", time(certificate.not_after)))
-            } else if has(Code::CertificateNotYetValid) {
-                (Mark::Wrong, format!("not valid until {}", time(certificate.not_before)))
-            } else {
-                (Mark::Good, format!("valid until {}", time(certificate.not_after)))
-            }
+/// `None` if it was not checked.
+fn plist(plist: &Witness<JamfAad>, has_key: Option<bool>) -> Option<Row> {
+    let (have_an_azure_id, last_token) = match &plist.probe {
+        Probe::Found(JamfAad::Parsed { have_an_azure_id, last_token }) => (have_an_azure_id, last_token),
+        Probe::Found(JamfAad::Unparsable(reason)) => return Some((Mark::Wrong, format!("cannot be parsed: {reason}"))),
+        Probe::Absent if has_key == Some(true) => return Some((Mark::Wrong, "missing".to_owned())),
+        Probe::Absent => return Some((Mark::Neutral, "missing".to_owned())),
+        Probe::Unreadable(cause) => return Some((Mark::Unclear, format!("cannot be read: {cause}"))),
+        Probe::NotAsked => return None,
+    };
+    let token = match last_token {
+        LastToken::At(at) => format!("last token {}", time(*at)),
+        LastToken::Never => "no token ever".to_owned(),
+        LastToken::Unexpected => "the time of the last token is not a time".to_owned(),
+    };
+    let (mark, text) = match have_an_azure_id {
+        // Nothing can be obtained with a key that is gone.
+        HaveAnAzureId::True if has_key == Some(false) => {
+            (Mark::Neutral, "AAD ID acquired, by an earlier registration".to_owned())
         }
-        (None, Storage::LoginKeychain) => (Mark::Unclear, "there, but it cannot be parsed".to_owned()),
-        (None, Storage::SecureEnclave) if remembered_key(assessment.evidence).is_some() => {
-            (Mark::Neutral, "not known: nobody can be asked now".to_owned())
+        HaveAnAzureId::True if *last_token == LastToken::Never => {
+            (Mark::Wrong, "have_an_Azure_id was set by a script".to_owned())
         }
-        (None, Storage::SecureEnclave) => (Mark::Neutral, "not shown by Jamf's tool".to_owned()),
-    }
+        HaveAnAzureId::True => (Mark::Good, "AAD ID acquired".to_owned()),
+        HaveAnAzureId::False => (Mark::Wrong, "AAD ID not acquired".to_owned()),
+        HaveAnAzureId::Missing => (Mark::Wrong, "have_an_Azure_id is missing".to_owned()),
+        HaveAnAzureId::Unexpected(value) => (Mark::Wrong, format!("have_an_Azure_id is {value}, not true or false")),
+    };
+    Some((mark, format!("{text}; {token}")))
 }
 
-fn private_key(assessment: &Assessment<'_>) -> Row {
-    let evidence = assessment.evidence;
-    match Storage::shown_by(evidence) {
-        Some(Storage::LoginKeychain) => (Mark::Good, "belongs to the certificate".to_owned()),
-        Some(Storage::SecureEnclave) if platform_sso(evidence).is_some() => {
-            (Mark::Good, "in use by Platform SSO".to_owned())
-        }
-        Some(Storage::SecureEnclave) => match remembered_key(evidence) {
-            Some(found) => (Mark::Neutral, format!("remembered; it was there at {}", time(found.noted))),
-            None => (Mark::Good, "in use by the SSO extension".to_owned()),
-        },
-        None => without_key(assessment, |found| {
-            let lonely = found.details.as_ref().map_or(0, |details| details.keys_without_certificate);
-            if lonely > 0 { "there, but its certificate is missing" } else { "none" }
-        }),
-    }
-}
-
-fn certificates_without_key(found: &LoginKeychain) -> &'static str {
-    if found.workplace_join.is_empty() { "none" } else { "there, but its private key is missing" }
-}
-
-/// What the login keychain says if it does not show the key.
-fn without_key(assessment: &Assessment<'_>, words: impl FnOnce(&LoginKeychain) -> &'static str) -> Row {
-    let evidence = assessment.evidence;
-    // Without a state it may still be in the Secure Enclave.
-    let missing = if assessment.state.is_ok() { Mark::Wrong } else { Mark::Neutral };
-    match &evidence.login_keychain.probe {
-        Probe::Found(found) => match &found.unknown_issuer {
-            Some(_) => (Mark::Unclear, "the issuer of a certificate cannot be determined".to_owned()),
-            None => (missing, words(found).to_owned()),
-        },
-        Probe::Absent => (missing, "none: there is no login keychain".to_owned()),
-        Probe::Unreadable(_) => (Mark::Unclear, "the login keychain cannot be read".to_owned()),
-        Probe::NotAsked => (Mark::Unclear, "not asked".to_owned()),
-    }
-}
-
-fn storage(assessment: &Assessment<'_>) -> Row {
-    match (Storage::shown_by(assessment.evidence), &assessment.state) {
-        (Some(storage), _) => (Mark::Neutral, storage.name().to_owned()),
-        (None, Ok(_)) => (Mark::Neutral, "none".to_owned()),
-        (None, Err(_)) => (Mark::Unclear, "cannot be told".to_owned()),
-    }
-}
-
-fn id(id: Option<&str>) -> Row {
-    id.map_or((Mark::Unclear, "not known".to_owned()), |id| (Mark::Neutral, id.to_owned()))
-}
-
-fn plist(plist: &Witness<JamfAad>, has_key: Option<bool>) -> Row {
-    match &plist.probe {
-        Probe::Found(JamfAad::Parsed { .. }) => (Mark::Good, "there".to_owned()),
-        Probe::Found(JamfAad::Unparsable(reason)) => (Mark::Wrong, format!("cannot be parsed: {reason}")),
-        Probe::Absent if has_key == Some(true) => (Mark::Wrong, "missing".to_owned()),
-        Probe::Absent => (Mark::Neutral, "missing".to_owned()),
-        Probe::Unreadable(cause) => (Mark::Unclear, format!("cannot be read: {cause}")),
-        Probe::NotAsked => (Mark::Neutral, "not asked".to_owned()),
-    }
-}
-
-fn have_an_azure_id(plist: &Witness<JamfAad>, has_key: Option<bool>) -> Row {
-    match &plist.probe {
-        Probe::Found(JamfAad::Parsed { have_an_azure_id, .. }) => match have_an_azure_id {
-            // Nothing can be obtained with a key that is gone.
-            HaveAnAzureId::True if has_key == Some(false) => {
-                (Mark::Neutral, "true, of an earlier registration".to_owned())
-            }
-            HaveAnAzureId::True => (Mark::Good, "true".to_owned()),
-            HaveAnAzureId::False => (Mark::Wrong, "false".to_owned()),
-            HaveAnAzureId::Missing => (Mark::Wrong, "not set".to_owned()),
-            HaveAnAzureId::Unexpected(value) => (Mark::Wrong, format!("neither true nor false: {value}")),
-        },
-        Probe::Found(JamfAad::Unparsable(_)) | Probe::Unreadable(_) => (Mark::Unclear, "not known".to_owned()),
-        Probe::Absent => (Mark::Neutral, "not set, because there is no plist".to_owned()),
-        Probe::NotAsked => (Mark::Neutral, "not asked".to_owned()),
-    }
-}
-
-fn last_token(plist: &Witness<JamfAad>, has_key: Option<bool>) -> Row {
-    match &plist.probe {
-        Probe::Found(JamfAad::Parsed { last_token, have_an_azure_id }) => match last_token {
-            LastToken::At(at) => (Mark::Neutral, time(*at)),
-            LastToken::Never if *have_an_azure_id == HaveAnAzureId::True && has_key == Some(true) => {
-                (Mark::Wrong, "never: a script has set have_an_Azure_id".to_owned())
-            }
-            LastToken::Never => (Mark::Neutral, "never".to_owned()),
-            LastToken::Unexpected => (Mark::Unclear, "not a time".to_owned()),
-        },
-        Probe::Absent => (Mark::Neutral, "never".to_owned()),
-        Probe::Found(JamfAad::Unparsable(_)) | Probe::Unreadable(_) => (Mark::Unclear, "not known".to_owned()),
-        Probe::NotAsked => (Mark::Neutral, "not asked".to_owned()),
-    }
-}
-
-/// What a source says about the key, without the rest.
-fn key<T>(source: &Witness<T>, key: impl FnOnce(&T) -> Key) -> Probe<Key> {
+/// What a command says about the key, without the rest; `None` if it was not asked.
+fn key_of<T>(source: &Witness<T>, key: impl FnOnce(&T) -> Key) -> Option<Result<Key, String>> {
     match &source.probe {
-        Probe::Found(found) => Probe::Found(key(found)),
-        Probe::Absent => Probe::Absent,
-        Probe::Unreadable(cause) => Probe::Unreadable(cause.clone()),
-        Probe::NotAsked => Probe::NotAsked,
+        Probe::Found(found) => Some(Ok(key(found))),
+        Probe::Unreadable(cause) => Some(Err(cause.to_string())),
+        Probe::Absent | Probe::NotAsked => None,
     }
 }
 
-fn sso(probe: &Probe<Key>, evidence: &Evidence, is_sound: bool, unneeded: bool) -> Row {
-    // The key may be elsewhere, and nothing is wrong then.
-    let missing = if is_sound { Mark::Neutral } else { Mark::Wrong };
-    let (mark, text) = match probe {
-        Probe::Found(key) => match key {
-            Key::Present => (Mark::Good, "registered"),
-            Key::NeedsNewKeys => (Mark::Good, "registered; macOS makes new keys at the next sign-in"),
-            Key::Absent(Absence::NotConfigured) => (Mark::Neutral, "not set up"),
-            Key::Absent(Absence::NoDevice) => (Mark::Neutral, "not set up, by an output of root's"),
-            Key::Absent(Absence::AnotherProvider) => (Mark::Neutral, "of another identity provider"),
-            Key::Absent(Absence::DeviceNotRegistered) => (missing, "set up, but the device is not registered"),
-            Key::Absent(Absence::DeviceLost) => (missing, "the device's registration is lost, but the user's is there"),
-            Key::Absent(Absence::UserKeyInvalid) => (missing, "the user's key is invalid"),
-            Key::UnderWay(UnderWay::NeedsBinding) => {
-                (missing, "under way: the user has to sign in once with the local password")
-            }
-            Key::UnderWay(UnderWay::NewUser) => (missing, "the registration of this user is under way"),
-            Key::Absent(Absence::UserNotRegistered) => (missing, "the device is registered, but not this user"),
-            Key::Absent(Absence::NeedsRegistration) => (missing, "the user has to register again"),
-            Key::Absent(Absence::NeedsRepair) => (missing, "the registration needs repair"),
+fn sso(key: &Result<Key, String>, missing: Mark) -> Row {
+    let (mark, text) = match key {
+        Err(words) => return (Mark::Unclear, words.clone()),
+        Ok(Key::Present) => (Mark::Good, "registered"),
+        Ok(Key::NeedsNewKeys) => (Mark::Good, "registered; macOS makes new keys at the next sign-in"),
+        Ok(Key::UnderWay(UnderWay::NeedsBinding)) => (missing, "registering; it needs the local password once"),
+        Ok(Key::UnderWay(UnderWay::NewUser)) => (missing, "registering"),
+        Ok(Key::Absent(absence)) => match absence {
+            Absence::NotConfigured => (Mark::Neutral, "not set up"),
+            Absence::NoDevice => (Mark::Neutral, "not set up, by an output taken as root"),
+            Absence::AnotherProvider => (Mark::Neutral, "of another identity provider"),
+            Absence::DeviceNotRegistered => (missing, "set up, but the device is not registered"),
+            Absence::DeviceLost => (missing, "the device's registration is lost; the user's is there"),
+            Absence::UserKeyInvalid => (missing, "the user's key is invalid"),
+            Absence::UserNotRegistered => (missing, "the device is registered, but not this user"),
+            Absence::NeedsRegistration => (missing, "the user has to register again"),
+            Absence::NeedsRepair => (missing, "the registration needs repair"),
         },
-        Probe::Unreadable(cause) => return (Mark::Unclear, cause.to_string()),
-        Probe::Absent | Probe::NotAsked if unneeded => (Mark::Neutral, "not asked, as the login keychain has the key"),
-        Probe::Absent | Probe::NotAsked if matches!(evidence.sso_set_up, SsoSetUp::By(_) | SsoSetUp::MayBeDeclared) => {
-            (Mark::Unclear, "not asked, as that takes sudo and a session of the user's")
-        }
-        Probe::Absent | Probe::NotAsked if evidence.can_ask_sso => (Mark::Neutral, "there is no command that tells"),
-        Probe::Absent | Probe::NotAsked => (Mark::Neutral, "not asked"),
     };
     (mark, text.to_owned())
+}
+
+pub(super) const fn needs_registration(state: Option<RegistrationState>) -> bool {
+    matches!(state, Some(RegistrationState::NotRegistered | RegistrationState::PlistMissing))
 }
 
 fn time(time: Timestamp) -> String {

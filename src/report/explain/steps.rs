@@ -1,7 +1,8 @@
-//! What to do: only what applies, in the order in which to do it.
+//! What to do: actions only, in the order in which to do them.
 
 use std::path::Path;
 
+use super::{evidence::needs_registration, gravest};
 use crate::{
     assess::{
         Assessment,
@@ -11,134 +12,360 @@ use crate::{
         remedy::Remedy,
         state::RegistrationState,
     },
-    cli::{Request, Subject, Who},
+    cli::{AskMacos, DEFAULT_DEADLINE, Request, Subject, Who},
     evidence::{Cause, Evidence, Obstacle, Probe, SetUp, Source},
-    parse::set_up::{JamfTool, Service, SsoProfile},
-    report::style::{COLUMNS, Page},
+    parse::{
+        keychain::ErrorKind,
+        set_up::{JAMF_LINK, Service, SsoProfile},
+    },
+    report::style::Page,
 };
 
-/// Columns of a step that has its command in the same line.
-const INLINE: usize = COLUMNS - 5;
+const TOOL: &str = "/usr/local/wpj-state/wpj-state";
+const JAMF: &str = "/usr/local/jamf/bin/jamf";
 
-/// A step, and what to paste into a shell for it.
+/// A step, and what to paste into a shell for it, a command a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Step {
     text: String,
-    command: Vec<String>,
+    commands: Vec<String>,
 }
 
 impl Step {
     fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), command: Vec::new() }
+        Self { text: text.into(), commands: Vec::new() }
     }
 
-    fn with(self, command: impl Into<String>) -> Self {
-        Self { command: vec![command.into()], ..self }
+    fn with(mut self, command: impl Into<String>) -> Self {
+        self.commands.push(command.into());
+        self
     }
 }
 
 pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>, request: &Request) {
-    let steps = steps(assessment, request);
+    let steps = Steps { assessment, evidence: assessment.evidence, request }.all();
     if steps.is_empty() {
         page.indented(4, "Nothing.");
     }
     for (number, step) in steps.iter().enumerate() {
-        match step.command.as_slice() {
-            [line] if step.text.len() + line.len() <= INLINE => page.step(number + 1, &format!("{} {line}", step.text)),
-            lines => {
-                page.step(number + 1, &step.text);
-                lines.iter().for_each(|line| page.as_is(line));
+        page.step(number + 1, &step.text);
+        step.commands.iter().for_each(|command| page.as_is(command));
+    }
+}
+
+struct Steps<'a> {
+    assessment: &'a Assessment<'a>,
+    evidence: &'a Evidence,
+    request: &'a Request,
+}
+
+impl Steps<'_> {
+    fn all(&self) -> Vec<Step> {
+        if self.evidence.user.source == Some(Source::None) {
+            return vec![Step::new("Run this again when a user has logged in.")];
+        }
+        let mut steps = match &self.assessment.state {
+            Err(undetermined) if self.assessment.remedy == Remedy::MendEvidence => {
+                vec![self.undetermined(undetermined)]
+            }
+            Err(_) if self.assessment.remedy == Remedy::LookInSession => vec![self.in_session()],
+            _ => self.by_remedy(),
+        };
+        steps.extend(self.settings());
+        for code in self.assessment.findings.iter().map(|finding| finding.code) {
+            // Without a state, an unusable output is what the first step is about.
+            let is_done = code == Code::OutputUnusable && self.assessment.state.is_err();
+            if let Some(step) = self.of_finding(code).filter(|step| !is_done && !steps.contains(step)) {
+                steps.push(step);
             }
         }
-    }
-}
-
-fn steps(assessment: &Assessment<'_>, request: &Request) -> Vec<Step> {
-    let mut steps = match &assessment.state {
-        _ if assessment.evidence.user.source == Some(Source::None) => {
-            return vec![Step::new("Run it again when a user has logged in.")];
+        let mut steps = merged(steps);
+        if self.assessment.state.is_ok() && !steps.is_empty() {
+            steps.push(Step::new("Send the new state to Jamf Pro:").with(format!("{}{JAMF} recon", self.sudo())));
         }
-        Err(undetermined) => match assessment.remedy {
-            Remedy::RegisterInMacos | Remedy::FinishInMacos | Remedy::SignInLocally => {
-                by_remedy(None, assessment, request)
+        steps
+    }
+
+    /// What brings a user to being registered.
+    fn by_remedy(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let remedy = self.assessment.remedy;
+        if remedy == Remedy::Nothing {
+            return steps;
+        }
+        if remedy == Remedy::CheckTenant {
+            return vec![Step::new(format!(
+                "Escalate to the Entra administrator, with this report: {}",
+                remedy.for_admin()
+            ))];
+        }
+        if matches!(remedy, Remedy::RegisterInSelfService | Remedy::DeployProfile) {
+            steps.extend(self.rule_out());
+        }
+        steps.extend(self.missing());
+        if remedy == Remedy::DeployProfile {
+            steps.push(to_jamf(
+                "a profile of Microsoft's SSO extension must be there first, because new registrations need it.",
+            ));
+        }
+        if remedy != Remedy::GatherAadInfo {
+            steps.push(Step::new(format!("Ask the user to do this, because {}: {}", self.reason(), remedy.for_user())));
+        }
+        if matches!(remedy, Remedy::GatherAadInfo | Remedy::RegisterInMacos) {
+            steps.push(self.gather());
+        }
+        steps.extend(self.key_prompt());
+        steps
+    }
+
+    /// Why the remedy is needed, as a clause.
+    fn reason(&self) -> &'static str {
+        let clause =
+            gravest(self.assessment).map(|finding| finding.code).filter(|code| matches!(code.mend(), Mend::By(_)));
+        clause.map_or_else(
+            || match &self.assessment.state {
+                Ok(RegistrationState::PlistMissing) => "JamfAAD has never run for this user",
+                Ok(RegistrationState::AadIdNotAcquired) => "JamfAAD has not obtained the Azure AD ID",
+                _ => "there is no WPJ key",
+            },
+            Code::clause,
+        )
+    }
+
+    fn undetermined(&self, undetermined: &Obstacle) -> Step {
+        let cause = &undetermined.cause;
+        match cause {
+            Cause::PermissionDenied => {
+                Step::new("Run this as root, because only root can read every home:").with(self.again())
             }
-            _ => vec![undetermined_step(undetermined, request)],
-        },
-        Ok(state) => by_remedy(Some(*state), assessment, request),
-    };
-    steps.extend(settings(&assessment.evidence.set_up));
-    // Without a state, an unusable output is what the first step is about.
-    let is_done = |code| assessment.state.is_err() && code == Code::OutputUnusable;
-    for code in assessment.findings.iter().map(|finding| finding.code).filter(|&code| !is_done(code)) {
-        if let Some(step) = of_finding(code).filter(|step| !steps.contains(step)) {
-            steps.push(step);
+            Cause::NotPermitted => Step::new(
+                "Allow Full Disk Access to the app that runs this, in System Settings > Privacy & Security; or put \
+                 wpj-state on the security agent's allow-list.",
+            ),
+            Cause::Keychain(error) if is_damage(error.kind) => Step::new(
+                "Escalate to the Mac administrator, with this report: the login keychain has to come from a backup. \
+                 Without one, warn the user first: a reset loses the passwords in it.",
+            ),
+            cause => match undetermined.path.as_deref().and_then(Path::file_name).filter(|_| is_about_file(cause)) {
+                Some(name) => Step::new(format!("Mend {}: {}.", name.to_string_lossy(), cause.remedy())),
+                None => Step::new(sentence(cause.remedy())),
+            },
         }
     }
-    steps
+
+    fn in_session(&self) -> Step {
+        let words =
+            "Run this as root while the user is logged in, because a key in the Secure Enclave shows only then:";
+        Step::new(words).with(self.again())
+    }
+
+    /// What this Mac lacks for what the remedy needs.
+    fn missing(&self) -> Vec<Step> {
+        let set_up = &self.evidence.set_up;
+        let mut steps = Vec::new();
+        if set_up.agent.found().is_some_and(|agent| agent.has_old_connector) {
+            steps.extend(self.of_finding(Code::OldConnector));
+        }
+        if has_no_conditional_access(set_up) {
+            steps.extend(self.of_finding(Code::ConditionalAccessDisabled));
+        }
+        if needs_registration(self.assessment.state.as_ref().ok().copied())
+            && matches!(set_up.company_portal, Probe::Absent)
+        {
+            steps.push(Step::new("Install Company Portal, because a registration needs it."));
+        }
+        if matches!(set_up.jamf_tool, Probe::Absent) {
+            steps.push(to_jamf("the Jamf agent must be installed again, because Jamf's tool is missing."));
+        }
+        steps
+    }
+
+    /// Settings that keep a registration from being of use, whatever the state.
+    fn settings(&self) -> Vec<Step> {
+        let set_up = &self.evidence.set_up;
+        let mut steps = Vec::new();
+        if matches!(
+            set_up.sso_profile.found(),
+            Some(SsoProfile::OfMicrosoft(
+                Service::SomeByPrefix | Service::Lacking | Service::NoLists | Service::WrongType
+            ))
+        ) {
+            steps.push(to_jamf(
+                "in the profile of Microsoft's SSO extension, AppPrefixAllowList must be a text with com.jamf. in it, such \
+                 as \"com.microsoft.,com.apple.,com.jamf.\".",
+            ));
+        }
+        if set_up.preferences.found().is_some_and(|preferences| !preferences.have_right_types()) {
+            steps.push(to_jamf("the profile of JamfAAD's managed preferences has values of wrong types."));
+        }
+        if is_partly_unreadable(set_up) {
+            steps.push(if self.evidence.as_root {
+                Step::new("Check the files of the set-up that cannot be read.")
+            } else {
+                Step::new("Run this as root, because only root can read all of the set-up:").with(self.again())
+            });
+        }
+        steps
+    }
+
+    /// How to find out about a registration in the Secure Enclave, which a new one would come on top of, if nobody was
+    /// asked about it.
+    fn rule_out(&self) -> Option<Step> {
+        let probes = (&self.evidence.platform_sso.probe, &self.evidence.sso_extension.probe);
+        // Where they could be asked, there is nobody to ask.
+        if !matches!(probes, (Probe::NotAsked, Probe::NotAsked)) || self.evidence.can_ask_sso {
+            return None;
+        }
+        let words = "Check for a key in the Secure Enclave, because nothing was asked about it, on the Mac with the \
+            user logged in. If it says that Platform SSO is registered, stop here: the user has a key.";
+        let of_home = !self.evidence.user.is_of_this_mac();
+        let saved = format!("{} app-sso platform -s >app-sso.txt", self.as_user());
+        let given = format!("{} --app-sso-state app-sso.txt", self.again());
+        Some(if of_home { Step::new(words).with(saved).with(given) } else { Step::new(words).with(self.again()) })
+    }
+
+    /// Jamf's tool for this user, in one line to paste.
+    fn gather(&self) -> Step {
+        let set_up = &self.evidence.set_up;
+        let program = match (&set_up.jamf_link, set_up.jamf_tool.found()) {
+            // Only where it certainly is not there does the tool itself have to be named.
+            (Probe::Absent | Probe::Unreadable(_), Some(tool)) => format!("\"/{}\"", tool.path()),
+            _ => format!("/{JAMF_LINK}"),
+        };
+        let who = if self.uid().is_some() { "" } else { "; UID is what `id -u NAME` prints" };
+        let when = if self.assessment.remedy == Remedy::RegisterInMacos {
+            "when the user has registered, because JamfAAD has to run once".to_owned()
+        } else {
+            format!("because {}; it does not run again by itself", self.reason())
+        };
+        Step::new(format!("Run gatherAADInfo as the logged-in user, never as root, {when}{who}:"))
+            .with(format!("{} {program} gatherAADInfo", self.as_user()))
+    }
+
+    /// A key in the login keychain asks the user of each app once.
+    fn key_prompt(&self) -> Option<Step> {
+        const ALLOW: &str =
+            "Ask the user to choose Always Allow if an app \"wants to sign using key 'Microsoft Workplace Join Key'\".";
+        let is_served = matches!(
+            self.evidence.set_up.sso_profile.found(),
+            Some(SsoProfile::OfMicrosoft(Service::ByPrefix | Service::ByName | Service::AllManagedApps))
+        );
+        let in_keychain = Storage::shown_by(self.evidence) == Some(Storage::LoginKeychain);
+        let is_asked = self.assessment.remedy != Remedy::RegisterInMacos && in_keychain && !is_served;
+        is_asked.then(|| Step::new(ALLOW))
+    }
+
+    /// What to do about a finding that the remedy does not mend.
+    fn of_finding(&self, code: Code) -> Option<Step> {
+        match (code, code.mend()) {
+            (Code::GatheredAsRoot, Mend::Step(words)) => Some(
+                Step::new(words)
+                    .with(format!("{}rm /var/root/Library/Preferences/com.jamf.management.jamfAAD.plist", self.sudo())),
+            ),
+            (_, Mend::Step(words)) => Some(Step::new(words)),
+            (_, Mend::By(_) | Mend::Nothing(_)) => None,
+        }
+    }
+
+    /// In front of what root has to run on the Mac that this is about. Nobody who is root there has to use it.
+    fn sudo(&self) -> &'static str {
+        if self.evidence.as_root && self.evidence.user.is_of_this_mac() { "" } else { "sudo " }
+    }
+
+    /// The person's UID. The owner of a saved home has another on this Mac.
+    fn uid(&self) -> Option<u32> {
+        self.evidence.user.uid.filter(|_| self.evidence.user.is_of_this_mac())
+    }
+
+    /// Runs a command as the user in the user's session.
+    fn as_user(&self) -> String {
+        let uid = self.uid().map_or_else(|| "UID".to_owned(), |uid| uid.to_string());
+        format!("{}launchctl asuser {uid} sudo -u '#{uid}'", self.sudo())
+    }
+
+    /// This tool again, with all options that were given; by its path, because sudo searches the user's PATH.
+    fn again(&self) -> String {
+        let Request {
+            subject,
+            keychain,
+            plist,
+            app_sso_state,
+            psso_status,
+            system_root,
+            tenants,
+            remember_key_days,
+            second_opinion,
+            deadline,
+            output: _,
+        } = self.request;
+        // A saved home is read with the caller's rights, as long as these do.
+        let is_denied = matches!(&self.assessment.state, Err(Obstacle { cause: Cause::PermissionDenied, .. }));
+        let sudo = if self.evidence.user.is_of_this_mac() || is_denied { self.sudo() } else { "" };
+        let mut words = vec![format!("{sudo}{TOOL} --explain")];
+        let mut add = |option: &str, value: Option<String>| {
+            words.extend(value.map(|value| format!("{option} {}", quoted(&value))));
+        };
+        match subject {
+            Subject::One(Who::User(name)) => add("--user", Some(name.clone())),
+            Subject::One(Who::Home(home)) => add("--home", Some(home.display().to_string())),
+            Subject::One(Who::Console | Who::Nobody) | Subject::AllUsers | Subject::Homes(_) => {}
+        }
+        let files = [
+            ("--keychain", keychain),
+            ("--plist", plist),
+            ("--app-sso-state", app_sso_state),
+            ("--psso-status", psso_status),
+            ("--system-root", system_root),
+        ];
+        for (option, file) in files {
+            add(option, file.as_ref().map(|file| file.display().to_string()));
+        }
+        for tenant in tenants.ids() {
+            add("--tenant", Some(tenant.clone()));
+        }
+        add("--remember-key", remember_key_days.map(|days| days.to_string()));
+        add("--deadline", (deadline.as_secs() != DEFAULT_DEADLINE).then(|| deadline.as_secs().to_string()));
+        match second_opinion {
+            AskMacos::Always => words.push("--second-opinion".to_owned()),
+            AskMacos::Never => words.push("--second-opinion=never".to_owned()),
+            AskMacos::IfDamaged => {}
+        }
+        words.join(" ")
+    }
 }
 
-/// What brings a user to being registered.
-fn by_remedy(state: Option<RegistrationState>, assessment: &Assessment<'_>, request: &Request) -> Vec<Step> {
-    let Assessment { evidence, remedy, findings, .. } = assessment;
-    let in_self_service = matches!(remedy, Remedy::RegisterInSelfService | Remedy::DeployProfile);
-    let has = |code| findings.iter().any(|finding| finding.code == code);
-    let mut steps = Vec::new();
-    if *remedy == Remedy::Nothing {
-        return steps;
-    }
-    if in_self_service {
-        steps.extend(state.and_then(|state| rule_out(state, evidence, request)));
-    }
-    steps.extend(missing(evidence, in_self_service));
-    steps.extend(has(Code::OldConnector).then(|| of_finding(Code::OldConnector)).flatten());
-    match remedy {
-        Remedy::GatherAadInfo => {
-            steps.push(gather(evidence));
-            steps.push(Step::new(NO_RETRIES));
-        }
-        Remedy::CheckTenant => return vec![Step::new(remedy.for_admin())],
-        Remedy::RegisterInMacos => {
-            steps.push(of_user(*remedy));
-            steps.push(gather(evidence));
-        }
-        _ => {
-            steps.extend((*remedy == Remedy::DeployProfile).then(|| Step::new(remedy.for_admin())));
-            steps.extend(has(Code::LoginKeychainReset).then(|| Step::new(RESET)));
-            steps.push(of_user(*remedy));
-        }
-    }
-    if *remedy != Remedy::RegisterInMacos {
-        steps.extend(state.and_then(|state| key_prompt(state, evidence)));
-    }
-    steps.push(Step::new("Send the new state to Jamf Pro:").with("sudo jamf recon"));
-    steps
+const TO_JAMF: &str = "Escalate to the Jamf administrator, with this report: ";
+
+fn to_jamf(words: &str) -> Step {
+    Step::new(format!("{TO_JAMF}{words}"))
 }
 
-/// What the user has to do.
-fn of_user(remedy: Remedy) -> Step {
-    Step::new(format!("Ask the user to do this: {}", remedy.for_user()))
+/// All that is for the Jamf administrator in one step, where the first of it was.
+fn merged(steps: Vec<Step>) -> Vec<Step> {
+    let mut merged: Vec<Step> = Vec::new();
+    for step in steps {
+        let first = merged.iter_mut().find(|first| first.text.starts_with(TO_JAMF));
+        match (step.text.strip_prefix(TO_JAMF), first) {
+            (Some(words), Some(first)) => {
+                first.text = format!("{} {}", first.text, sentence(words));
+                first.commands.extend(step.commands);
+            }
+            _ => merged.push(step),
+        }
+    }
+    merged
 }
 
-const RESET: &str = "A reset of the login keychain, as with a password, has lost the key. The one in the old \
-    keychain is of no use any more: the user has to register again.";
-
-const NO_RETRIES: &str = "Do not wait: since Jamf Pro 11.5 JamfAAD does not try again by itself.";
-
-fn undetermined_step(undetermined: &Obstacle, request: &Request) -> Step {
-    match &undetermined.cause {
-        Cause::PermissionDenied => Step::new("Run it with sudo:").with(again(request)),
-        Cause::NoSession | Cause::MayBeDeclared => {
-            Step::new("Run it with sudo while the user is logged in:").with(again(request))
-        }
-        Cause::NotPermitted => Step::new(
-            "In System Settings > Privacy & Security > Full Disk Access, allow the app that runs this; or put \
-             wpj-state on the security agent's allow-list.",
-        ),
-        cause => match undetermined.path.as_deref().and_then(Path::file_name).filter(|_| is_about_file(cause)) {
-            Some(name) => Step::new(format!("{}: {}.", name.to_string_lossy(), cause.remedy())),
-            None => Step::new(sentence(cause.remedy())),
-        },
-    }
+/// Whether a keychain is damaged, and not only another file.
+const fn is_damage(kind: ErrorKind) -> bool {
+    !matches!(
+        kind,
+        ErrorKind::Empty
+            | ErrorKind::Read(_)
+            | ErrorKind::NotAKeychain
+            | ErrorKind::Sqlite
+            | ErrorKind::UnknownVersion(_)
+    )
 }
 
 /// Whether the remedy says "it" of the file.
@@ -151,47 +378,8 @@ const fn is_about_file(cause: &Cause) -> bool {
             | Cause::NotAFolder
             | Cause::NotAFile(_)
             | Cause::TooLarge { .. }
-            | Cause::Keychain(_)
             | Cause::UnknownIssuer(_)
     )
-}
-
-/// What this Mac lacks for a registration.
-fn missing(evidence: &Evidence, registers: bool) -> Vec<Step> {
-    let set_up = &evidence.set_up;
-    let mut steps = Vec::new();
-    if has_no_conditional_access(set_up) {
-        steps.push(conditional_access());
-    }
-    if registers && matches!(set_up.company_portal, Probe::Absent) {
-        steps.push(Step::new("Install Company Portal: a registration cannot do without it."));
-    }
-    if matches!(set_up.jamf_tool, Probe::Absent) {
-        steps.push(Step::new("Repair the Jamf agent's installation: Jamf's tool, which does the work, is missing."));
-    }
-    steps
-}
-
-/// Settings that keep a registration from being of use, whatever the state.
-fn settings(set_up: &SetUp) -> Vec<Step> {
-    let mut steps = Vec::new();
-    if matches!(
-        set_up.sso_profile.found(),
-        Some(SsoProfile::OfMicrosoft(Service::SomeByPrefix | Service::Lacking | Service::NoLists | Service::WrongType))
-    ) {
-        let words = "In the profile of Microsoft's SSO extension, set AppPrefixAllowList to a text with com.jamf. in \
-            it, such as \"com.microsoft.,com.apple.,com.jamf.\".";
-        steps.push(Step::new(words));
-    }
-    if set_up.preferences.found().is_some_and(|preferences| !preferences.have_right_types()) {
-        let words = "Correct the types in the profile of JamfAAD's managed preferences.";
-        steps.push(Step::new(words));
-    }
-    if is_partly_unreadable(set_up) {
-        let words = "Run it with sudo to see all of the set-up; if that does not help, look at these files.";
-        steps.push(Step::new(words));
-    }
-    steps
 }
 
 /// Whether a file of the set-up is there and cannot be read.
@@ -202,102 +390,6 @@ fn is_partly_unreadable(set_up: &SetUp) -> bool {
         || matches!(set_up.plist_of_root, Probe::Unreadable(_))
         || matches!(set_up.company_portal, Probe::Unreadable(_))
         || matches!(set_up.jamf_tool, Probe::Unreadable(_))
-}
-
-fn conditional_access() -> Step {
-    Step::new("Share inventory in Jamf Pro, and set microsoftCAEnabled:").with("sudo jamf manage")
-}
-
-/// A registration in the Secure Enclave, which a new one would come on top of, if nobody was asked about it.
-fn rule_out(state: RegistrationState, evidence: &Evidence, request: &Request) -> Option<Step> {
-    let probes = (&evidence.platform_sso.probe, &evidence.sso_extension.probe);
-    if !matches!(probes, (Probe::NotAsked, Probe::NotAsked)) {
-        return None;
-    }
-    match state {
-        // Where they could be asked, there is nobody to ask.
-        RegistrationState::NotRegistered if evidence.can_ask_sso => None,
-        RegistrationState::NotRegistered => Some(
-            Step::new("Rule out a key in the Secure Enclave first: on the Mac, with the user logged in, run")
-                .with(again(request)),
-        ),
-        RegistrationState::PlistMissing => {
-            let words = "Rule out a newer registration in the Secure Enclave first, with the user logged in. If the \
-                line Platform SSO then says \"registered\", ask whoever runs Platform SSO before you go on:";
-            let command = vec![
-                format!("{} app-sso platform -s >app-sso.txt", as_user(evidence)),
-                format!("{} --app-sso-state app-sso.txt", again(request)),
-            ];
-            Some(Step { text: words.to_owned(), command })
-        }
-        RegistrationState::Registered | RegistrationState::AadIdNotAcquired => None,
-    }
-}
-
-/// Jamf's tool for this user; its path is broken where a shell puts it together again.
-fn gather(evidence: &Evidence) -> Step {
-    let tool = evidence.set_up.jamf_tool.found().copied().unwrap_or(JamfTool::ConditionalAccess);
-    let is_missing = matches!(evidence.set_up.jamf_tool, Probe::Absent);
-    let when = if is_missing { "When that is done, and with" } else { "With" };
-    let mut text = format!("{when} the user logged in, run Jamf's gatherAADInfo as that user, never as root");
-    text.push_str(if evidence.user.uid.is_some() { ":" } else { "; UID is what id -u NAME prints:" });
-    let mut command = vec![format!("{} \\", as_user(evidence))];
-    let quoted = format!("\"/{}\" gatherAADInfo", tool.path());
-    let mut line = String::new();
-    for piece in quoted.split_inclusive("MacOS/") {
-        if !line.is_empty() && line.len() + piece.len() >= COLUMNS {
-            command.push(line + "\\");
-            line = String::new();
-        }
-        line.push_str(piece);
-    }
-    command.push(line);
-    Step { text, command }
-}
-
-/// Runs a command as the user in the user's session.
-fn as_user(evidence: &Evidence) -> String {
-    let uid = evidence.user.uid.map_or_else(|| "UID".to_owned(), |uid| uid.to_string());
-    format!("sudo launchctl asuser {uid} sudo -u '#{uid}'")
-}
-
-/// A key in the login keychain asks each app's user once.
-fn key_prompt(state: RegistrationState, evidence: &Evidence) -> Option<Step> {
-    const ALLOW: &str = "If an app \"wants to sign using key 'Microsoft Workplace Join Key'\", choose Always Allow.";
-    const SPARE: &str =
-        "Microsoft's SSO extension with com.jamf. in its AppPrefixAllowList spares users this question.";
-    let in_keychain = Storage::shown_by(evidence) == Some(Storage::LoginKeychain);
-    if !in_keychain || state == RegistrationState::NotRegistered {
-        return None;
-    }
-    match evidence.set_up.sso_profile.found() {
-        Some(SsoProfile::OfMicrosoft(Service::ByPrefix | Service::ByName | Service::AllManagedApps)) => None,
-        // What to do about the list is a step of its own.
-        Some(_) => Some(Step::new(ALLOW)),
-        None => Some(Step::new(format!("{ALLOW} {SPARE}"))),
-    }
-}
-
-/// What to do about a finding that the remedy does not mend.
-fn of_finding(code: Code) -> Option<Step> {
-    match (code, code.mend()) {
-        (Code::ConditionalAccessDisabled, _) => Some(conditional_access()),
-        (Code::GatheredAsRoot, _) => Some(
-            Step::new("Find what runs gatherAADInfo as root, and have it run as the user; then:")
-                .with("sudo rm /var/root/Library/Preferences/com.jamf.management.jamfAAD.plist"),
-        ),
-        (_, Mend::Step(words)) => Some(Step::new(words)),
-        (_, Mend::By(_) | Mend::Nothing(_)) => None,
-    }
-}
-
-/// This tool again, about the same user; by its path, because sudo searches the user's PATH.
-fn again(request: &Request) -> String {
-    let who = match &request.subject {
-        Subject::One(Who::User(name)) => format!(" --user {}", quoted(name)),
-        Subject::One(_) | Subject::AllUsers | Subject::Homes(_) => String::new(),
-    };
-    format!("sudo /usr/local/wpj-state/wpj-state --explain{who}")
 }
 
 /// A word for a shell.
@@ -313,5 +405,6 @@ fn quoted(word: &str) -> String {
 fn sentence(words: &str) -> String {
     let mut characters = words.chars();
     let first = characters.next().map(|first| first.to_ascii_uppercase());
-    format!("{}{}.", first.map(String::from).unwrap_or_default(), characters.as_str())
+    let end = if words.ends_with('.') { "" } else { "." };
+    format!("{}{}{end}", first.map(String::from).unwrap_or_default(), characters.as_str())
 }
