@@ -258,7 +258,7 @@ fn after(cause: &Cause) -> Option<Cause> {
         DeviceLost => Settings(settings::Problem::Tenant),
         Settings(_) => Note(NoteProblem::Damaged),
         Note(_) => NotAPlist(Problem::Empty),
-        NotAPlist(_) => Failed("input/output error".to_owned()),
+        NotAPlist(_) => Failed(words()),
         Failed(_) => error(ErrorKind::Empty),
         Keychain(Error { kind: ErrorKind::Empty, .. }) => error(ErrorKind::NotAKeychain),
         Keychain(Error { kind: ErrorKind::NotAKeychain, .. }) => error(ErrorKind::UnknownVersion(1)),
