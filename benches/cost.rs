@@ -160,7 +160,7 @@ fn compare_in(folder: &Path) -> Result<()> {
     fs::copy(env!("CARGO_BIN_EXE_wpj-state"), &tool)?;
     let uid = geteuid().is_root().then_some(UID);
     let mut lines = vec![
-        "| Keychain | Program | Median | to an empty one's | Instructions | Peak memory | Read |".to_owned(),
+        "| Keychain | Program | Median | vs empty program | Instructions | Peak memory | Read |".to_owned(),
         "|---|---|---|---|---|---|---|".to_owned(),
     ];
     for (size, passwords) in SIZES {

@@ -24,7 +24,9 @@ const FOLDER: &str = "private/var/db/wpj-state";
 /// No note is larger, in bytes.
 const MAX_SIZE: u64 = 16 * 1024;
 
-const SECONDS_A_DAY: u64 = 24 * 60 * 60;
+const SECONDS_AN_HOUR: u64 = 60 * 60;
+
+const SECONDS_A_DAY: u64 = 24 * SECONDS_AN_HOUR;
 
 fn path_of(root: &Path, uid: u32) -> PathBuf {
     root.join(FOLDER).join(format!("{uid}.json"))
@@ -75,7 +77,7 @@ fn is_mine_alone(found: &fs::Metadata) -> bool {
     found.uid() == geteuid().as_raw() && found.mode() & 0o077 == 0
 }
 
-/// Writes a note, in place of an earlier one, unless that says the same and is less than a day old.
+/// Writes a note, in place of an earlier one, unless that says the same and is less than an hour old.
 /// Fails if the folder is not root's alone, or cannot be written to.
 pub(super) fn write(root: &Path, note: &RememberedKey, trail: &Trail) -> Result<(), Obstacle> {
     let path = path_of(root, note.uid);
@@ -94,7 +96,7 @@ pub(super) fn write(root: &Path, note: &RememberedKey, trail: &Trail) -> Result<
     }
     let user = User { uid: Some(note.uid), home: Some(note.home.clone()), ..User::default() };
     if let Ok(Some(earlier)) = self::note(&path, &user, note.noted)
-        && u64::from(note.noted).saturating_sub(u64::from(earlier.noted)) < SECONDS_A_DAY
+        && u64::from(note.noted).saturating_sub(u64::from(earlier.noted)) < SECONDS_AN_HOUR
         && (RememberedKey { noted: note.noted, ..earlier }) == *note
     {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Everything that was found, as one JSON object; the README documents it.
+//! Everything that was found, as one JSON object; docs/json.md documents it.
 
 use std::path::Path;
 

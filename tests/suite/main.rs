@@ -22,6 +22,7 @@ mod outcome;
 mod packaging;
 mod policy_scripts;
 mod properties;
+mod prose;
 mod reading;
 mod readme;
 mod remedies;

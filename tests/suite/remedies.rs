@@ -1,6 +1,6 @@
-//! What mends what, over all combinations of evidence; `docs/remedies.md` is written from here.
+//! The remedy for each combination of evidence. `docs/remedies.md` is generated here.
 //!
-//! `WPJ_STATE_UPDATE_FIXTURES=1` keeps what the tool says now; read the difference before it is committed.
+//! `WPJ_STATE_UPDATE_FIXTURES=1` saves the present document as the expected one; read the difference before you commit it.
 
 use std::{env, fmt::Write, fs};
 
@@ -49,11 +49,11 @@ fn app_sso() -> Vec<Says<PlatformSso>> {
     };
     let absent = |absence| found(Key::Absent(absence));
     vec![
-        ("not asked", Probe::NotAsked),
+        ("not run", Probe::NotAsked),
         ("nothing set up", absent(Absence::NotConfigured)),
         ("another provider", absent(Absence::AnotherProvider)),
         ("device not registered", absent(Absence::DeviceNotRegistered)),
-        ("device `(null)`, user there", absent(Absence::DeviceLost)),
+        ("device `(null)`, user present", absent(Absence::DeviceLost)),
         ("user `(null)`", absent(Absence::UserNotRegistered)),
         ("Normal (0)", found(Key::Present)),
         ("NeedsNewKeys (1)", found(Key::NeedsNewKeys)),
@@ -73,7 +73,7 @@ fn jamf() -> Vec<Says<SsoStatus>> {
     };
     let id = Some("0f5b8d8a-98d2-4e3f-8a6c-5d0a3f7e9b21");
     vec![
-        ("not asked", Probe::NotAsked),
+        ("not run", Probe::NotAsked),
         ("0, no device id", found(0, None, Key::Absent(Absence::NotConfigured))),
         ("1, no device id", found(1, None, Key::Absent(Absence::DeviceNotRegistered))),
         ("3", found(3, None, Key::Absent(Absence::NeedsRepair))),
@@ -97,7 +97,7 @@ fn plists() -> Vec<Says<JamfAad>> {
 
 fn profiles() -> Vec<Says<SsoProfile>> {
     vec![
-        ("there", Probe::Found(SsoProfile::OfMicrosoft(Service::ByPrefix))),
+        ("present", Probe::Found(SsoProfile::OfMicrosoft(Service::ByPrefix))),
         ("missing", Probe::Absent),
         ("not known", Probe::NotAsked),
     ]
@@ -288,10 +288,11 @@ fn the_document_says_what_the_tool_does() {
     assert_eq!(fs::read_to_string(DOCUMENT).unwrap(), written, "{DOCUMENT}");
 }
 
-const HEAD: &str = "# What mends what
+const HEAD: &str = "# Remedies
 
-For each Mac there is one remedy: `--explain` shows its steps, the JSON has it as `remedy`, the attribute `remedy` and the
-policy scripts act on it. A test walks all combinations of this page and holds the page equal to the tool.
+For each Mac there is one remedy. `--explain` shows its steps, the attribute `remedy` its short text, and the JSON all
+of it. The policy scripts act on it. This page is generated from the code, over all combinations of evidence, and a test
+compares it with the tool. [The helpdesk's page](helpdesk.md#findings) explains each finding.
 
 ";
 
@@ -303,13 +304,13 @@ fn document() -> String {
         writeln!(page, "| {text} | {user} | {admin} | {} |", remedy.source()).unwrap();
     }
     page.push_str(
-        "\nWith the last of them the attribute is blank, and the reason is on standard error. `None` says nothing about how\n\
-         the Mac is set up; the findings do.\n\n\
+        "\nFor the last of them, the attribute is blank and the reason is on standard error. `None` says nothing about how the\n\
+         Mac is set up; the findings do.\n\n\
          ## Without a key in the login keychain\n\n\
-         Here the plist says that the AAD ID was acquired, and a profile sets up the SSO extension. `?` means that the\n\
-         state could not be determined. `app-sso` is not asked before macOS 13. Where nobody is logged in, neither command\n\
-         is asked.\n\n\
-         | `app-sso` says | Jamf's `getPSSOStatus` says | State | Finding | Remedy |\n|---|---|---|---|---|\n",
+         In this table, the plist says that the AAD ID was acquired, and a profile configures the SSO extension. `?` means\n\
+         that the state could not be determined. Before macOS 13, the tool does not run `app-sso`. While nobody is logged\n\
+         in, it runs neither command.\n\n\
+         | `app-sso` prints | Jamf's `getPSSOStatus` prints | State | Finding | Remedy |\n|---|---|---|---|---|\n",
     );
     let [without_key, with_key] = keychains();
     let (plist, profile) = (plists().remove(0).1, profiles().remove(0).1);
@@ -327,8 +328,8 @@ fn document() -> String {
         }
     }
     page.push_str(
-        "\nIf Jamf's tool gives no answer, `app-sso` says that nothing is set up, and no profile sets it up either, the\n\
-         state is Not Registered.\n\n## With the plist and the profile\n\n\
+        "\nThere is one exception. If Jamf's tool gives no answer, `app-sso` says that nothing is set up, and no profile\n\
+         configures anything either, the state is Not Registered.\n\n## By the plist and the profile\n\n\
          | Key | Plist | SSO extension's profile | State | Finding | Remedy |\n|---|---|---|---|---|---|\n",
     );
     let nothing = || app_sso().remove(1).1;
@@ -343,7 +344,7 @@ fn document() -> String {
         let has_key = kind != "none";
         let plists = plists().into_iter().filter(|(name, _)| has_key || *name == "missing");
         for (in_plist, plist) in plists {
-            for (in_profile, profile) in profiles().into_iter().filter(|(name, _)| !has_key || *name != "there") {
+            for (in_profile, profile) in profiles().into_iter().filter(|(name, _)| !has_key || *name != "present") {
                 if has_key && in_profile != "not known" {
                     continue;
                 }

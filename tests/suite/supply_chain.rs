@@ -1,4 +1,4 @@
-//! What is in the binary is what the README says, under licences that allow it.
+//! What is in the binary is what the documentation says, under licences that allow it.
 
 use std::{collections::BTreeSet, fs, process::Command};
 
@@ -21,9 +21,9 @@ fn crates() -> BTreeSet<(String, String)> {
 }
 
 #[test]
-fn the_readme_names_every_crate_in_the_binary_and_no_other() {
-    let readme = fs::read_to_string("README.md").unwrap();
-    let section = readme.split("\n## ").find(|section| section.starts_with("Supply chain")).unwrap();
+fn the_documentation_names_every_crate_in_the_binary_and_no_other() {
+    let document = fs::read_to_string("docs/verification.md").unwrap();
+    let section = document.split("\n## ").find(|section| section.starts_with("Supply chain")).unwrap();
     let rows = section.lines().filter(|line| line.starts_with("| `"));
     let cells = rows.flat_map(|row| row.split('|').enumerate().filter(|(number, _)| [1, 3].contains(number)));
     let named: BTreeSet<String> =

@@ -4,7 +4,7 @@
 //! The output is the same on each machine and each day. Nothing is shared with the reader that is tested with it.
 //!
 //! `cargo run -p fixture-generator` writes all fixtures anew. What the tool prints for them (`expected.json`,
-//! `expected.stderr`) is kept beside them by the tests, see the README.
+//! `expected.stderr`) is kept beside them by the tests, see CONTRIBUTING.md.
 
 pub mod certificate;
 pub mod der;
