@@ -10,7 +10,7 @@ use wpj_state::{
     cli::{self, Command, Request, attribute},
     collect::{LateAnswer, collect, last_panic, note_panics, read_copy, remember_keys},
     evidence::{Cause, Evidence, User},
-    output::{UNDETERMINED, WRONG_USAGE, complain, line, print, print_report, status},
+    output::{UNDETERMINED, WRONG_USAGE, line, print, print_error, print_report, status},
     parse::timestamp::Timestamp,
     report::{Report, reason, report, style::Style},
 };
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         Ok(Command::Manual) => print(MANUAL),
         Ok(Command::ReadCopy(copy)) => read_copy(&copy).and_then(|found| print(&found)),
         Err(usage) if usage.use_stderr() => {
-            // Where even standard error is closed, the exit status has to do.
+            // If standard error is closed, the exit status must suffice.
             let _ = io::stderr().write_all(usage.render().to_string().as_bytes());
             Ok(WRONG_USAGE)
         }
@@ -33,14 +33,15 @@ fn main() -> ExitCode {
     };
     printed.map_or_else(
         |error| {
-            complain(format!("{error:#}"));
+            print_error(format!("{error:#}"));
             UNDETERMINED.into()
         },
         ExitCode::from,
     )
 }
 
-/// Collects, assesses, reports. Whatever fails, the answer then is that it cannot be determined.
+/// Prints the answer to a request, and returns the exit status. Even after a panic there is an answer: that the state
+/// cannot be determined.
 fn answer(request: &Request) -> anyhow::Result<u8> {
     note_panics();
     let style = Style::of_this_terminal();
@@ -56,14 +57,14 @@ fn answer(request: &Request) -> anyhow::Result<u8> {
     let drawn = catch_unwind(|| {
         let evidence = collect(request, &late_answer);
         let assessments: Vec<_> = evidence.iter().map(assess_now).collect();
-        // A saved output proves nothing about this moment.
+        // A saved output does not show the present state, so it must not be remembered.
         let notes =
             if request.has_saved_outputs() { Vec::new() } else { assessments.iter().filter_map(note).collect() };
         (report(request, &assessments, style), notes)
     });
     let (report, notes) = drawn.unwrap_or_else(|_| (draw_failure(Cause::Crashed(last_panic())), Vec::new()));
     let status = print_report(&report)?;
-    remember_keys(notes).iter().for_each(|obstacle| complain(reason(obstacle)));
+    remember_keys(notes).iter().for_each(|obstacle| print_error(reason(obstacle)));
     Ok(status)
 }
 

@@ -162,7 +162,7 @@ fn device_ids(evidence: &Evidence) -> Option<Finding> {
 
 /// Whose registration it is, where an administrator expects certain tenants.
 fn tenants(evidence: &Evidence) -> Option<Finding> {
-    if evidence.expected_tenants.are_any() {
+    if evidence.expected_tenants.accept_all() {
         return None;
     }
     match WorkplaceJoin::shown_by(evidence) {

@@ -1,4 +1,4 @@
-//! What a run in a session proves about keys outside the login keychain, to be remembered.
+//! Decides what to remember about a user's key outside the login keychain, once a run in the user's session shows it.
 
 use crate::{
     assess::{
@@ -8,8 +8,8 @@ use crate::{
     evidence::RememberedKey,
 };
 
-/// What to note of a user's keys outside the login keychain, where that is wanted: the note or, if there certainly is no
-/// key, `None` in its place.
+/// The user's UID, and the note to write about the key outside the login keychain, or `None` to remove an old note
+/// because there certainly is no key. Nothing if keys are not to be remembered, or if this run proves nothing.
 pub fn note(assessment: &Assessment<'_>) -> Option<(u32, Option<RememberedKey>)> {
     let Assessment { evidence, now, .. } = assessment;
     evidence.remember_key_days.filter(|_| evidence.can_ask_sso)?;

@@ -1,6 +1,6 @@
-//! This tool's own settings: managed preferences of the domain `wpj-state`, which one profile sets for all attributes.
+//! Parses this tool's settings: managed preferences of the domain `wpj-state`, which a profile sets for all attributes.
 //!
-//! `tenant` is a tenant id (GUID) or a list of them; `rememberKeyDays` is a whole number from 1 to 90.
+//! `tenant` is a tenant ID (GUID) or a list of them. `rememberKeyDays` is a whole number from 1 to 90.
 
 use plist::Value;
 use serde::{Deserialize, Serialize};
@@ -24,19 +24,19 @@ pub struct Settings {
     pub remember_key_days: Option<u16>,
 }
 
-/// Why settings cannot be used. Half of them would give wrong states.
+/// Why settings cannot be used. The tool does not ignore a wrong setting, because the state could be wrong without it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum Problem {
     #[error("{0}")]
     PropertyList(property_list::Problem),
-    #[error("tenant is neither a tenant id (a GUID) nor a list of them")]
+    #[error("tenant must be a tenant ID (a GUID) or a list of them")]
     Tenant,
-    #[error("rememberKeyDays is not a whole number from 1 to 90")]
+    #[error("rememberKeyDays must be a whole number from 1 to 90")]
     RememberKeyDays,
 }
 
-/// Reads the settings in `files`, the one that goes first at the front.
-/// Fails if one of them is not a property list, or has a value that cannot be used.
+/// Parses the settings in `files`, in order of precedence.
+/// Fails if a file is not a property list, or has a wrong value.
 pub fn parse(files: &[Vec<u8>]) -> Result<Settings, Problem> {
     let files = files.iter().map(|bytes| dictionary(bytes)).collect::<Result<Vec<_>, _>>();
     let files = files.map_err(Problem::PropertyList)?;
@@ -52,7 +52,7 @@ fn tenants(value: &Value) -> Option<Tenants> {
     ids.filter(|ids| !ids.is_empty()).map(Tenants::new)
 }
 
-/// A tenant id in lower case; `None` if this is not a GUID.
+/// A tenant ID in lower case; `None` if this is not a GUID.
 pub fn tenant_id(text: &str) -> Option<String> {
     Some(text.trim()).filter(|text| is_guid(text)).map(str::to_ascii_lowercase)
 }
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenant_is_a_text_or_a_list() {
+    fn a_tenant_is_a_string_or_a_list() {
         let one = read(&format!("<key>tenant</key><string> {} </string>", TENANTS[0].to_ascii_uppercase())).unwrap();
         assert_eq!(one.tenants.ids(), &TENANTS[..1]);
         let [first, second] = TENANTS;
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_is_an_error_and_never_passed_over() {
+    fn a_wrong_value_is_an_error() {
         let mixed = format!("<array><string>{}</string><string>contoso.com</string></array>", TENANTS[0]);
         for value in
             ["<string>contoso.com</string>", "<string/>", "<array/>", "<true/>", "<integer>1</integer>", &mixed]

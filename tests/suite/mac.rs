@@ -238,7 +238,7 @@ impl collect::Mac for Mac {
         commands.into_iter().map(answer).collect()
     }
 
-    fn wait_before_asking_again(&self) {
+    fn wait_before_retry(&self) {
         self.commands.borrow_mut().push("wait".to_owned());
     }
 

@@ -1,4 +1,4 @@
-//! The Workplace Join certificates of a keychain.
+//! Collects the Workplace Join certificates of a keychain.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,9 +10,9 @@ use crate::parse::{
 /// A Workplace Join certificate in a keychain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkplaceJoinCertificate {
-    /// Start of the validity, if the certificate can be read up to that.
+    /// Start of the validity, if the certificate can be read up to it.
     pub(crate) not_before: Option<Timestamp>,
-    /// What it says; `None` if it cannot be parsed, so that only its issuer is known.
+    /// The contents; `None` if the certificate cannot be parsed, so only its issuer is known.
     pub description: Option<Description>,
     pub has_private_key: bool,
 }
@@ -27,26 +27,26 @@ impl WorkplaceJoinCertificate {
     }
 }
 
-/// The certificates that were added: all counted, the first ones kept, and of the others the one that may have to be
-/// described.
+/// The certificates that were added. All are counted, and the first ones are kept. Of the others, only the one that may
+/// have to be reported is kept.
 pub(super) struct Certificates {
     most_with_private_key: usize,
     most_without: usize,
     kept: Vec<WorkplaceJoinCertificate>,
     pub(super) with_private_key: usize,
     pub(super) without_private_key: usize,
-    /// Of those that are not kept and have their key, the first whose validity starts last.
+    /// Of the identities beyond the first ones, the one whose validity starts last; the first of equal ones.
     latest: Option<(Option<Timestamp>, Vec<u8>)>,
 }
 
 impl Certificates {
-    /// None so far, and at most so many to be kept.
+    /// An empty collection that keeps at most this many certificates.
     pub(super) const fn keeping(most_with_private_key: usize, most_without: usize) -> Self {
         let kept = Vec::new();
         Self { most_with_private_key, most_without, kept, with_private_key: 0, without_private_key: 0, latest: None }
     }
 
-    /// Adds a certificate, and says whether it turned out that it cannot be parsed.
+    /// Adds a certificate; returns whether it was parsed and is damaged.
     pub(super) fn add(&mut self, der: &[u8], has_private_key: bool) -> bool {
         let (count, most) = if has_private_key {
             (&mut self.with_private_key, self.most_with_private_key)
@@ -67,7 +67,7 @@ impl Certificates {
         false
     }
 
-    /// The kept certificates in the order of the file, and the latest of the others.
+    /// The kept certificates in the order of the file, followed by the latest of the others.
     pub(super) fn into_kept(self) -> Vec<WorkplaceJoinCertificate> {
         let mut kept = self.kept;
         kept.extend(self.latest.map(|(_, der)| WorkplaceJoinCertificate::new(&der, true)));
