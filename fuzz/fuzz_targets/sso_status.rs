@@ -1,4 +1,4 @@
-//! What Jamf's `getPSSOStatus` prints.
+//! Fuzzes the parser of Jamf's `getPSSOStatus`.
 
 #![no_main]
 

@@ -140,7 +140,7 @@ fn a_binary_that_lacks_a_slice_is_not_packaged() {
     let place = Place::new();
     place.stand_in("lipo", "[ \"$3\" = arm64 ]");
     let output = build(&place, None);
-    let stderr = format!("{}: it lacks the slice for x86_64\n", place.path("tool").display());
+    let stderr = format!("{}: the slice for x86_64 is missing\n", place.path("tool").display());
     assert_output(&output, "", &stderr, 1);
     assert_eq!(place.notes(), ["lipo tool -verify_arch arm64", "lipo tool -verify_arch x86_64"]);
 }
@@ -195,7 +195,7 @@ fn the_universal_binary_is_built_for_each_kind_of_mac_with_the_list_of_its_crate
         place.command("build-universal.sh").arg(place.path("out/tool")).output().unwrap()
     };
     let built = "for macOS 13.0\n".repeat(4);
-    let words = "it is larger than 3 MB; find out what has grown, and make it smaller";
+    let words = "larger than 3 MB; find out what has grown, and make it smaller";
     let stderr = format!("{}: {words}\n", place.path("out/tool").display());
     assert_output(&build(3_145_729), &built, &stderr, 1);
     fs::remove_file(place.path("notes")).unwrap();
@@ -235,12 +235,12 @@ fn anything_but_accepted_fails_and_shows_apples_log() {
         let answer = format!("{{\"status\":\"{status}\",\"id\":\"1-2\"}}");
         let output = notarise(&place, &format!("echo '{answer}'"));
         let status = status.replace(' ', "");
-        let stderr = format!("a.pkg: not notarised; Apple says: {status}\n");
+        let stderr = format!("a.pkg: not notarised; Apple's status is: {status}\n");
         assert_output(&output, &format!("{answer}\n"), &stderr, 1);
         assert_eq!(place.notes(), [SUBMIT, "xcrun notarytool log 1-2 --key key --key-id id --issuer issuer"]);
     }
     let place = Place::new();
-    assert_output(&notarise(&place, "echo nonsense"), "nonsense\n", "a.pkg: not notarised; Apple says: \n", 1);
+    assert_output(&notarise(&place, "echo nonsense"), "nonsense\n", "a.pkg: not notarised; Apple's status is: \n", 1);
     assert_eq!(place.notes(), [SUBMIT]);
 }
 

@@ -101,7 +101,7 @@ impl Mac {
     fn uninstalls_all_but(&self, left: &[(&str, &str)], folder: &str) -> Outcome {
         let forgotten = "pkgutil --forget wpj-state\n";
         let line = |(place, _): &(&str, &str)| {
-            format!("{place}: not removed, because {folder} is not root's alone; remove this link yourself\n")
+            format!("{place}: not removed, because {folder} is not private to root; remove this link yourself\n")
         };
         gives(&self.run(&["/packaging/uninstall.sh"])?, forgotten, &left.iter().map(line).collect::<String>(), 0)?;
         for path in ["/usr/local/wpj-state", COUNTS] {
@@ -127,7 +127,7 @@ fn gives(output: &Output, stdout: &str, stderr: &str, status: i32) -> Outcome {
 /// What the installation says of links that it does not make.
 fn not_made(links: &[(&str, &str)], because: &str) -> String {
     let line = |(place, target): &(&str, &str)| {
-        format!("{place}: not made, because {because} is not root's alone; use {target} itself\n")
+        format!("{place}: not created, because {because} is not private to root; use {target} directly\n")
     };
     links.iter().map(line).collect()
 }
@@ -182,7 +182,7 @@ fn files_and_links_of_others_stay() -> Outcome {
     let mac = Mac::new()?;
     mac.make("/usr/local/bin")?;
     let (place, target) = LINKS[0];
-    let said = format!("{place}: left as it is, because it is somebody else's; use {target} itself\n");
+    let said = format!("{place}: left alone, because this package did not create it; use {target} directly\n");
     fs::write(mac.path(place), "somebody else's")?;
     mac.installs(&said)?;
     mac.uninstalls()?;
@@ -263,8 +263,8 @@ fn nothing_is_removed_in_or_through_a_folder_that_is_not_roots_alone() -> Outcom
 fn the_tool_is_not_removed_from_a_folder_that_is_not_roots_alone() -> Outcome {
     let mac = Mac::new()?;
     chown(mac.path("/usr/local/"), Some(USER), None)?;
-    let stderr = "/usr/local/wpj-state: not removed, because /usr/local is not root's alone; \
-                  look at it, and remove it yourself\n";
+    let stderr = "/usr/local/wpj-state: not removed, because /usr/local is not private to root; \
+                  check it, and remove it yourself\n";
     gives(&mac.run(&["/packaging/uninstall.sh"])?, "", stderr, 1)?;
     equal(&mac.path("/usr/local/wpj-state/wpj-state").exists(), &true)?;
     equal(&mac.path(COUNTS).exists(), &false)
@@ -309,7 +309,8 @@ fn nothing_is_installed_where_another_user_could_replace_the_tool() -> Outcome {
     for (make, folder) in REFUSED {
         let mac = Mac::new()?;
         make(&mac)?;
-        let words = "not root's alone, so another user could replace the tool; make it root's and install again";
+        let words = "not private to root, so another user could replace the tool; run chown root and chmod go-w on it, then \
+                     install again";
         gives(&mac.run(&install)?, "", &format!("{folder}: {words}\n"), 1)?;
     }
     Ok(())
