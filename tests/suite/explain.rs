@@ -43,7 +43,7 @@ fn with(name: &'static str, mac: &Mac, change: impl Fn(Request) -> Request) -> C
 }
 
 fn of_request(name: &'static str, mac: &Mac, request: Request) -> Case {
-    let mut evidence = mac.look(&request);
+    let mut evidence = mac.evidence(&request);
     // Where the made-up Mac's files lie differs each time.
     if evidence.user.home.is_some() {
         evidence.user.home = Some(HOME.into());

@@ -1,4 +1,4 @@
-//! The copy for macOS's own keychain reader, on a system that has no such reader.
+//! Tests the copy for macOS's own keychain reader, on a system without that reader.
 
 use std::{
     fs::{self, File},
@@ -21,7 +21,7 @@ use crate::{
 
 const ASK: [&str; 2] = ["--second-opinion=always", "--json"];
 
-/// The state, and why there is no second opinion.
+/// The state, and the reason why there is no second opinion.
 fn missing(tool: &mut Command) -> Result<(Option<String>, String), Failed> {
     let tool = tool.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     let copies = format!("wpj-state.{}.", tool.id());
@@ -46,7 +46,7 @@ fn registered(words: &str) -> (Option<String>, String) {
 
 #[test]
 #[ignore = "needs root"]
-fn it_is_missing_with_the_reason_and_leaves_nothing() -> Outcome {
+fn there_is_a_reason_why_it_is_missing_and_nothing_is_left_behind() -> Outcome {
     for home in [Home::new()?, Home::new()?.belonging_to(USER, GROUP)?] {
         equal(&missing(home.tool().args(ASK))?, &registered("only a Mac has one"))?;
     }
@@ -92,7 +92,7 @@ fn a_reader_that_is_killed_while_it_writes_the_copy_is_the_reason() -> Outcome {
 
 #[test]
 #[ignore = "needs root"]
-fn a_copy_that_is_held_up_leaves_time_for_the_other_homes() -> Outcome {
+fn a_copy_that_hangs_leaves_time_for_the_other_homes() -> Outcome {
     let held_up = HeldUp::belonging_to_user()?;
     let mut tool = held_up.home.tool();
     tool.args(["--home", "fixtures/registered/home", "--deadline", "6"]).args(ASK);
@@ -105,10 +105,10 @@ fn a_copy_that_is_held_up_leaves_time_for_the_other_homes() -> Outcome {
     equal(&[found(0), found(1)], &[(&registered, &late), (&registered, &missing)])
 }
 
-/// Any user can have one in the folder for temporary files, by any name.
+/// Any user can create a folder with any name in the folder for temporary files.
 #[test]
 #[ignore = "needs root"]
-fn a_dead_file_system_that_looks_like_a_copy_holds_up_nothing() -> Outcome {
+fn a_dead_file_system_that_looks_like_a_copy_does_not_block_the_tool() -> Outcome {
     let mut gone = Command::new("true").spawn()?;
     gone.wait()?;
     let place = PathBuf::from(format!("/tmp/wpj-state.{}.dead", gone.id()));
