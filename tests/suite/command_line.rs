@@ -99,7 +99,7 @@ fn a_user_without_an_account_is_an_error() {
 #[test]
 fn the_second_reader_reads_only_private_copies() {
     let keychain = format!("{REGISTERED}/Library/Keychains/login.keychain-db");
-    let stderr = format!("wpj-state: {keychain}: this is not a copy that wpj-state has made\n");
+    let stderr = format!("wpj-state: {keychain}: this is not a copy made by wpj-state\n");
     assert_output(&tool(&["--read-copy", &keychain]), "", &stderr, 1);
 }
 
@@ -148,7 +148,7 @@ fn there_is_no_second_opinion_on_other_systems() {
     let expected = serde_json::json!([{
         "code": "second-opinion-missing",
         "severity": "warning",
-        "message": "macOS' own keychain reader does not help: only a Mac has one.",
+        "message": "macOS' own keychain reader does not help: macOS's keychain reader exists only on a Mac.",
         "remedy": "Run it on a Mac whose disk has room; if that does not help, report it.",
     }]);
     assert_eq!(json["findings"], expected);
@@ -462,8 +462,7 @@ fn a_closed_pipe_is_not_an_error() {
 fn an_answer_that_cannot_be_written_is_an_error() {
     let full = File::options().write(true).open("/dev/full").unwrap();
     let output = Command::new(cargo_bin("wpj-state")).args(["--home", REGISTERED]).stdout(full).output().unwrap();
-    let stderr = "wpj-state: writing the answer to standard output; run it again where there is room: \
-        No space left on device (os error 28)\n";
+    let stderr = "wpj-state: cannot write to standard output: No space left on device (os error 28)\n";
     assert_output(&output, "", stderr, 1);
 }
 

@@ -123,5 +123,8 @@ fn a_table_that_names_a_record_twice_is_an_error() {
     let second = place(&Certificate::contoso().der()) + 4;
     damaged[second..second + 4].copy_from_slice(&[0; 4]);
     let error = has_key(&damaged).unwrap_err();
-    assert_eq!(error.to_string(), format!("record numbers and records do not agree (at offset {second})"));
+    assert_eq!(
+        error.to_string(),
+        format!("damaged keychain: record numbers and records do not agree (at offset {second})")
+    );
 }

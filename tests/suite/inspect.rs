@@ -66,7 +66,7 @@ fn without_a_usable_second_opinion_a_damaged_keychain_gives_no_answer() {
         let mac = Mac { opinion, ..Mac::new(&damaged()) };
         let (state, findings) = mac.assess(AskMacos::IfDamaged);
         let reason = format!(
-            "{}: the file is cut short (at offset 20); restore it from a backup, or reset the login keychain and register \
+            "{}: damaged keychain: the file is cut short (at offset 20); restore it from a backup, or reset the login keychain and register \
              again",
             mac.path(KEYCHAIN).display()
         );
@@ -279,10 +279,10 @@ fn a_missing_tool_or_verb_counts_as_not_checked() {
 #[test]
 fn an_unclear_output_gives_no_answer_unless_the_other_command_shows_a_key() {
     let failures = [
-        (Err(Failure::TimedOut), "there was no answer in time"),
-        (Err(Failure::Missing), "it could not be run: launchctl or sudo is missing"),
-        (Err(Failure::TooMuch), "the output cannot be understood: it is more than 1 MiB"),
-        (Err(Failure::Failed("no memory".to_owned())), "it could not be run: no memory"),
+        (Err(Failure::TimedOut), "the command timed out"),
+        (Err(Failure::Missing), "the command could not be run: launchctl or sudo is missing"),
+        (Err(Failure::TooMuch), "the output cannot be understood: more than 1 MiB"),
+        (Err(Failure::Failed("no memory".to_owned())), "the command could not be run: no memory"),
         (Ok(b"sudo: unknown user\n".to_vec()), "the output cannot be understood: a section is missing"),
     ];
     for (failure, words) in failures {
@@ -309,7 +309,7 @@ fn the_jamf_tool_is_run_again_after_a_pause_if_it_gave_no_answer() {
     }
     let refused = vec![(APP_SSO, Ok(not_configured())), (JAMF, Err(Failure::Failed("no memory".to_owned())))];
     let (state, commands) = outcome(&Mac { programs: refused, ..with_session() }, same);
-    assert_eq!(state, Err(format!("{JAMF}: it could not be run: no memory")));
+    assert_eq!(state, Err(format!("{JAMF}: the command could not be run: no memory")));
     assert_eq!(commands, [RAN_APP_SSO.to_owned(), asked_jamf]);
 }
 
@@ -319,7 +319,7 @@ fn without_an_answer_of_the_jamf_tool_only_a_mac_without_set_up_is_not_registere
         let programs = vec![(APP_SSO, Ok(app_sso)), (JAMF, Ok(b"Warning:Timedout\n".to_vec()))];
         Mac { programs, ..with_session() }
     };
-    let no_answer = Err(format!("{JAMF}: there was no answer in time"));
+    let no_answer = Err(format!("{JAMF}: the command timed out"));
     assert_eq!(outcome(&mac(not_configured()), same).0, Ok("Not Registered"));
     let by_team = mac(not_configured());
     by_team.set_up(
@@ -373,7 +373,7 @@ fn standard_error_is_the_reason_and_never_the_answer() {
     assert_eq!(outcome(&mac, same).0, Err(reason));
     // A warning from the runtime does not invalidate the answer on standard output.
     let mac = Mac { programs: vec![(JAMF, Ok(Vec::new()))], stderr: "objc: a warning\n", ..with_session() };
-    assert_eq!(outcome(&mac, same).0, Err(format!("{JAMF}: there was no answer; it said: objc: a warning")));
+    assert_eq!(outcome(&mac, same).0, Err(format!("{JAMF}: the command gave no answer, but printed: objc: a warning")));
     let device = Certificate::workplace_join().subject;
     let answer = String::from_utf8(sso_status(2, device)).unwrap().leak();
     let mac = Mac { programs: vec![(JAMF, Ok(sso_status(0, "")))], stderr: answer, ..with_session() };
@@ -387,7 +387,7 @@ fn platform_sso_proves_the_key_even_if_the_keychain_cannot_be_read() {
     assert_eq!(outcome(&mac, same), (Ok("Registered"), vec![RAN_APP_SSO.to_owned()]));
     let mac = Mac { programs: vec![(APP_SSO, Ok(not_configured()))], ..with_session() };
     mac.write(KEYCHAIN, &damaged());
-    let reason = format!("{}: the file is cut short (at offset 20)", mac.path(KEYCHAIN).display());
+    let reason = format!("{}: damaged keychain: the file is cut short (at offset 20)", mac.path(KEYCHAIN).display());
     assert_eq!(outcome(&mac, same).0, Err(reason));
 }
 
@@ -415,7 +415,7 @@ fn a_file_given_as_the_plist_that_is_not_one_is_an_error() {
     let given = mac.path("notes.txt");
     fs::write(&given, "have_an_Azure_id\n").unwrap();
     let change = |request| Request { plist: Some(given.clone()), ..request };
-    let reason = "this is not a plist that can be read: it has a text where a dictionary belongs";
+    let reason = "this is not a plist that can be read: a string instead of a dictionary";
     assert_eq!(outcome(&mac, change).0, Err(format!("{}: {reason}", given.display())));
     mac.write(PLIST, b"have_an_Azure_id\n");
     assert_eq!(outcome(&mac, same).0, Ok("WPJ Key present, AAD ID not acquired"));

@@ -29,33 +29,43 @@ type Make = fn() -> Result<Vec<u8>, Failed>;
 
 /// Hostile keychains: name, function that creates it, and the expected state or, if it is empty, a part of the reason.
 const KEYCHAINS: [(&str, Make, &str, &str); 11] = [
-    ("four billion claimed records", || patched(8, u32::MAX), "", "record numbers and records do not agree (at offset"),
+    (
+        "four billion claimed records",
+        || patched(8, u32::MAX),
+        "",
+        "damaged keychain: record numbers and records do not agree (at offset",
+    ),
     (
         "four billion claimed record numbers",
         || patched(24, u32::MAX),
         "",
-        "a table header contradicts itself (at offset",
+        "damaged keychain: a table header contradicts itself (at offset",
     ),
     (
         "four billion claimed tables",
         || Ok(replaced(&registered(), 24, u32::MAX)),
         "",
-        "the table directory does not fit the file (at offset 24)",
+        "damaged keychain: the table directory does not fit the file (at offset 24)",
     ),
-    ("tables that overlap", overlapping_tables, "", "two tables for relation 0x80001000 (at offset"),
+    (
+        "tables that overlap",
+        overlapping_tables,
+        "",
+        "damaged keychain: there are two tables for relation 0x80001000 (at offset",
+    ),
     ("a million free record numbers", || many(1_000_000, 0), "Not Registered", ""),
     ("a hundred thousand certificates", || many(0, 100_000), "Not Registered", ""),
     (
         "a million certificates",
         || many(0, 1_000_000),
         "",
-        "more certificates, or public key hashes of them, than any keychain has (at offset",
+        "damaged keychain: an impossible number of certificates or public key hashes (at offset",
     ),
     (
         "more labels than any keychain has",
         || Ok(labelled(5_000)),
         "",
-        "more private keys, or labels of them, than any keychain has (at offset",
+        "damaged keychain: an impossible number of private keys or labels (at offset",
     ),
     (
         "a certificate that is nested very deeply",
@@ -73,7 +83,7 @@ const KEYCHAINS: [(&str, Make, &str, &str); 11] = [
         "a certificate of 16 MiB",
         || with_certificate([&b"\x30\x84\x00\xff\xff\xfa"[..], &vec![0; 0xFF_FFFA]].concat()),
         "",
-        "impossible record size 16777460 (at offset",
+        "damaged keychain: a record has an impossible size (16777460) (at offset",
     ),
 ];
 

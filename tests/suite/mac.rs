@@ -66,7 +66,7 @@ impl Mac {
         let mac = Self {
             folder: tempfile::tempdir().unwrap(),
             system: tempfile::tempdir().unwrap(),
-            opinion: Err("nobody asked".to_owned()),
+            opinion: Err("macOS's reader timed out".to_owned()),
             keychains_read: RefCell::default(),
             console: None,
             programs: Vec::new(),

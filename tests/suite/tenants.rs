@@ -95,10 +95,10 @@ fn wrong_settings_give_no_answer_and_are_reported() {
     let mac = at_console();
     let path = mac.system.path().join(SETTINGS);
     mac.set_up(SETTINGS, &setting("contoso.com"));
-    let words = "tenant is neither a tenant id (a GUID) nor a list of them; correct the profile that sets it";
+    let words = "tenant must be a tenant ID (a GUID) or a list of them; correct the profile that sets it";
     assert_eq!(outcome(&mac, same), (Err(format!("{}: {words}", path.display())), vec![], Remedy::MendEvidence));
     mac.set_up(SETTINGS, "<key>rememberKeyDays</key><integer>365</integer>");
-    let words = "rememberKeyDays is not a whole number from 1 to 90; correct the profile that sets it";
+    let words = "rememberKeyDays must be a whole number from 1 to 90; correct the profile that sets it";
     assert_eq!(outcome(&mac, same).0, Err(format!("{}: {words}", path.display())));
 }
 

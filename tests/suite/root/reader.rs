@@ -286,7 +286,7 @@ fn a_reader_whose_descriptors_its_user_limits_gives_the_reason() -> Outcome {
 #[ignore = "needs root"]
 fn nonsense_is_not_an_answer() -> Outcome {
     for (sent, words) in
-        [(&b"nonsense"[..], "it did not send an answer"), (&[b'x'; 2 << 20], "it sent more than 1 MiB")]
+        [(&b"nonsense"[..], "it sent something else than an answer"), (&[b'x'; 2 << 20], "it sent more than 1 MiB")]
     {
         // The answer comes after this file.
         let home = Home::new()?.belonging_to(USER, GROUP)?;

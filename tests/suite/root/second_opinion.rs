@@ -48,7 +48,7 @@ fn registered(words: &str) -> (Option<String>, String) {
 #[ignore = "needs root"]
 fn there_is_a_reason_why_it_is_missing_and_nothing_is_left_behind() -> Outcome {
     for home in [Home::new()?, Home::new()?.belonging_to(USER, GROUP)?] {
-        equal(&missing(home.tool().args(ASK))?, &registered("only a Mac has one"))?;
+        equal(&missing(home.tool().args(ASK))?, &registered("macOS's keychain reader exists only on a Mac"))?;
     }
     Ok(())
 }
@@ -101,7 +101,8 @@ fn a_copy_that_hangs_leaves_time_for_the_other_homes() -> Outcome {
     let json: serde_json::Value = serde_json::from_slice(&tool.wait_with_output()?.stdout)?;
     let found = |number: usize| (&json[number]["state"], &json[number]["findings"][0]["message"]);
     let registered = serde_json::json!("Registered");
-    let [late, missing] = ["no answer within 2 s", "only a Mac has one"].map(|words| serde_json::json!(finding(words)));
+    let [late, missing] = ["no answer within 2 s", "macOS's keychain reader exists only on a Mac"]
+        .map(|words| serde_json::json!(finding(words)));
     equal(&[found(0), found(1)], &[(&registered, &late), (&registered, &missing)])
 }
 
@@ -121,5 +122,5 @@ fn a_dead_file_system_that_looks_like_a_copy_does_not_block_the_tool() -> Outcom
     let found = answers.recv_timeout(std::time::Duration::from_secs(60));
     drop(dead);
     fs::remove_dir(place)?;
-    equal(&found??, &registered("only a Mac has one"))
+    equal(&found??, &registered("macOS's keychain reader exists only on a Mac"))
 }
