@@ -17,7 +17,7 @@ const PUBLIC_KEY_HASH: u32 = u32::from_be_bytes(*b"hpky");
 
 /// How many times each byte may be read on average, and how many bytes may be read in addition.
 const MOST_READS: usize = 8;
-const MOST_BESIDE: usize = 64 * 1024;
+const MOST_EXTRA: usize = 64 * 1024;
 
 /// Bytes that count how many of them are read.
 pub struct Watched<'a> {
@@ -34,7 +34,7 @@ impl<'a> Watched<'a> {
     /// Checks that the number of bytes read is proportional to the file's size, and that an error's offset is in the
     /// file.
     pub fn check<T>(&self, result: &Result<T, Error>) {
-        let most = MOST_READS * self.bytes.len() + MOST_BESIDE;
+        let most = MOST_READS * self.bytes.len() + MOST_EXTRA;
         assert!(self.read.get() <= most, "{} of {} bytes were read", self.read.get(), self.bytes.len());
         if let Err(error) = result {
             assert!(error.offset < self.bytes.len().max(1) as u64, "{error:?} is outside the file");
@@ -49,7 +49,7 @@ impl ReadAt for Watched<'_> {
 
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         self.read.set(self.read.get() + buffer.len());
-        assert!(buffer.len() <= self.bytes.len(), "{} bytes were asked for", buffer.len());
+        assert!(buffer.len() <= self.bytes.len(), "{} bytes were read at once", buffer.len());
         self.bytes.read_exact_at(buffer, offset)
     }
 }

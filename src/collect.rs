@@ -257,9 +257,9 @@ fn read_second_opinions(request: &Request, mac: &impl Mac, targets: &mut [Target
         AskMacos::IfDamaged => damage(&target.evidence.login_keychain.probe).is_some() && mac.is_mac(),
         AskMacos::Always => true,
     };
-    let asked: Vec<&mut Target> = targets.iter_mut().filter(|target| target.is_readable()).filter(is_wanted).collect();
+    let wanted: Vec<&mut Target> = targets.iter_mut().filter(|target| target.is_readable()).filter(is_wanted).collect();
     // Each second reading gets one share of the remaining time, and the later steps another.
-    for (parts, target) in (2..asked.len() + 2).rev().zip(asked) {
+    for (parts, target) in (2..wanted.len() + 2).rev().zip(wanted) {
         let keychain = &mut target.evidence.login_keychain;
         let damage = damage(&keychain.probe);
         let rights = if request.keychain.is_some() { Rights::Caller } else { target.rights };

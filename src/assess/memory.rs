@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The user's UID, and the note to write about the key outside the login keychain, or `None` to remove an old note
-/// because there certainly is no key. Nothing if keys are not to be remembered, or if this run proves nothing.
+/// because there is certainly no key. Nothing if keys are not to be remembered, or if this run proves nothing.
 pub fn note(assessment: &Assessment<'_>) -> Option<(u32, Option<RememberedKey>)> {
     let Assessment { evidence, now, .. } = assessment;
     evidence.remember_key_days.filter(|_| evidence.can_ask_sso)?;

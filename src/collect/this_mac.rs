@@ -42,9 +42,9 @@ impl<'a> ThisMac<'a> {
         Self { deadline, watchdog: Watchdog::new(deadline, late_answer) }
     }
 
-    fn account(&self, ask: impl FnOnce() -> nix::Result<Option<User>>) -> Result<Option<Account>, Cause> {
+    fn account(&self, look_up: impl FnOnce() -> nix::Result<Option<User>>) -> Result<Option<Account>, Cause> {
         self.watchdog.arm();
-        let user = ask()
+        let user = look_up()
             .map_err(|errno| Cause::AccountsUnavailable(format!("the account lookup failed: {}", errno.desc())))?;
         Ok(user.map(|user| Account { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw(), home: user.dir }))
     }

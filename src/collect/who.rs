@@ -98,14 +98,14 @@ pub(super) fn local_users(mac: &impl Mac) -> Result<Vec<LocalUser>, Obstacle> {
     let record = mac.console().ok().map(Option::unwrap_or_default);
     uids.extend(record.iter().filter_map(|record| record.console_user().ok().flatten()));
     uids.extend(record.iter().flat_map(|record| &record.sessions));
-    let person = |uid: u32| {
+    let local_user = |uid: u32| {
         let user = || User { uid: Some(uid), source: Some(Source::AllUsers), ..User::default() };
         let found = mac.by_uid(uid).and_then(|account| account.ok_or_else(|| Cause::NoSuchAccount(uid.to_string())));
         let account = found.map_err(|cause| Box::new((user(), cause.into())))?;
         let has_session = record.as_ref().map(|record| record.has_session(uid));
         Ok(Choice::of(account, Source::AllUsers, Console::NotAsked, has_session))
     };
-    Ok(local_uids(uids).into_iter().map(person).collect())
+    Ok(local_uids(uids).into_iter().map(local_user).collect())
 }
 
 /// The error that no UID has an account. An unreachable directory looks the same, so this is not an answer.

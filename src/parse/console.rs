@@ -145,11 +145,11 @@ mod tests {
 
     #[test]
     fn the_last_two_uids_do_not_belong_to_people() {
-        let person = |uid: i64| {
+        let console_user = |uid: i64| {
             record(&format!("<key>Name</key><string>ben</string><key>UID</key><integer>{uid}</integer>")).console_user()
         };
-        assert_eq!([-1, -2, 0, 499].map(person), [const { Ok(None) }; 4]);
-        assert_eq!([500, -3].map(person), [Ok(Some(500)), Ok(Some(4_294_967_293))]);
+        assert_eq!([-1, -2, 0, 499].map(console_user), [const { Ok(None) }; 4]);
+        assert_eq!([500, -3].map(console_user), [Ok(Some(500)), Ok(Some(4_294_967_293))]);
     }
 
     #[test]

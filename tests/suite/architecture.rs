@@ -156,15 +156,15 @@ fn uses(sources: &Sources) -> Uses {
     sources.iter().map(of_module).collect()
 }
 
-fn room(module: &str) -> &str {
+fn place_of(module: &str) -> &str {
     module.split("::").next().unwrap()
 }
 
 fn wrong_arrows(uses: &Uses) -> Vec<String> {
     let mut wrong = Vec::new();
     for (from, used) in uses {
-        let (_, allowed) = ARROWS.iter().find(|(name, _)| *name == room(from)).unwrap_or(&("", &[]));
-        let is_wrong = |to: &&String| room(to) != room(from) && !allowed.contains(&room(to));
+        let (_, allowed) = ARROWS.iter().find(|(name, _)| *name == place_of(from)).unwrap_or(&("", &[]));
+        let is_wrong = |to: &&String| place_of(to) != place_of(from) && !allowed.contains(&place_of(to));
         wrong.extend(used.iter().filter(is_wrong).map(|to| format!("{from} -> {to}")));
     }
     wrong
@@ -190,8 +190,8 @@ fn circles(uses: &Uses) -> Vec<String> {
 fn each_place_imports_only_allowed_places_and_no_imports_are_circular() {
     let mut sources = Sources::new();
     read_sources(Path::new("src"), "", &mut sources);
-    let rooms: BTreeSet<&str> = sources.keys().map(|module| room(module)).collect();
-    assert_eq!(rooms, ARROWS.iter().map(|(name, _)| *name).collect());
+    let places: BTreeSet<&str> = sources.keys().map(|module| place_of(module)).collect();
+    assert_eq!(places, ARROWS.iter().map(|(name, _)| *name).collect());
     let uses = uses(&sources);
     assert_eq!((wrong_arrows(&uses), circles(&uses)), (vec![], vec![]));
 }

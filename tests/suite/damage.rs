@@ -31,7 +31,7 @@ fn has_key(bytes: &[u8]) -> Result<Option<bool>, Error> {
     let [state, details] = [Depth::State, Depth::Details].map(|depth| {
         let watched = Watched { bytes, largest: Cell::new(0) };
         let answer = login_keychain::read(&watched, depth);
-        assert!(watched.largest.get() <= bytes.len(), "asked for {} bytes", watched.largest.get());
+        assert!(watched.largest.get() <= bytes.len(), "{} bytes were read at once", watched.largest.get());
         answer.map(|found| {
             let has_key = found.workplace_join_identity().is_some();
             (has_key || found.unknown_issuer.is_none()).then_some(has_key)

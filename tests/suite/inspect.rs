@@ -258,8 +258,8 @@ fn app_sso_is_run_first_and_the_jamf_tool_only_if_it_shows_no_key() {
     let both = Mac { programs: vec![(JAMF, Ok(sso_status(3, ""))), (APP_SSO, registered())], ..with_session() };
     assert_eq!(outcome(&both, same), (Ok("Registered"), vec![RAN_APP_SSO.to_owned()]));
     let programs = vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(sso_status(0, device)))];
-    let asked = vec![RAN_APP_SSO.to_owned(), format!("as 501|{JAMF}|getPSSOStatus")];
-    assert_eq!(outcome(&Mac { programs, ..with_session() }, same), (Ok("Registered"), asked));
+    let commands_run = vec![RAN_APP_SSO.to_owned(), format!("as 501|{JAMF}|getPSSOStatus")];
+    assert_eq!(outcome(&Mac { programs, ..with_session() }, same), (Ok("Registered"), commands_run));
     let neither = vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(sso_status(0, "")))];
     let (state, commands) = outcome(&Mac { programs: neither, ..with_session() }, same);
     assert_eq!((state, commands.len()), (Ok("Not Registered"), 2));
@@ -299,18 +299,18 @@ fn an_unclear_output_gives_no_answer_unless_the_other_command_shows_a_key() {
 
 #[test]
 fn the_jamf_tool_is_run_again_after_a_pause_if_it_gave_no_answer() {
-    let asked_jamf = format!("as 501|{JAMF}|getPSSOStatus");
-    let asked = vec![RAN_APP_SSO.to_owned(), asked_jamf.clone(), "wait".to_owned(), asked_jamf.clone()];
+    let ran_jamf = format!("as 501|{JAMF}|getPSSOStatus");
+    let commands_run = vec![RAN_APP_SSO.to_owned(), ran_jamf.clone(), "wait".to_owned(), ran_jamf.clone()];
     let device = Certificate::workplace_join().subject;
     let first = [Ok(b"Warning:Timedout\n".to_vec()), Ok(b"0\n".to_vec()), Ok(Vec::new()), Err(Failure::TimedOut)];
     for first in first {
         let programs = vec![(APP_SSO, Ok(not_configured())), (JAMF, first), (JAMF, Ok(sso_status(0, device)))];
-        assert_eq!(outcome(&Mac { programs, ..with_session() }, same), (Ok("Registered"), asked.clone()));
+        assert_eq!(outcome(&Mac { programs, ..with_session() }, same), (Ok("Registered"), commands_run.clone()));
     }
     let refused = vec![(APP_SSO, Ok(not_configured())), (JAMF, Err(Failure::Failed("no memory".to_owned())))];
     let (state, commands) = outcome(&Mac { programs: refused, ..with_session() }, same);
     assert_eq!(state, Err(format!("{JAMF}: the command could not be run: no memory")));
-    assert_eq!(commands, [RAN_APP_SSO.to_owned(), asked_jamf]);
+    assert_eq!(commands, [RAN_APP_SSO.to_owned(), ran_jamf]);
 }
 
 #[test]
@@ -465,7 +465,7 @@ fn with_a_home_no_command_is_run() {
 #[test]
 fn the_set_up_is_read_only_for_outputs_that_need_it() {
     let mac = Mac::new(&registered());
-    for (output, is_asked) in [
+    for (output, is_read) in [
         (Output::Json, true),
         (Output::Explain, true),
         (Output::Result(Attribute::Finding), true),
@@ -475,7 +475,7 @@ fn the_set_up_is_read_only_for_outputs_that_need_it() {
     ] {
         let request = Request { subject: Subject::One(Who::Console), ..mac.request(AskMacos::Never, output) };
         let evidence = mac.evidence(&request);
-        assert_eq!(!matches!(evidence.set_up.jamf_tool, Probe::NotAsked), is_asked, "{output:?}");
+        assert_eq!(!matches!(evidence.set_up.jamf_tool, Probe::NotAsked), is_read, "{output:?}");
         // A home may come from another Mac.
         let evidence = mac.evidence(&mac.request(AskMacos::Never, output));
         assert!(matches!(evidence.set_up.jamf_tool, Probe::NotAsked), "{output:?}");

@@ -136,7 +136,7 @@ fn all_readers_agree(keychain: &TestKeychain) {
     assert_eq!(json["workplace_join"]["device_id"], DEVICE);
     assert_eq!(private_keys(&security(&["dump-keychain", &path])), 1);
     assert_eq!(json["state"], "Registered");
-    // The authority issued its own certificate, so that certificate counts as one without a private key.
+    // The authority issued its own certificate, which counts as one without a private key.
     assert_eq!(codes(&json), ["certificate-without-private-key", "second-opinion-agrees"]);
 }
 
@@ -270,9 +270,9 @@ fn the_current_user_is_among_all_users() {
     let output = Command::new(cargo_bin("wpj-state")).args(["--all-users", "--json"]).output().unwrap();
     let all: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
     let account = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap();
-    let is_person_with_home = account.uid.as_raw() >= 500 && account.dir.starts_with("/Users");
+    let is_local_user_with_home = account.uid.as_raw() >= 500 && account.dir.starts_with("/Users");
     let is_listed = all.iter().any(|one| one["user"]["name"] == account.name.as_str());
-    assert!(is_listed || !is_person_with_home, "{all:?}");
+    assert!(is_listed || !is_local_user_with_home, "{all:?}");
     assert_eq!(output.status.code(), Some(i32::from(all.iter().any(|one| one["state"].is_null()))));
 }
 

@@ -18,6 +18,7 @@ mod mac;
 mod macos;
 mod outcome;
 mod packaging;
+mod plain_words;
 mod policy_scripts;
 mod properties;
 mod reading;

@@ -1,6 +1,6 @@
 //! Checks the remedies for all combinations of evidence, and generates `docs/remedies.md`.
 //!
-//! `WPJ_STATE_UPDATE_FIXTURES=1` writes the page anew; read the difference before you commit it.
+//! `WPJ_STATE_UPDATE_FIXTURES=1` rewrites the page; read the difference before you commit it.
 
 use std::{env, fmt::Write, fs};
 

@@ -220,8 +220,8 @@ fn the_account_record_gives_only_a_name_and_never_a_state() {
         report.contains(" ·  Account record       linked to Platform SSO as adele.vance@contoso.com\n"),
         "{report}"
     );
-    let asked = format!("{DSCL}|.|-read|/Users/adele|dsAttrTypeStandard:AltSecurityIdentities");
-    assert!(mac.commands.borrow().contains(&asked), "{:?}", mac.commands.borrow());
+    let command = format!("{DSCL}|.|-read|/Users/adele|dsAttrTypeStandard:AltSecurityIdentities");
+    assert!(mac.commands.borrow().contains(&command), "{:?}", mac.commands.borrow());
     // It is used if no other source has the user principal name.
     write_note(&mac, 1);
     let json: serde_json::Value = serde_json::from_str(&mac.report(&remembering(&mac, Output::Json)).document).unwrap();

@@ -211,8 +211,8 @@ mod memory {
     /// Starts the tool, and waits until it blocks because this pipe is full and not read.
     fn at_the_end(home: &Home, options: &[&str]) -> (Child, PipeReader) {
         let (reader, mut writer) = io::pipe().unwrap();
-        let room = fcntl(&writer, FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
-        writer.write_all(&vec![0; room.try_into().unwrap()]).unwrap();
+        let capacity = fcntl(&writer, FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
+        writer.write_all(&vec![0; capacity.try_into().unwrap()]).unwrap();
         let mut tool = home.tool().args(options).stdout(writer).spawn().unwrap();
         // The number of the system call in which it waits, and the first argument: standard output.
         let writes = format!("{SYS_write} 0x1 ");

@@ -133,7 +133,7 @@ pub(crate) fn set_groups(groups: &[u32]) -> io::Result<()> {
 pub(crate) fn has_ended(child: Pid) -> bool {
     let mut ended = MaybeUninit::<libc::siginfo_t>::zeroed();
     let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-    // SAFETY: `ended` has room for the structure that is written.
+    // SAFETY: `ended` has the size of the structure that is written.
     let result = unsafe { libc::waitid(libc::P_PID, child.as_raw().cast_unsigned(), ended.as_mut_ptr(), flags) };
     // SAFETY: zeros are valid in this structure, and macOS leaves them if the child is still running.
     (result, unsafe { ended.assume_init() }.si_pid) != (0, 0)

@@ -182,7 +182,7 @@ impl UserState {
             return if number.is_none_or(|number| state.row().1.contains(&number)) {
                 Ok((state, name))
             } else {
-                Err(strange("the name and the number of the user's state disagree"))
+                Err(strange("the user's state has a name and a number that disagree"))
             };
         }
         let number = number.filter(|_| name.is_empty() || name == "(null)");

@@ -18,7 +18,7 @@ pub struct PlatformSso {
     pub registration_completed: bool,
     /// The device's certificate.
     pub certificate: Option<Certificate>,
-    /// The state of the user's registration, if there is one.
+    /// The user's registration state, if any.
     pub user_state: Option<&'static str>,
     /// How the user signs in.
     pub login_type: &'static str,

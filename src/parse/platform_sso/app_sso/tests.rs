@@ -109,7 +109,7 @@ fn the_number_decides_if_there_is_no_known_name() {
 
 #[test]
 fn a_name_and_a_number_that_disagree_are_unclear() {
-    let disagree = Err(Unclear::Unintelligible("the name and the number of the user's state disagree".into()));
+    let disagree = Err(Unclear::Unintelligible("the user's state has a name and a number that disagree".into()));
     for text in ["POUserStateNormal (2)", "POUserStateNeedsRegistration (0)", "POUserStateNeedsBinding (0)"] {
         assert_eq!(key(&device(), &user(text)), disagree, "{text}");
     }
