@@ -42,7 +42,7 @@ fn is_never_mixed(
             if is_over.load(Ordering::Relaxed) {
                 break;
             }
-            // Without a pause in the middle of a write, because no reader could notice a file that stays half-written.
+            // The content is written with one call: no reader could notice a file that stays half-written for long.
             file.write_all_at(content, 0)?;
             thread::sleep(Duration::from_micros(number % 50 * 100));
         }
@@ -75,8 +75,8 @@ fn with_version(bytes: &[u8], version: u32) -> Vec<u8> {
     [&bytes[..bytes.len() - 4], &version.to_be_bytes()].concat()
 }
 
-/// Two keychains without an identity: one with the certificate and another key, one with the key and another
-/// certificate.
+/// Two keychains without a Workplace Join identity: one has the certificate and another key, the other one has the key
+/// and a certificate of another issuer.
 fn keychains() -> [Vec<u8>; 2] {
     let certificate = Certificate::workplace_join();
     let names = ["Microsoft Workplace Join Key", "com.microsoft.workplacejoin.privatekey\0"];
@@ -87,7 +87,7 @@ fn keychains() -> [Vec<u8>; 2] {
     [without_key, without_certificate]
 }
 
-/// Two plists without the Azure AD ID; a mixture of them would have it.
+/// Two plists that do not show an Azure AD ID, although a mixture of them would.
 fn plists() -> [Vec<u8>; 2] {
     let plist = |key: &str, value: &str| {
         let padding = "x".repeat(20_000);

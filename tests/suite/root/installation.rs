@@ -97,7 +97,7 @@ impl Mac {
         self.uninstalls_all_but(&[], "")
     }
 
-    /// Uninstalls, and checks that only the links in this folder are left, because its owner has changed.
+    /// Uninstalls, and checks that only these links are reported as left, because this folder is not private to root.
     fn uninstalls_all_but(&self, left: &[(&str, &str)], folder: &str) -> Outcome {
         let forgotten = "pkgutil --forget wpj-state\n";
         let line = |(place, _): &(&str, &str)| {
