@@ -17,6 +17,7 @@ use wpj_state::{
     parse::{
         jamf_aad::{self, HaveAnAzureId, JamfAad},
         login_keychain::{self, Depth},
+        tenants::Tenants,
         timestamp::Timestamp,
     },
     report::{self, style::Style},
@@ -30,6 +31,8 @@ fn request(output: Output) -> Request {
         app_sso_state: None,
         psso_status: None,
         system_root: None,
+        tenants: Tenants::default(),
+        remember_key_days: None,
         second_opinion: AskMacos::Never,
         deadline: Duration::MAX,
         output,
