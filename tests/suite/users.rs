@@ -130,7 +130,7 @@ fn a_user_with_a_session_is_listed_and_single_sign_on_is_checked() {
 }
 
 #[test]
-fn each_users_damaged_keychain_gets_a_second_opinion() {
+fn each_damaged_keychain_gets_a_second_opinion() {
     let mac = Mac {
         others: vec![(BEN, "ben")],
         opinion: Ok(records(&both(), &both())),
