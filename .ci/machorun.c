@@ -1,4 +1,4 @@
-/* Functions of macOS that the model of its libSystem may lack; `.ci/machorun` adds them behind the model's own. */
+/* Functions of macOS that the model of its libSystem may lack; `.ci/machorun` adds them after the model's own. */
 #include <sys/resource.h>
 
 static unsigned our_alarm(unsigned seconds) { trace("alarm %u", seconds); return alarm(seconds); }
@@ -12,12 +12,12 @@ static int our_sigpending(unsigned *set) {
     return result;
 }
 
-/* By macOS's numbers: CPU, FSIZE, DATA, STACK, CORE, AS, MEMLOCK, NPROC, NOFILE. */
+/* In the order of macOS's numbers: CPU, FSIZE, DATA, STACK, CORE, AS, MEMLOCK, NPROC, NOFILE. */
 static const int our_limits[] = { RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_CORE, RLIMIT_AS, RLIMIT_MEMLOCK,
     RLIMIT_NPROC, RLIMIT_NOFILE };
 #define OUR_INFINITY ((1ull << 63) - 1)
 struct our_rlimit { unsigned long long soft, hard; };
-/* Limits of memory are kept and not enforced: the loader takes address space of its own. */
+/* Memory limits are stored but not enforced, because the loader needs address space, too. */
 static struct our_rlimit our_memory[sizeof our_limits / sizeof *our_limits];
 static int our_is_memory(int linux_number) { return linux_number == RLIMIT_DATA || linux_number == RLIMIT_AS; }
 static unsigned long long our_from_linux(rlim_t limit) { return limit == RLIM_INFINITY ? OUR_INFINITY : limit; }

@@ -1,4 +1,4 @@
-"""Some scenes on a model Mac: what the built tool prints there, run by root without options, as Jamf runs it."""
+"""Checks what the built tool prints on a model Mac when root runs it without options, as Jamf does."""
 import os
 import subprocess
 import sys
@@ -28,7 +28,7 @@ def run(name, arguments=(), **scene):
 
 
 def check(name, stdout, reason="", **scene):
-    """`reason`: what the one line on standard error has; nothing else may be there, nor be left behind."""
+    """Checks one scene. `reason` must be part of the only line on standard error; no fault may be traced."""
     found = run(name, **scene)
     status = int(stdout == BLANK)
     lines = found[1].splitlines()

@@ -1,10 +1,12 @@
-//! What a run costs, start-up included: this tool and `cat`, on the same keychains, beside a program that does nothing.
-//! Prints a table.
+//! Measures what a run costs, including its start: this tool and `cat` on the same keychains, and a program that does
+//! nothing. Prints a table.
 //!
-//! As root on Linux it also measures how Jamf runs the tool: as root, on the home of another user, whose account is
-//! made for this run alone, in a mount namespace of its own; and the whole extension attribute, shell included, with the
-//! tool where the package installs it. Peak memory and what is read are only known on Linux, instructions only where
-//! valgrind is installed; both count the tool and its reader process together, and are not counted for shells.
+//! As root on Linux, it also measures how Jamf runs the tool: as root, on the home of another user. It creates that
+//! user's account for this run only, in its own mount namespace. It also measures the whole extension attribute,
+//! including the shell, with the tool where the package installs it.
+//!
+//! Peak memory and bytes read are known only on Linux, instructions only if valgrind is installed. Both include the
+//! reader process, and are not measured for shells.
 
 use std::{
     env, fs,
@@ -20,24 +22,25 @@ use nix::unistd::geteuid;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// Name, and number of generic passwords.
+/// The keychains that are measured: name, and number of generic passwords.
 const SIZES: [(&str, usize); 4] = [("30 kB", 13), ("300 kB", 560), ("10 MB", 20_000), ("100 MB", 200_000)];
 
-/// The size at which root's run on other users' homes is measured, too.
+/// The size at which runs of root on other users' homes are measured, too.
 const OF_ANOTHER: &str = "300 kB";
 
-/// The other user, and how many there are in a list.
+/// The other user.
 const UID: u32 = 61_234;
 const NAME: &str = "wpj-state-bench";
+/// The number of homes in runs on several homes.
 const SEVERAL: usize = 8;
 
 const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
 
-/// How often a program is run, unless that takes too long.
+/// How many times a program is run, unless that takes too long.
 const RUNS: usize = 500;
 const LONG: Duration = Duration::from_secs(10);
 
-/// The first argument of this program when it is run as another one.
+/// The first argument of this program when it is run to create a keychain.
 const MAKE: &str = "--make";
 
 fn main() -> ExitCode {
@@ -56,18 +59,18 @@ fn main() -> ExitCode {
     }
 }
 
-/// In a process of its own, whose memory is not this one's.
+/// Creates a keychain. Runs in a separate process, because the memory that it needs would affect the measurements.
 fn make(passwords: &str, keychain: &Path) -> Result<()> {
     Ok(fs::write(keychain, bulk(passwords.parse()?).to_bytes())?)
 }
 
-/// A program with its arguments.
+/// A program to measure, with its arguments.
 struct Contender {
     name: String,
     words: Vec<PathBuf>,
-    /// Who runs it, if not who runs this.
+    /// The user who runs it, if another one than the current user.
     uid: Option<u32>,
-    /// Starts other programs, so that only its time says what it costs.
+    /// Whether it starts other programs, so only its time is meaningful.
     is_shell: bool,
 }
 
@@ -98,14 +101,14 @@ impl Contender {
         if status.success() { Ok(time) } else { Err(format!("{}: {status}", self.name).into()) }
     }
 
-    /// As callgrind counts them, the reader process's included: what comes before a fork is counted once.
+    /// The instructions that callgrind counts, including the reader process. Those before a fork are counted once.
     fn instructions(&self) -> Option<u64> {
         let own = self.collected(&[]).last().copied()?;
         let of_readers = self.collected(&["--collect-atstart=no", "--toggle-collect=*become_reader*"]);
         Some(own + of_readers.iter().sum::<u64>())
     }
 
-    /// What each of its processes has collected, the first one's last.
+    /// The number of instructions that callgrind reports for each process, the first process last.
     fn collected(&self, options: &[&str]) -> Vec<u64> {
         let valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"];
         let mut command = self.command(&[&valgrind[..], options].concat());
@@ -119,11 +122,11 @@ impl Contender {
 struct Cost {
     median: Duration,
     instructions: Option<u64>,
-    /// Peak memory, and what was read by calls, in bytes.
+    /// Peak memory, and bytes read by system calls.
     memory_and_read: Option<(u64, u64)>,
 }
 
-/// Runs the programs in turn, so that what disturbs one disturbs all.
+/// Measures the programs in turn, because a disturbance then affects all of them.
 fn costs(contenders: &[Contender]) -> Result<Vec<Cost>> {
     let mut times = vec![Vec::new(); contenders.len()];
     for _ in 0..RUNS {
@@ -155,7 +158,7 @@ fn compare() -> Result<()> {
 fn compare_in(folder: &Path) -> Result<()> {
     let this = env::current_exe()?;
     let empty = empty_program(folder)?;
-    // Where any user can start it.
+    // Any user must be able to run it.
     let tool = folder.join("wpj-state");
     fs::copy(env!("CARGO_BIN_EXE_wpj-state"), &tool)?;
     let uid = geteuid().is_root().then_some(UID);
@@ -192,7 +195,7 @@ fn compare_in(folder: &Path) -> Result<()> {
             contenders.push(Contender::new(name, several.iter().map(PathBuf::as_path)));
         }
         let costs = costs(&contenders)?;
-        let floor = costs.first().ok_or("the empty program was run")?.median;
+        let floor = costs.first().ok_or("the empty program was not run")?.median;
         lines.extend(contenders.iter().zip(&costs).map(|(contender, cost)| line(size, &contender.name, cost, floor)));
     }
     writeln!(io::stdout(), "{}", lines.join("\n"))?;
@@ -210,8 +213,8 @@ fn line(size: &str, name: &str, cost: &Cost, floor: Duration) -> String {
     format!("| {size} | {name} | {median:.2} ms | {ratio:.2} | {instructions} | {memory} | {read} |")
 }
 
-/// Puts the tool where the wrapper as pasted expects it; gives the wrapper, which only differs by naming the user,
-/// because there is no console here.
+/// Installs the tool where the wrapper expects it, and returns the wrapper. It names the user with an option, because
+/// there is no console user here.
 fn install_wrapper(folder: &Path, tool: &Path) -> Result<PathBuf> {
     account::cover("/usr/local")?;
     fs::create_dir("/usr/local/wpj-state")?;
@@ -236,7 +239,7 @@ fn empty_program(folder: &Path) -> Result<PathBuf> {
     if status.success() { Ok(program) } else { Err("the empty program cannot be compiled".into()) }
 }
 
-/// Makes a registered user's home; gives the keychain in it.
+/// Creates the home of a registered user, and returns the path of its keychain.
 fn make_home(home: &Path, this: &Path, passwords: usize) -> Result<PathBuf> {
     let (keychain, plist) = (home.join("Library/Keychains/login.keychain-db"), home.join(PLIST));
     for file in [&keychain, &plist] {
@@ -246,12 +249,12 @@ fn make_home(home: &Path, this: &Path, passwords: usize) -> Result<PathBuf> {
     if !made.success() {
         return Err(format!("{}: it cannot be made", keychain.display()).into());
     }
-    // macOS writes binary ones.
+    // macOS writes binary plists.
     fs::copy(Path::new("fixtures/registered-binary-plist/home").join(PLIST), plist)?;
     Ok(keychain)
 }
 
-/// Makes a folder, with everything in it, a user's.
+/// Changes the owner of a folder and everything in it.
 fn give_away(path: &Path, uid: Option<u32>) -> Result<()> {
     chown(path, uid, uid)?;
     if path.is_dir() {
@@ -262,7 +265,7 @@ fn give_away(path: &Path, uid: Option<u32>) -> Result<()> {
     Ok(())
 }
 
-/// An account that only this process and those that it starts know of.
+/// An account that exists only for this process and its children.
 #[cfg(target_os = "linux")]
 mod account {
     use std::{fs, path::Path};
@@ -275,7 +278,7 @@ mod account {
 
     use super::{NAME, Result, UID};
 
-    /// Makes it, if this process may.
+    /// Creates the account, if this process has the rights for that.
     pub fn is_made(home: &Path) -> Result<bool> {
         const ACCOUNTS: &str = "/etc/passwd";
         if !geteuid().is_root() {
@@ -290,7 +293,7 @@ mod account {
         Ok(true)
     }
 
-    /// Puts an empty folder over one, for this process and those that it starts.
+    /// Mounts an empty folder over another one, for this process and its children.
     pub fn cover(folder: &str) -> Result<()> {
         Ok(mount(Some("tmpfs"), folder, Some("tmpfs"), MsFlags::empty(), Some("mode=755"))?)
     }
@@ -307,7 +310,7 @@ mod account {
     }
 }
 
-/// Linux stops a traced process when it ends, so that it can be asked what it has cost.
+/// Measures a process by tracing it: Linux stops a traced process when it ends, and its costs can then be read.
 #[cfg(target_os = "linux")]
 mod last_moment {
     use std::{fs, os::unix::process::CommandExt, process::Command};
@@ -324,7 +327,7 @@ mod last_moment {
     use super::Result;
 
     pub fn memory_and_read(mut command: Command) -> Result<Option<(u64, u64)>> {
-        // SAFETY: it makes one call to the system.
+        // SAFETY: the closure makes only one system call.
         unsafe { command.pre_exec(|| Ok(ptrace::traceme()?)) };
         let child = command.spawn()?;
         let pid = Pid::from_raw(child.id().cast_signed());
@@ -343,7 +346,7 @@ mod last_moment {
                     read += of("io", "rchar:").unwrap_or_default();
                     ptrace::cont(one, None)?;
                 }
-                // A new process begins with a SIGSTOP.
+                // A new traced process starts with a SIGSTOP.
                 WaitStatus::Stopped(one, Signal::SIGTRAP | Signal::SIGSTOP) => ptrace::cont(one, None)?,
                 WaitStatus::Stopped(one, signal) => ptrace::cont(one, signal)?,
                 WaitStatus::Exited(one, _) | WaitStatus::Signaled(one, ..) if one == pid => {
@@ -358,7 +361,7 @@ mod last_moment {
         }
     }
 
-    /// The number behind a field's name.
+    /// The number after the name of a field.
     fn number(text: &str, field: &str) -> Option<u64> {
         text.lines().find_map(|line| line.strip_prefix(field))?.split_whitespace().next()?.parse().ok()
     }

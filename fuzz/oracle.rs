@@ -1,4 +1,4 @@
-//! What the fuzz targets compare with: an independent reader of keychains, and a count of what is read.
+//! What the fuzz targets compare with: an independent keychain reader, and a counter of the bytes that are read.
 
 use std::{cell::Cell, collections::BTreeSet, io};
 
@@ -15,25 +15,26 @@ const CERTIFICATES: u32 = 0x8000_1000;
 const LABEL: u32 = 6;
 const PUBLIC_KEY_HASH: u32 = u32::from_be_bytes(*b"hpky");
 
-/// How often each byte may be read, and what may be read beside, in bytes.
+/// How many times each byte may be read on average, and how many bytes may be read in addition.
 const MOST_READS: usize = 8;
-const MOST_BESIDE: usize = 64 * 1024;
+const MOST_EXTRA: usize = 64 * 1024;
 
-/// Bytes that watch how much of them is read.
+/// Bytes that count how many of them are read.
 pub struct Watched<'a> {
     bytes: &'a [u8],
     read: Cell<usize>,
 }
 
 impl<'a> Watched<'a> {
-    /// Watches these.
+    /// Starts to count the reads of these bytes.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, read: Cell::new(0) }
     }
 
-    /// What was read is in proportion to the file, and an error points into it.
+    /// Checks that the number of bytes read is proportional to the file's size, and that an error's offset is in the
+    /// file.
     pub fn check<T>(&self, result: &Result<T, Error>) {
-        let most = MOST_READS * self.bytes.len() + MOST_BESIDE;
+        let most = MOST_READS * self.bytes.len() + MOST_EXTRA;
         assert!(self.read.get() <= most, "{} of {} bytes were read", self.read.get(), self.bytes.len());
         if let Err(error) = result {
             assert!(error.offset < self.bytes.len().max(1) as u64, "{error:?} is outside the file");
@@ -48,20 +49,20 @@ impl ReadAt for Watched<'_> {
 
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         self.read.set(self.read.get() + buffer.len());
-        assert!(buffer.len() <= self.bytes.len(), "{} bytes were asked for", buffer.len());
+        assert!(buffer.len() <= self.bytes.len(), "{} bytes were read at once", buffer.len());
         self.bytes.read_exact_at(buffer, offset)
     }
 }
 
-/// What keychain-db finds; `None` if it cannot read the file.
+/// What the crate keychain-db finds in a file.
 pub struct Theirs {
-    /// Certificates with their stored public key hashes, and the keys' labels.
+    /// Certificates with their stored public key hashes, and the labels of the keys.
     certificates: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     labels: BTreeSet<Vec<u8>>,
 }
 
 impl Theirs {
-    /// Reads a file that our reader accepts, as keychain-db can take it.
+    /// Reads a file that our reader accepts, after adapting it for keychain-db; `None` if keychain-db cannot read it.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let file = KeychainFile::from_bytes(&for_keychain_db(bytes)?).ok()?;
         let values = |relation: u32, id: u32| {
@@ -84,7 +85,8 @@ impl Theirs {
         [only_ours, only_theirs] == [Counts::default(); 2]
     }
 
-    /// Whether there is a Workplace Join key, by the rules; `None` if only the stored issuer tells whose a certificate is.
+    /// Whether there is a Workplace Join key according to the rules; `None` if a certificate's issuer is known only
+    /// from the keychain's copy.
     pub fn has_key(&self) -> Option<bool> {
         let is_label = |hash: &&Vec<u8>| (1..=64).contains(&hash.len());
         let has_key =
@@ -98,8 +100,8 @@ impl Theirs {
     }
 }
 
-/// Whether a key or certificate has several values of an attribute that is compared: keychain-db takes their number for
-/// the length of the first.
+/// Whether a key or certificate has several values of a compared attribute. keychain-db reads their number as the
+/// length of the first one.
 pub fn has_several_values(bytes: &[u8]) -> bool {
     let several = Cell::new(false);
     let Ok(keychain) = Keychain::open(bytes) else { return false };
@@ -124,16 +126,16 @@ fn to_atom(number: usize) -> Option<[u8; 4]> {
     Some(u32::try_from(number).ok()?.to_be_bytes())
 }
 
-/// Puts these bytes in the place of others.
+/// Overwrites bytes at an offset.
 fn replace(bytes: &mut [u8], offset: usize, by: [u8; 4]) -> Option<()> {
     bytes.get_mut(offset..)?.first_chunk_mut().map(|chunk| *chunk = by)
 }
 
-/// Gives a table's records the numbers of their places.
+/// Renumbers a table's records by their places in the file.
 fn number_by_place(table: &mut [u8]) -> Option<()> {
     let slots = (0..atom(table, TABLE_SLOT_COUNT)?).map(|number| TABLE_SLOTS + 4 * number);
     let mut places: Vec<usize> = slots.clone().filter_map(|slot| atom(table, slot)).collect();
-    // The others are free.
+    // The other numbers are free.
     places.retain(|place| *place != 0 && place % 2 == 0);
     places.sort_unstable();
     for (number, slot) in slots.enumerate() {
@@ -142,9 +144,11 @@ fn number_by_place(table: &mut [u8]) -> Option<()> {
     places.iter().enumerate().try_for_each(|(number, place)| replace(table, place + 4, to_atom(number)?))
 }
 
-/// The same tables, each with an empty list of indexes, because keychain-db makes room for as many entries as an index
-/// claims to have, and refuses files over damage in indexes, which nobody needs here; and the descriptions of attributes
-/// numbered by their places: Apple takes them in that order, keychain-db by number.
+/// The keychain in a form that keychain-db reads like macOS does.
+///
+/// The indexes are removed, because keychain-db allocates as many entries as an index claims to have, and refuses files
+/// with damaged indexes. The rows that describe attributes are renumbered by their places, because macOS uses them in
+/// that order, but keychain-db by number.
 fn for_keychain_db(bytes: &[u8]) -> Option<Vec<u8>> {
     let count = atom(bytes, SCHEMA + 4)?;
     let mut offsets = Vec::new();
@@ -181,21 +185,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attributes_are_taken_in_the_order_of_their_places() {
+    fn attributes_are_used_in_the_order_of_their_places() {
         let [joined, own] = [Certificate::workplace_join(), Certificate::contoso()];
         let keychain = Keychain::new().certificate(&joined).workplace_join_key(&joined).certificate(&own);
         let bytes = keychain.with_schema_reversed().to_bytes();
         let theirs = Theirs::read(&bytes).expect("keychain-db reads it");
         assert!(theirs.agrees(&Records::read(bytes.as_slice()).expect("our reader reads it")));
         assert_eq!(theirs.has_key(), Some(true));
-        // As it is, keychain-db takes the descriptions by number.
+        // Without the change, keychain-db uses the rows by number.
         let file = KeychainFile::from_bytes(&bytes).expect("keychain-db reads it");
         let relation = file.schema().relation(RecordType(CERTIFICATES)).expect("there are certificates");
         assert_eq!(relation.attributes.last().map(|it| it.id), Some(PUBLIC_KEY_HASH));
     }
 
     #[test]
-    fn each_fixture_has_what_was_meant_and_the_indexes_for_it() {
+    fn each_fixture_has_the_intended_content_and_indexes() {
         for (name, keychain) in situations().into_iter().flat_map(|it| it.keychains) {
             if keychain.has_several_values() {
                 continue;

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs a fuzz target for some seconds, with seeds made of the fixtures: fuzz/run.sh TARGET SECONDS
+# Runs a fuzz target for some seconds, with seeds from the fixtures: fuzz/run.sh TARGET SECONDS
 #
-# Needs a nightly Rust and cargo-fuzz. What is found is in fuzz/artifacts/, and belongs into a test of its own.
+# Needs a nightly Rust and cargo-fuzz. Failing inputs are in fuzz/artifacts/. Each should become a test.
 set -eu
 
 target=$1
@@ -11,7 +11,7 @@ seeds=fuzz/seeds/$target
 rm -rf "$seeds"
 mkdir -p "$seeds" "fuzz/corpus/$target"
 
-# Copies each of the fixtures' files that matches $1 under a name of its own.
+# Copies each fixture file that matches $1, under a unique name.
 collect() {
     find fixtures -type f -path "$1" | while IFS= read -r file; do
         cp "$file" "$seeds/$(printf '%s' "$file" | tr '/ ' '__')"
@@ -43,7 +43,6 @@ case $target in
         exit 2
         ;;
 esac
-# The largest seeds have some 30 kB.
-# Nothing here is unsafe code, so that there is nothing to find for an address sanitizer.
+# The largest seeds have about 30 kB. There is no address sanitizer, because the parsers have no unsafe code.
 cargo +nightly fuzz run --sanitizer none "$target" "fuzz/corpus/$target" "$seeds" -- \
     -max_total_time="$seconds" -max_len=65536 -timeout=10 -rss_limit_mb=512 -print_final_stats=1

@@ -1,12 +1,13 @@
 #!/bin/sh
 # Builds the installer package on a Mac: build-pkg.sh BINARY FOLDER
 #
-# BINARY is the universal binary; the package is put into FOLDER, as wpj-state.pkg if INSTALLER_IDENTITY names the
-# certificate to sign it with, else as wpj-state-unsigned.pkg. Its version is what the binary says. It is a distribution
-# package, because enrolment and MDM take nothing else.
+# BINARY is the universal binary. The package is written to FOLDER, as wpj-state.pkg if INSTALLER_IDENTITY names the
+# certificate to sign it with, else as wpj-state-unsigned.pkg. It has the binary's version. It is a distribution
+# package, because enrolment and MDM accept only those.
 #
-# Only /usr/local/wpj-state is in the package. The links in /usr/local/bin and among the manual pages are made after the
-# installation: a package that contains /usr/local/bin would take it from its owner, who may be Homebrew's user.
+# The package contains only /usr/local/wpj-state. The postinstall script creates the links in /usr/local/bin and among
+# the manual pages, because a package with /usr/local/bin would change the owner of that folder, for example Homebrew's
+# user.
 set -eu
 
 binary=$1
@@ -15,7 +16,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 for architecture in arm64 x86_64; do
     if ! lipo "$binary" -verify_arch "$architecture"; then
-        echo "$binary: it lacks the slice for $architecture" >&2
+        echo "$binary: the slice for $architecture is missing" >&2
         exit 1
     fi
 done
@@ -24,7 +25,7 @@ version=${version#wpj-state }
 
 staged=$(mktemp -d)
 trap 'rm -rf "$staged"' EXIT
-# Whatever the umask is: this becomes the mode of the folder on the Mac, too.
+# Set independently of the umask, because the folder gets this mode on the Mac, too.
 install -d -m 0755 "$staged/payload" "$staged/scripts"
 mkdir -p "$folder"
 install -m 0755 "$binary" "$staged/payload/wpj-state"
@@ -39,7 +40,7 @@ else
     package=$folder/wpj-state-unsigned.pkg
     set --
 fi
-# "recommended" makes root:wheel of whoever builds this.
+# "recommended" changes the owner from the user who builds the package to root:wheel.
 pkgbuild --root "$staged/payload" --scripts "$staged/scripts" --identifier wpj-state --version "$version" \
     --install-location /usr/local/wpj-state --ownership recommended "$staged/component.pkg"
 productbuild --distribution "$here/distribution.xml" --package-path "$staged" "$@" "$package"

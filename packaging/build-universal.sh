@@ -16,8 +16,8 @@ for target in aarch64-apple-darwin x86_64-apple-darwin; do
 done
 mkdir -p "$(dirname "$binary")"
 lipo -create -output "$binary" "$@"
-# Nobody minds it at 1.5 MB for each kind of Mac.
+# About 1.5 MB for each kind of Mac is acceptable.
 if [ "$(wc -c <"$binary")" -gt 3145728 ]; then
-    echo "$binary: it is larger than 3 MB; find out what has grown, and make it smaller" >&2
+    echo "$binary: larger than 3 MB; find out what has grown, and make it smaller" >&2
     exit 1
 fi

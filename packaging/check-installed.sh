@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs a built or installed tool on this Mac as Jamf would, as root and without an environment: check-installed.sh TOOL
+# Runs a built or installed tool on this Mac like Jamf does, as root and without an environment: check-installed.sh TOOL
 #
-# Whoever is at the console, or nobody: the answer has to be one of the five lines, and the exit status has to fit.
+# For any console user, or none, the output must be one of five lines, and the exit status must match it.
 set -u
 
 tool=$(cd "$(dirname "$1")" && pwd)/${1##*/}
@@ -15,7 +15,7 @@ exit 0' | '<result>Not Registered</result>
 exit 0' | '<result></result>
 exit 1') ;;
     *)
-        echo "$tool: this is none of its five answers" >&2
+        echo "$tool: unexpected output" >&2
         exit 1
         ;;
 esac

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Has Apple notarise a signed package, and staples the ticket to it: notarise.sh PACKAGE
 #
-# NOTARY_KEY names the file of an App Store Connect API key, NOTARY_KEY_ID and NOTARY_ISSUER belong to it. Fails if Apple
-# says anything but Accepted.
+# NOTARY_KEY is the file with an App Store Connect API key, which NOTARY_KEY_ID and NOTARY_ISSUER identify. Fails unless
+# Apple's status is Accepted.
 set -eu
 
 package=$1
@@ -14,7 +14,7 @@ value() {
     printf '%s' "$answer" | tr -d ' \n' | sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"
 }
 if [ "$(value status)" != Accepted ]; then
-    echo "$package: not notarised; Apple says: $(value status)" >&2
+    echo "$package: not notarised; Apple's status is: $(value status)" >&2
     id=$(value id)
     [ -z "$id" ] || xcrun notarytool log "$id" "$@" >&2 || true
     exit 1

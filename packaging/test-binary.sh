@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the tests against a binary that is already built, rather than the one that cargo builds: test-binary.sh BINARY
+# Runs the tests against a given binary instead of the one that cargo builds: test-binary.sh BINARY
 set -eu
 
 binary=$(cd "$(dirname "$1")" && pwd)/${1##*/}
@@ -8,6 +8,6 @@ tests=$(printf '%s\n' "$built" |
     jq -r 'select(.reason == "compiler-artifact" and .profile.test and .target.kind == ["test"]).executable')
 [ -n "$tests" ]
 for test in $tests; do
-    # What cargo would set to its own binary.
+    # Cargo normally sets this to its own binary.
     env "CARGO_BIN_EXE_wpj-state=$binary" "$test"
 done

@@ -3,11 +3,11 @@
 set -u
 PATH='/usr/bin:/bin:/usr/sbin:/sbin'
 
-# Whether folder $1 and every folder above it is root's alone: owned by root, not writable by others, and not a link. A
-# user who could change one of them could have root remove something else. If not, $others is the first of them. Access
-# control lists are not seen.
-is_roots() {
-    [ -z "$1" ] || is_roots "${1%/*}" || return 1
+# Whether folder $1 and every folder above it are private to root: owned by root, not writable by others, and not a
+# link. Otherwise a user could make root remove something else. $others is the first folder that is not. Access control
+# lists are not checked.
+is_private_to_root() {
+    [ -z "$1" ] || is_private_to_root "${1%/*}" || return 1
     others=${1:-/}
     if [ ! -e "$others" ] && [ ! -L "$others" ]; then return 0; fi
     [ -n "$(find "$others" -prune -type d -user 0 ! -perm -020 ! -perm -002)" ]
@@ -18,11 +18,11 @@ unlink_if_ours() {
         /usr/local/wpj-state/*) ;;
         *) return ;;
     esac
-    if is_roots "${1%/*}"; then
+    if is_private_to_root "${1%/*}"; then
         rm -f "$1"
     else
-        # The folder was given to somebody else after the installation.
-        echo "$1: not removed, because $others is not root's alone; remove this link yourself" >&2
+        # The folder's owner or mode has changed since the installation.
+        echo "$1: not removed, because $others is not private to root; remove this link yourself" >&2
     fi
 }
 
@@ -35,8 +35,8 @@ unlink_if_ours /usr/local/share/fish/vendor_completions.d/wpj-state.fish
 status=0
 # The second is what prompt-registration.sh counts, the third what is remembered of keys.
 for folder in /usr/local/wpj-state '/Library/Application Support/wpj-state' /private/var/db/wpj-state; do
-    if ! is_roots "${folder%/*}"; then
-        echo "$folder: not removed, because $others is not root's alone; look at it, and remove it yourself" >&2
+    if ! is_private_to_root "${folder%/*}"; then
+        echo "$folder: not removed, because $others is not private to root; check it, and remove it yourself" >&2
         status=1
     elif ! rm -rf "$folder"; then
         echo "$folder: could not be removed; run this as root" >&2

@@ -1,4 +1,4 @@
-//! Evidence and time to a state and findings: no files, no clock.
+//! Derives the state, the findings and the remedy from the evidence and the time, without reading files or the clock.
 
 pub mod finding;
 pub(crate) mod findings;
@@ -20,11 +20,11 @@ use crate::{
     parse::timestamp::Timestamp,
 };
 
-/// The answer, with the evidence that it rests on; every kind of output is drawn from this.
+/// The answer with the evidence for it. Every kind of output is made from this.
 #[derive(Debug, Clone)]
 pub struct Assessment<'a> {
     pub state: Result<RegistrationState, Obstacle>,
-    /// What else was found, the most severe first.
+    /// Other observations, the most severe first.
     pub findings: Vec<Finding>,
     /// What to do for this user.
     pub remedy: Remedy,
@@ -39,7 +39,7 @@ impl Assessment<'_> {
     }
 }
 
-/// Assesses the evidence. `now` only decides whether a certificate is valid, which does not change the state.
+/// Assesses the evidence. `now` decides only whether a certificate is valid, which does not change the state.
 pub fn assess(evidence: &Evidence, now: Timestamp) -> Assessment<'_> {
     let state = registration_state(evidence);
     let findings = findings::all(evidence, state.as_ref().ok().copied(), now);

@@ -1,4 +1,4 @@
-//! Asks the Mac: who its users are, what their files say, and what its commands answer. Decides nothing.
+//! Collects the evidence: who the Mac's users are, what their files contain, and what commands print. Decides nothing.
 
 mod children;
 mod deadline;
@@ -44,34 +44,34 @@ use deadline::Deadline;
 use this_mac::ThisMac;
 use who::Choice;
 
-/// Asks this Mac what the request needs, of each user in question. If a system service does not answer in time, the
-/// late answer is printed, and this process ends.
+/// Collects what the request needs from this Mac, for each user in question. If a system service does not answer in
+/// time, prints the late answer and ends this process.
 pub fn collect(request: &Request, late_answer: &dyn Fn() -> LateAnswer) -> Vec<Evidence> {
     gather(request, &ThisMac::new(Deadline::in_time(request.deadline), late_answer))
 }
 
-/// As [`collect`], of any Mac.
+/// Like [`collect`], but from any Mac, so tests can use a made-up one.
 pub fn gather(request: &Request, mac: &impl Mac) -> Vec<Evidence> {
-    let mut people = people(request, mac);
-    read_homes(request, mac, &mut people);
-    read_given(request, mac, &mut people);
-    ask_second_opinion(request, mac, &mut people);
-    ask_about_single_sign_on(request, mac, &mut people);
-    recall_keys(mac, &mut people);
-    read_account_records(request, mac, &mut people);
-    // Last, because no state depends on it, and a disk that hangs may take all the time that is left.
-    read_set_up(request, mac, &mut people);
+    let mut targets = targets(request, mac);
+    read_homes(request, mac, &mut targets);
+    read_given(request, mac, &mut targets);
+    read_second_opinions(request, mac, &mut targets);
+    check_single_sign_on(request, mac, &mut targets);
+    recall_keys(mac, &mut targets);
+    read_account_records(request, mac, &mut targets);
+    // Last, because no state depends on it, and a hanging disk may use up the remaining time.
+    read_set_up(request, mac, &mut targets);
     let as_root = mac.is_root();
-    people.into_iter().map(|person| Evidence { as_root, ..person.evidence }).collect()
+    targets.into_iter().map(|target| Evidence { as_root, ..target.evidence }).collect()
 }
 
-/// A user, what is known, and with whose rights to read the home.
-struct Person {
+/// A user to check: the evidence so far, and the rights with which to read the home.
+struct Target {
     evidence: Evidence,
     rights: Rights,
 }
 
-impl Person {
+impl Target {
     fn new(request: &Request, user: User, rights: Result<Rights, Obstacle>) -> Self {
         let in_home = |path: fn(&Path) -> PathBuf| user.home.as_deref().map(path);
         let login_keychain = request.keychain.clone().or_else(|| in_home(home::login_keychain_of));
@@ -96,56 +96,57 @@ impl Person {
     }
 }
 
-fn people(request: &Request, mac: &impl Mac) -> Vec<Person> {
-    let person = |found: who::Person| match found {
+fn targets(request: &Request, mac: &impl Mac) -> Vec<Target> {
+    let target = |found: who::LocalUser| match found {
         Ok(Choice { user, account }) => {
             let rights = account.map_or(Rights::Caller, |account| mac.rights_of(account.uid, account.gid));
-            Person::new(request, user, Ok(rights))
+            Target::new(request, user, Ok(rights))
         }
         Err(unknown) => {
             let (user, obstacle) = *unknown;
-            Person::new(request, user, Err(obstacle))
+            Target::new(request, user, Err(obstacle))
         }
     };
-    let of_nobody = |obstacle| vec![Person::new(request, User::default(), Err(obstacle))];
+    let of_nobody = |obstacle| vec![Target::new(request, User::default(), Err(obstacle))];
     match &request.subject {
         Subject::One(Who::Home(home)) => given_homes(request, slice::from_ref(home), mac),
         Subject::Homes(homes) => given_homes(request, homes, mac),
         Subject::One(Who::Nobody) => {
             let user = User { source: Some(Source::FilesGiven), ..User::default() };
-            vec![Person::new(request, user, Ok(Rights::Caller))]
+            vec![Target::new(request, user, Ok(Rights::Caller))]
         }
         Subject::One(who) => {
             let name = if let Who::User(name) = who { Some(name.as_str()) } else { None };
-            vec![person(who::choose(name, mac).map_err(|obstacle| Box::new((User::default(), obstacle))))]
+            vec![target(who::choose(name, mac).map_err(|obstacle| Box::new((User::default(), obstacle))))]
         }
         Subject::AllUsers => {
-            who::everybody(mac).map_or_else(of_nobody, |everybody| everybody.into_iter().map(person).collect())
+            who::local_users(mac).map_or_else(of_nobody, |local_users| local_users.into_iter().map(target).collect())
         }
     }
 }
 
-/// The users whose homes were given: a home is its owner's. Only root has to find out who that is.
-fn given_homes(request: &Request, homes: &[PathBuf], mac: &impl Mac) -> Vec<Person> {
-    let person = |home: &PathBuf, rights| {
+/// The users whose homes were given with `--home`. Root reads each home with its owner's rights, so it looks up the
+/// owner first.
+fn given_homes(request: &Request, homes: &[PathBuf], mac: &impl Mac) -> Vec<Target> {
+    let target = |home: &PathBuf, rights| {
         let user = User { home: Some(home.clone()), source: Some(Source::HomeOption), ..User::default() };
-        Person::new(request, user, rights)
+        Target::new(request, user, rights)
     };
     if !mac.is_root() {
-        return homes.iter().map(|home| person(home, Ok(Rights::Caller))).collect();
+        return homes.iter().map(|home| target(home, Ok(Rights::Caller))).collect();
     }
     let jobs = homes.iter().map(|home| Job::new(Rights::Caller, |trail| home::owner(home, trail)));
     let owners = mac.read(jobs.collect());
     let rights = |home: &PathBuf, owner: Result<u32, Obstacle>| {
-        let uid = owner.map_err(|found| at_home(found, Some(home)))?;
+        let uid = owner.map_err(|found| with_home_path(found, Some(home)))?;
         let gid = mac.by_uid(uid)?.map_or(platform::NOBODY_GROUP, |account| account.gid);
         Ok(mac.rights_of(uid, gid))
     };
-    homes.iter().zip(owners).map(|(home, owner)| person(home, rights(home, owner))).collect()
+    homes.iter().zip(owners).map(|(home, owner)| target(home, rights(home, owner))).collect()
 }
 
-/// What a reader process reports without a file is in the way of the whole home.
-fn at_home(obstacle: Obstacle, home: Option<&Path>) -> Obstacle {
+/// The obstacle with the home as its path, if the reader process named no file: the whole home could not be read.
+fn with_home_path(obstacle: Obstacle, home: Option<&Path>) -> Obstacle {
     Obstacle { path: obstacle.path.or_else(|| home.map(Path::to_owned)), ..obstacle }
 }
 
@@ -153,16 +154,16 @@ fn depth(request: &Request) -> Depth {
     if request.needs_details() { Depth::Details } else { Depth::State }
 }
 
-/// Reads the homes, each as its user. Who turns out to have none is not one of all users.
-fn read_homes(request: &Request, mac: &impl Mac, people: &mut Vec<Person>) {
-    // A home that is given may be another Mac's.
+/// Reads the homes, each with its user's rights. With `--all-users`, drops users who turn out to have no home.
+fn read_homes(request: &Request, mac: &impl Mac, targets: &mut Vec<Target>) {
+    // A home given with `--home` may come from another Mac, so this Mac's settings do not apply.
     let has_settings = |user: &User| mac.is_mac() && user.is_of_this_mac();
     let files =
         |user: &User| if has_settings(user) { system_files::settings_files(mac.root(), user) } else { Vec::new() };
-    let settings: Vec<Vec<PathBuf>> = people.iter().map(|person| files(&person.evidence.user)).collect();
+    let settings: Vec<Vec<PathBuf>> = targets.iter().map(|target| files(&target.evidence.user)).collect();
     let jobs =
-        people.iter().zip(&settings).filter(|(person, _)| person.is_readable()).filter_map(|(person, settings)| {
-            let user = &person.evidence.user;
+        targets.iter().zip(&settings).filter(|(target, _)| target.is_readable()).filter_map(|(target, settings)| {
+            let user = &target.evidence.user;
             let wanted = home::Wanted {
                 home: user.home.as_deref()?,
                 settings,
@@ -172,12 +173,12 @@ fn read_homes(request: &Request, mac: &impl Mac, people: &mut Vec<Person>) {
                 depth: depth(request),
                 may_be_unused: user.has_session == Some(false),
             };
-            let rights = person.rights;
+            let rights = target.rights;
             Some(Job::new(rights, move |trail| home::read(&wanted, rights, trail)))
         });
     let mut found = mac.read(jobs.collect()).into_iter();
-    people.retain_mut(|person| {
-        let Evidence { user, obstacle, login_keychain, renamed_keychains, jamf_aad, .. } = &mut person.evidence;
+    targets.retain_mut(|target| {
+        let Evidence { user, obstacle, login_keychain, renamed_keychains, jamf_aad, .. } = &mut target.evidence;
         if obstacle.is_some() {
             return true;
         }
@@ -191,45 +192,45 @@ fn read_homes(request: &Request, mac: &impl Mac, people: &mut Vec<Person>) {
                 *renamed_keychains = found.renamed_keychains;
                 *login_keychain = found.login_keychain.unwrap_or_else(|| login_keychain.clone());
                 *jamf_aad = found.jamf_aad.unwrap_or_else(|| jamf_aad.clone());
-                apply_settings(&mut person.evidence, found.settings, request);
+                apply_settings(&mut target.evidence, found.settings, request);
             }
             Some(Err(Obstacle { cause: Cause::HomeMissing | Cause::HomeNotADirectory, .. }))
                 if user.source == Some(Source::AllUsers) && user.has_session != Some(true) =>
             {
                 return false;
             }
-            Some(Err(found)) => *obstacle = Some(at_home(found, user.home.as_deref())),
+            Some(Err(found)) => *obstacle = Some(with_home_path(found, user.home.as_deref())),
         }
         true
     });
 }
 
-/// What is given goes before what is set.
+/// Options take precedence over settings.
 fn apply_settings(evidence: &mut Evidence, settings: Settings, request: &Request) {
-    evidence.settings_passed_over = settings.passed_over;
-    match settings.tenants {
-        _ if !request.tenants.accept_all() => {}
-        Some(Ok(tenants)) => evidence.expected_tenants = tenants,
-        Some(Err(_)) | None => {}
+    evidence.unused_settings = settings.unused;
+    if let Some(Ok(tenants)) = settings.tenants
+        && request.tenants.accept_all()
+    {
+        evidence.expected_tenants = tenants;
     }
-    // What is given may be another Mac's, so nothing is remembered then.
+    // Files that options name may come from another Mac, so nothing is remembered then.
     let days = request.remember_key_days.or(settings.remember_key_days).filter(|&days| days > 0);
     evidence.remember_key_days = days.filter(|_| !request.gives_files() && evidence.user.is_of_this_mac());
 }
 
-/// Reads the files that were given, with the caller's rights.
-fn read_given(request: &Request, mac: &impl Mac, people: &mut [Person]) {
+/// Reads the files that options name, with the caller's rights.
+fn read_given(request: &Request, mac: &impl Mac, targets: &mut [Target]) {
     if !request.gives_files() {
         return;
     }
-    let people: Vec<&mut Person> = people.iter_mut().filter(|person| person.is_readable()).collect();
-    let jobs = people.iter().map(|person| {
-        let tenants = &person.evidence.expected_tenants;
+    let targets: Vec<&mut Target> = targets.iter_mut().filter(|target| target.is_readable()).collect();
+    let jobs = targets.iter().map(|target| {
+        let tenants = &target.evidence.expected_tenants;
         Job::new(Rights::Caller, move |trail| system_files::read_given(request, depth(request), tenants, trail))
     });
     let found = mac.read(jobs.collect());
-    for (person, found) in people.into_iter().zip(found) {
-        let evidence = &mut person.evidence;
+    for (target, found) in targets.into_iter().zip(found) {
+        let evidence = &mut target.evidence;
         match found {
             Ok(found) => {
                 evidence.login_keychain = found.login_keychain.unwrap_or_else(|| evidence.login_keychain.clone());
@@ -243,52 +244,52 @@ fn read_given(request: &Request, mac: &impl Mac, people: &mut [Person]) {
 }
 
 /// Reads how the Mac is set up, with the caller's rights.
-fn read_set_up(request: &Request, mac: &impl Mac, people: &mut [Person]) {
+fn read_set_up(request: &Request, mac: &impl Mac, targets: &mut [Target]) {
     if !request.needs_set_up() {
         return;
     }
     let given = request.system_root.as_deref();
-    let is_of_this_mac = |person: &Person| mac.is_mac() && person.evidence.user.is_of_this_mac();
-    let has_set_up = |person: &&mut Person| person.is_readable() && (given.is_some() || is_of_this_mac(person));
-    let mut people: Vec<&mut Person> = people.iter_mut().filter(has_set_up).collect();
-    let jobs = people.iter().map(|person| {
-        let user = &person.evidence.user;
+    let is_of_this_mac = |target: &Target| mac.is_mac() && target.evidence.user.is_of_this_mac();
+    let has_set_up = |target: &&mut Target| target.is_readable() && (given.is_some() || is_of_this_mac(target));
+    let mut targets: Vec<&mut Target> = targets.iter_mut().filter(has_set_up).collect();
+    let jobs = targets.iter().map(|target| {
+        let user = &target.evidence.user;
         Job::new(Rights::Caller, move |trail| Ok(system_files::set_up(given, mac.root(), user, trail)))
     });
     let found = mac.read(jobs.collect());
-    for (person, found) in people.iter_mut().zip(found) {
+    for (target, found) in targets.iter_mut().zip(found) {
         match found {
-            Ok(found) => person.evidence.set_up = found,
+            Ok(found) => target.evidence.set_up = found,
             // Findings and the remedy depend on it.
             Err(obstacle) if matches!(request.output, Output::Result(Attribute::Finding | Attribute::Remedy)) => {
-                person.evidence.obstacle = Some(obstacle);
+                target.evidence.obstacle = Some(obstacle);
             }
-            Err(obstacle) => person.evidence.set_up = SetUp::unreadable(&obstacle.cause),
+            Err(obstacle) => target.evidence.set_up = SetUp::unreadable(&obstacle.cause),
         }
     }
 }
 
-/// Asks macOS's own reader where this tool's finds a keychain damaged, or where that was asked for.
-fn ask_second_opinion(request: &Request, mac: &impl Mac, people: &mut [Person]) {
-    let is_wanted = |person: &&mut Person| match request.second_opinion {
+/// Reads the login keychain with macOS's own reader, too, if this tool finds it damaged or the option requests it.
+fn read_second_opinions(request: &Request, mac: &impl Mac, targets: &mut [Target]) {
+    let is_wanted = |target: &&mut Target| match request.second_opinion {
         AskMacos::Never => false,
-        AskMacos::IfDamaged => damage(&person.evidence.login_keychain.probe).is_some() && mac.is_mac(),
+        AskMacos::IfDamaged => damage(&target.evidence.login_keychain.probe).is_some() && mac.is_mac(),
         AskMacos::Always => true,
     };
-    let asked: Vec<&mut Person> = people.iter_mut().filter(|person| person.is_readable()).filter(is_wanted).collect();
-    // One part of the time for each, and one for what comes after them.
-    for (parts, person) in (2..asked.len() + 2).rev().zip(asked) {
-        let keychain = &mut person.evidence.login_keychain;
+    let wanted: Vec<&mut Target> = targets.iter_mut().filter(|target| target.is_readable()).filter(is_wanted).collect();
+    // Each second reading gets one share of the remaining time, and the later steps another.
+    for (parts, target) in (2..wanted.len() + 2).rev().zip(wanted) {
+        let keychain = &mut target.evidence.login_keychain;
         let damage = damage(&keychain.probe);
-        let rights = if request.keychain.is_some() { Rights::Caller } else { person.rights };
+        let rights = if request.keychain.is_some() { Rights::Caller } else { target.rights };
         let reading = match (&keychain.path, &keychain.probe) {
             (Some(path), Probe::Found(_)) => mac.second_reading(path, rights, parts),
             (Some(path), _) if damage.is_some() => mac.second_reading(path, rights, parts),
-            _ => Err("there is no keychain file to ask about".to_owned()),
+            _ => Err("there is no keychain file that macOS's reader could read".to_owned()),
         };
-        let changed = || "the file has changed meanwhile".to_owned();
-        let tenants = &person.evidence.expected_tenants;
-        let none = "it finds no Workplace Join key that counts, which proves nothing where a table is damaged";
+        let changed = || "the keychain changed between the two reads".to_owned();
+        let tenants = &target.evidence.expected_tenants;
+        let none = "it finds no Workplace Join key that counts, which proves nothing if a table is damaged";
         let opinion = reading.and_then(|SecondReading { judged, comparison }| match damage {
             Some(error) => {
                 let judged = judged?;
@@ -298,11 +299,11 @@ fn ask_second_opinion(request: &Request, mac: &impl Mac, people: &mut [Person]) 
             }
             None => comparison.map(SecondOpinion::from).ok_or_else(changed),
         });
-        person.evidence.second_opinion = opinion.unwrap_or_else(SecondOpinion::Missing);
+        target.evidence.second_opinion = opinion.unwrap_or_else(SecondOpinion::Missing);
     }
 }
 
-/// What is wrong with a keychain's format. An empty one has none, and is just being created or was never filled.
+/// What is wrong with a keychain's format. An empty keychain is not damaged: macOS is creating it or never filled it.
 fn damage(probe: &Probe<LoginKeychain>) -> Option<keychain::Error> {
     match probe {
         Probe::Unreadable(cause) => cause.damage().filter(|error| error.kind != ErrorKind::Empty),
@@ -310,84 +311,86 @@ fn damage(probe: &Probe<LoginKeychain>) -> Option<keychain::Error> {
     }
 }
 
-/// Asks about keys outside the login keychain where that has none; where nobody says, whether there may be one.
-fn ask_about_single_sign_on(request: &Request, mac: &impl Mac, people: &mut [Person]) {
-    for person in people.iter_mut().filter(|person| person.is_readable()) {
-        person.evidence.can_ask_sso = sso::prefix(&person.evidence.user, mac).is_some();
+/// Runs the commands that show keys outside the login keychain, for users without a key in it. Where the commands
+/// cannot answer, checks whether single sign-on is set up, so whether there may be such a key.
+fn check_single_sign_on(request: &Request, mac: &impl Mac, targets: &mut [Target]) {
+    for target in targets.iter_mut().filter(|target| target.is_readable()) {
+        target.evidence.can_ask_sso = sso::prefix(&target.evidence.user, mac).is_some();
     }
-    let keyless = |person: &&mut Person| person.is_readable() && !person.has_key_in_keychain();
-    let is_asked = |person: &&mut Person| {
-        person.is_readable() && (request.asks_commands_anyway() || !person.has_key_in_keychain())
+    let keyless = |target: &&mut Target| target.is_readable() && !target.has_key_in_keychain();
+    let needs_check = |target: &&mut Target| {
+        target.is_readable() && (request.asks_commands_anyway() || !target.has_key_in_keychain())
     };
-    // How somebody signs in, only macOS says.
+    // Only `app-sso` reports how the user signs in.
     let with_jamf = request.output != Output::Result(Attribute::SignInMethod);
-    sso::ask(people.iter_mut().filter(is_asked).map(|person| &mut person.evidence).collect(), with_jamf, mac);
+    let users = targets.iter_mut().filter(needs_check).map(|target| &mut target.evidence).collect();
+    sso::run_commands(users, with_jamf, mac);
     let copies = request.system_root.as_deref();
-    let is_open = |person: &&mut Person| {
-        let Person { evidence, .. } = &**person;
+    let is_undecided = |target: &&mut Target| {
+        let Target { evidence, .. } = &**target;
         let is_of_this_mac = mac.is_mac() && evidence.user.name.is_some();
-        let is_unasked = is_of_this_mac && !evidence.can_ask_sso;
-        let is_unanswered = (is_of_this_mac || copies.is_some()) && evidence.has_no_answer_of_jamf();
-        keyless(person) && (is_unasked || is_unanswered)
+        let is_unchecked = is_of_this_mac && !evidence.can_ask_sso;
+        let is_unanswered = (is_of_this_mac || copies.is_some()) && evidence.jamf_gave_no_answer();
+        keyless(target) && (is_unchecked || is_unanswered)
     };
-    let mut open: Vec<&mut Person> = people.iter_mut().filter(is_open).collect();
-    let jobs = open.iter().map(|person| {
-        let user = &person.evidence.user;
+    let mut open: Vec<&mut Target> = targets.iter_mut().filter(is_undecided).collect();
+    let jobs = open.iter().map(|target| {
+        let user = &target.evidence.user;
         Job::new(Rights::Caller, move |trail| Ok(system_files::sso_set_up(copies, mac.root(), user, trail)))
     });
     let found = mac.read(jobs.collect());
-    for (person, found) in open.iter_mut().zip(found) {
+    for (target, found) in open.iter_mut().zip(found) {
         match found {
-            Ok(found) => person.evidence.sso_set_up = found,
-            Err(obstacle) => person.evidence.obstacle = Some(obstacle),
+            Ok(found) => target.evidence.sso_set_up = found,
+            Err(obstacle) => target.evidence.obstacle = Some(obstacle),
         }
     }
 }
 
-/// Asks for the names to which the accounts are linked, where details are shown.
-fn read_account_records(request: &Request, mac: &impl Mac, people: &mut [Person]) {
+/// Reads the user principal names from the account records, if the output shows details.
+fn read_account_records(request: &Request, mac: &impl Mac, targets: &mut [Target]) {
     if request.needs_account_records() {
-        sso::ask_account_records(people.iter_mut().map(|person| &mut person.evidence).collect(), mac);
+        sso::read_account_records(targets.iter_mut().map(|target| &mut target.evidence).collect(), mac);
     }
 }
 
-/// Recalls the keys of users who have none in the login keychain and cannot be asked, where keys are remembered.
-fn recall_keys(mac: &impl Mac, people: &mut [Person]) {
-    let wanted = |person: &Person| {
-        let Evidence { user, sso_set_up, remember_key_days, .. } = &person.evidence;
-        let acts_as_root = user.uid.is_some_and(|uid| mac.command_as(uid).is_some());
-        let is_alone = person.is_readable() && !person.has_key_in_keychain() && user.has_session == Some(false);
-        // Where nothing sets up single sign-on, there is no key, whatever was noted.
+/// Reads the notes about keys for users who have no key in the login keychain and no session, if keys are remembered.
+fn recall_keys(mac: &impl Mac, targets: &mut [Target]) {
+    let wanted = |target: &Target| {
+        let Evidence { user, sso_set_up, remember_key_days, .. } = &target.evidence;
+        let is_root = user.uid.is_some_and(|uid| mac.command_as(uid).is_some());
+        let has_no_session = target.is_readable() && !target.has_key_in_keychain() && user.has_session == Some(false);
+        // If single sign-on is not set up, there is no such key, even if there is a note of one.
         let is_set_up = matches!(sso_set_up, SsoSetUp::By(_) | SsoSetUp::MayBeDeclared);
-        remember_key_days.filter(|_| acts_as_root && is_alone && is_set_up)
+        remember_key_days.filter(|_| is_root && has_no_session && is_set_up)
     };
-    let mut people: Vec<(u16, &mut Person)> =
-        people.iter_mut().filter_map(|person| Some((wanted(person)?, person))).collect();
+    let mut targets: Vec<(u16, &mut Target)> =
+        targets.iter_mut().filter_map(|target| Some((wanted(target)?, target))).collect();
     let now = Timestamp::now();
-    let jobs = people.iter().map(|(days, person)| {
-        let (user, days) = (&person.evidence.user, *days);
+    let jobs = targets.iter().map(|(days, target)| {
+        let (user, days) = (&target.evidence.user, *days);
         Job::new(Rights::Caller, move |trail| Ok(memory::read(mac.root(), user, days, now, trail)))
     });
     let found = mac.read(jobs.collect());
-    for ((_, person), found) in people.iter_mut().zip(found) {
+    for ((_, target), found) in targets.iter_mut().zip(found) {
         match found {
-            Ok(found) => person.evidence.remembered_key = found,
+            Ok(found) => target.evidence.remembered_key = found,
             Err(obstacle) => {
-                person.evidence.remembered_key =
+                target.evidence.remembered_key =
                     Witness { path: obstacle.path, probe: Probe::Unreadable(obstacle.cause) }
             }
         }
     }
 }
 
-/// Notes keys that were proven on this Mac, or removes the notes of users who have none; each is a note or `None`. Nothing
-/// else depends on that, so it has only what is left of the time.
-/// Gives what could not be done.
+/// Writes the notes of proven keys, and removes the notes of users who have no key; each item is a UID with a note or
+/// `None`. It runs after the answer was printed, so it has only the remaining time.
+/// Returns what could not be written or removed.
 pub fn remember_keys(notes: Vec<(u32, Option<RememberedKey>)>, left: Duration) -> Vec<Obstacle> {
     if notes.is_empty() {
         return Vec::new();
     }
-    // No service of the system is asked any more, so nothing is ever answered late.
+    // No system service is called from here on, so no late answer is needed.
     let nothing = || LateAnswer { status: 0, reasons: String::new(), document: String::new() };
     remember(notes, &ThisMac::new(Deadline::in_time(left), &nothing))
 }

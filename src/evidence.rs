@@ -1,4 +1,5 @@
-//! What was found on the Mac: plain data, gathered by [`collect`](crate::collect), judged by [`assess`](crate::assess).
+//! What was found on the Mac, as plain data that [`collect`](crate::collect) fills in and [`assess`](crate::assess)
+//! uses.
 
 mod optional_path;
 mod path;
@@ -22,53 +23,53 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     pub user: User,
-    /// Why nothing could be determined, if that is so.
+    /// Why nothing could be determined, if an obstacle prevented it.
     pub obstacle: Option<Obstacle>,
     pub login_keychain: Witness<LoginKeychain>,
-    /// What macOS's own reader says about the login keychain.
+    /// The result of reading the login keychain with macOS's own reader.
     pub second_opinion: SecondOpinion,
-    /// Keychains that macOS put aside when a password was reset; looked for only in detail, and only if the login
+    /// Keychains that macOS renamed when a password was reset. They are read only if details are wanted and the login
     /// keychain has no Workplace Join key.
     pub renamed_keychains: Vec<Witness<LoginKeychain>>,
-    /// Platform SSO; not asked if the login keychain has the key, or if it cannot be.
+    /// Platform SSO; not checked if the login keychain has the key, or if the command cannot be run.
     pub platform_sso: Witness<PlatformSso>,
-    /// Microsoft's SSO extension, by Jamf's tool; not asked if anything else has shown the key, or if it cannot be.
+    /// Microsoft's SSO extension; not checked if the key was found elsewhere, or if Jamf's tool cannot be run.
     pub sso_extension: Witness<SsoStatus>,
-    /// Whether commands about single sign-on could be run: as root, in the user's session.
+    /// Whether the commands for single sign-on can be run, which needs root and a session of the user.
     pub can_ask_sso: bool,
-    /// Whether single sign-on is set up; asked only if the commands do not say whether there is a key.
+    /// Whether single sign-on is set up; checked only if the commands leave open whether there is a key.
     pub sso_set_up: SsoSetUp,
     /// Whether root asked.
     pub as_root: bool,
     /// The tenants whose registrations count.
     pub expected_tenants: Tenants,
-    /// For how many days a key that was proven in a session is remembered; `None` if not at all.
+    /// For how many days a key that was found in a session is remembered; `None` if keys are not remembered.
     pub remember_key_days: Option<u16>,
-    /// What of this tool's own settings does not count.
-    pub settings_passed_over: Vec<String>,
-    /// What was noted of a key outside the login keychain; read only if nobody can be asked now.
+    /// What is wrong in this tool's own settings and was therefore not used.
+    pub unused_settings: Vec<String>,
+    /// The note of a key outside the login keychain; read only if the user has no session now.
     pub remembered_key: Witness<RememberedKey>,
-    /// The user principal name to which the account's record links it; looked for only in detail.
+    /// The user principal name in the account record; read only if details are wanted.
     pub linked_name: Option<String>,
-    /// How the Mac is set up for JamfAAD; asked only in detail.
+    /// How the Mac is set up for JamfAAD; checked only if the output needs it.
     pub set_up: SetUp,
     pub jamf_aad: Witness<JamfAad>,
 }
 
 impl Evidence {
-    /// No evidence, because of an obstacle.
+    /// Evidence that contains only an obstacle.
     pub fn none(user: User, obstacle: Obstacle) -> Self {
         Self { user, obstacle: Some(obstacle), ..Self::default() }
     }
 
-    /// The identity in the login keychain that counts.
+    /// The Workplace Join identity in the login keychain, among those of the expected tenants.
     pub(crate) fn identity(&self) -> Option<&WorkplaceJoinCertificate> {
         self.login_keychain.probe.found()?.identity_of(&self.expected_tenants)
     }
 
-    /// Whether Jamf's tool was asked and gave no answer, which asking again might.
-    pub(crate) const fn has_no_answer_of_jamf(&self) -> bool {
-        matches!(&self.sso_extension.probe, Probe::Unreadable(Cause::Unclear(unclear)) if unclear.is_no_answer())
+    /// Whether Jamf's tool was run and gave no answer, so it may answer a second time.
+    pub(crate) const fn jamf_gave_no_answer(&self) -> bool {
+        matches!(&self.sso_extension.probe, Probe::Unreadable(Cause::Unclear(unclear)) if unclear.may_answer_later())
     }
 }
 
@@ -81,11 +82,11 @@ pub enum SsoSetUp {
     Nothing,
     /// No file sets it up, but since macOS 27 a declaration can do so without one.
     MayBeDeclared,
-    /// By this file.
+    /// This file sets it up.
     By(#[serde(with = "path")] PathBuf),
 }
 
-/// A key outside the login keychain that a run in a session has proven.
+/// A key outside the login keychain that an earlier run found in the user's session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RememberedKey {
     pub uid: u32,
@@ -93,11 +94,11 @@ pub struct RememberedKey {
     pub home: PathBuf,
     pub device_id: Option<String>,
     pub tenant_id: Option<String>,
-    /// When it was proven.
+    /// When it was found.
     pub noted: Timestamp,
 }
 
-/// A file or program, and what it says.
+/// A file or program, and what was found in its content or output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Witness<T> {
     /// The file or program, if there is one.
@@ -119,16 +120,16 @@ impl<T> Witness<T> {
     }
 }
 
-/// What came of reading a file, or of running a program.
+/// The outcome of reading a file or running a program.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Probe<T> {
-    /// It was read.
+    /// The file or output was read.
     Found(T),
-    /// There is no such file. That is an answer, not a failure.
+    /// There is no such file, which is an answer, not a failure.
     Absent,
-    /// It is there, or may be, but could not be read.
+    /// The file exists, or may exist, but could not be read.
     Unreadable(Cause),
-    /// It was not needed.
+    /// The file or program was not needed.
     #[default]
     NotAsked,
 }
@@ -142,7 +143,7 @@ impl<T> Probe<T> {
         }
     }
 
-    /// Makes more of what was found.
+    /// Maps the found value; an error makes the result unreadable.
     pub(crate) fn and_then<U>(self, read: impl FnOnce(T) -> Result<U, Cause>) -> Probe<U> {
         match self {
             Self::Found(found) => read(found).map_or_else(Probe::Unreadable, Probe::Found),
@@ -158,76 +159,76 @@ impl<T> Probe<T> {
 pub enum Cause {
     /// The home directory does not exist.
     HomeMissing,
-    /// What was given as home directory is not a directory.
+    /// The path that was given as home directory is not a directory.
     HomeNotADirectory,
-    /// This directory has no `Library`, as every home has.
+    /// The directory has no `Library`, but every home has one.
     NotAHome,
-    /// This directory is root's, and others may write to it: not a home.
+    /// The directory belongs to root and is writable by others, so it is not a home.
     SharedFolder,
-    /// The file changes while it is read.
+    /// The file kept changing while it was read.
     Changing,
-    /// A file that was named expressly does not exist.
+    /// A file that an option names does not exist.
     FileMissing,
-    /// A folder that was named expressly does not exist, or is something else.
+    /// A folder that an option names does not exist, or is not a folder.
     FolderMissing,
-    /// The user cannot be determined; what failed.
+    /// The user cannot be determined; contains what failed.
     AccountsUnavailable(String),
     /// There is no account with this name or UID.
     NoSuchAccount(String),
     /// The reader process could not become the user, so nothing was read.
     RightsNotTaken {
         uid: u32,
-        /// The operating system's words.
+        /// The operating system's message.
         words: String,
     },
-    /// Too much time has passed; the limit in seconds.
+    /// The deadline has passed; contains the limit in seconds.
     DeadlinePassed(u64),
-    /// This tool itself failed; where.
+    /// This tool panicked; contains the place.
     Crashed(String),
-    /// The process that reads a user's files was ended, or gave no answer; how.
+    /// The process that reads a user's files was killed or gave no answer; contains the reason.
     ReaderFailed(String),
     /// The caller's rights do not suffice (`EACCES`).
     PermissionDenied,
-    /// Root has looked with the user's rights, and these do not suffice (`EACCES`).
+    /// Root read with the user's rights, and these do not suffice (`EACCES`).
     DeniedToUser,
-    /// Not the file's rights forbid it, but macOS's privacy protection or a security agent (`EPERM`).
+    /// macOS's privacy protection or a security agent forbids it (`EPERM`).
     NotPermitted,
     SymbolicLink,
-    /// A folder on the way to it is a symbolic link that leads nowhere; which.
+    /// A folder in the path is a broken symbolic link; contains the link's path.
     LinkToNowhere(#[serde(with = "path")] PathBuf),
-    /// Something on the way to it is not a folder.
+    /// A part of the path is not a folder.
     NotAFolder,
-    /// It is not a regular file; what it is.
+    /// The path is not a regular file; contains what it is.
     NotAFile(FileKind),
-    /// It is larger than any real one, in bytes.
+    /// The file is larger than any real one; the sizes are in bytes.
     TooLarge {
         size: u64,
         /// The largest size that is read.
         limit: u64,
     },
-    /// A command's output does not give an answer.
+    /// A command's output gives no answer.
     Unclear(Unclear),
-    /// It sets up single sign-on, which cannot be asked about because the user has no session.
+    /// The file sets up single sign-on, whose key cannot be checked because the user has no session.
     NoSession,
-    /// As [`NoSession`](Self::NoSession), but no file sets it up; a declaration may.
+    /// Like [`NoSession`](Self::NoSession), but no file sets up single sign-on; a declaration may do so.
     MayBeDeclared,
     /// The user's registration with Platform SSO is under way.
     UnderWay(UnderWay),
-    /// The device's registration with Platform SSO is gone, and nothing says whether there is another key.
+    /// The device's registration with Platform SSO is lost, and nothing shows whether there is another key.
     DeviceLost,
     /// This tool's own settings name no tenant that can be used.
     Tenants(TenantProblem),
     /// A note of a key does not count.
     Note(NoteProblem),
-    /// It was given as JamfAAD's plist, and is none that can be read.
+    /// The file was given as JamfAAD's plist, but is not a plist, or cannot be read as one.
     NotAPlist(Problem),
-    /// The operating system's words.
+    /// Another error; contains the operating system's message.
     Failed(String),
-    /// It is not a keychain, or a damaged one.
+    /// The file is not a keychain, or is damaged.
     Keychain(keychain::Error),
     /// The certificate record at this offset has a private key, but its issuer cannot be read.
     UnknownIssuer(u64),
-    /// It would have been needed, but was not read.
+    /// The file was needed, but was not read.
     NotRead,
 }
 
@@ -237,11 +238,11 @@ pub enum NoteProblem {
     Damaged,
     FromTheFuture,
     OfAnotherHome,
-    /// Others could have written it.
-    NotRoots,
+    /// Another user than root could have written it.
+    NotPrivateToRoot,
 }
 
-/// What may be where a regular file belongs.
+/// What was found instead of a regular file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FileKind {
     Directory,
@@ -250,7 +251,7 @@ pub enum FileKind {
     Socket,
 }
 
-/// Why something cannot be determined, and which file is concerned.
+/// Why something cannot be determined, and because of which file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Obstacle {
     /// The file or folder, if it is one.
@@ -260,7 +261,7 @@ pub struct Obstacle {
 }
 
 impl Cause {
-    /// What is wrong with the keychain's format, if it was read and that is what is wrong.
+    /// What is wrong with the keychain's format, if the cause is its format and not a failed read.
     pub(crate) const fn damage(&self) -> Option<keychain::Error> {
         match self {
             Self::Keychain(error) if !matches!(error.kind, ErrorKind::Read(_)) => Some(*error),
@@ -275,13 +276,13 @@ impl From<Cause> for Obstacle {
     }
 }
 
-/// Whose evidence it is.
+/// The user whom the evidence is about.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     /// The account's short name, if known.
     pub name: Option<String>,
     pub uid: Option<u32>,
-    /// The home directory; `None` if there is nobody.
+    /// The home directory; `None` if there is no user.
     #[serde(with = "optional_path")]
     pub home: Option<PathBuf>,
     /// Why this user; `None` if the choice could not be made.
@@ -292,7 +293,7 @@ pub struct User {
     pub has_session: Option<bool>,
 }
 
-/// Why a user was chosen; the JSON output has these words.
+/// Why a user was chosen, in the words of the JSON output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
@@ -303,7 +304,7 @@ pub enum Source {
     Console,
     /// Nobody is at the console; this user was there last.
     LastConsole,
-    /// Nobody is at the console, nor is it known who was; this user's login keychain changed last.
+    /// Nobody is at the console, and the last user is not known; this user's login keychain changed last.
     MostRecent,
     AllUsers,
     /// Keychain and plist were given, and nobody was named.
@@ -322,27 +323,28 @@ impl User {
 /// Whether the chosen user is at the console.
 #[derive(Debug, Clone, Default, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Console {
-    /// Yes.
+    /// This user is at the console.
     ThisUser,
-    /// The console's record says so, but the session that says to be on the console is another user's.
+    /// The console record names this user, but the session on the console belongs to another user.
     Contradictory,
-    /// Nobody is.
+    /// Nobody is at the console.
     Nobody,
+    /// The user with this UID is at the console.
     Another(u32),
-    /// It was not checked, or could not be.
+    /// The console user was not checked, or could not be determined.
     #[default]
     NotAsked,
 }
 
-/// What the system's files show.
+/// How the Mac is set up, according to the system's files.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SetUp {
     pub preferences: Probe<Preferences>,
-    /// What a profile sets up for single sign-on; absent if there is none.
+    /// What a profile configures for single sign-on; absent if there is no profile.
     pub sso_profile: Probe<SsoProfile>,
-    /// What the preferences of Jamf's agent say.
+    /// The preferences of the Jamf agent.
     pub agent: Probe<Agent>,
-    /// JamfAAD's plist in root's home: found if `gatherAADInfo` was once run as root.
+    /// JamfAAD's plist in root's home, which exists if `gatherAADInfo` was run as root.
     pub plist_of_root: Probe<()>,
     pub company_portal: Probe<()>,
     pub jamf_tool: Probe<JamfTool>,
@@ -351,7 +353,7 @@ pub struct SetUp {
 }
 
 impl SetUp {
-    /// Nothing of it could be read.
+    /// A set-up of which nothing could be read.
     pub(crate) fn unreadable(cause: &Cause) -> Self {
         Self {
             preferences: Probe::Unreadable(cause.clone()),
@@ -365,22 +367,23 @@ impl SetUp {
     }
 }
 
-/// What became of the second opinion.
+/// The outcome of reading the login keychain with macOS's own reader.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SecondOpinion {
-    /// It was neither needed nor asked for.
+    /// A second opinion was neither needed nor requested.
     #[default]
     NotAsked,
-    /// It was needed but gave no usable answer; why.
+    /// A second opinion was needed, but macOS's reader gave no usable answer; contains the reason.
     Missing(String),
-    /// It finds the same certificates and private keys; how many.
+    /// Both readers found the same certificates and private keys; contains their numbers.
     Agrees(Counts),
     Differs {
-        /// What only this tool's reader finds.
+        /// What only this tool's reader found.
         only_here: Counts,
+        /// What only macOS's reader found.
         only_there: Counts,
     },
-    /// It is what the answer rests on, because this tool's reader could not read the file.
+    /// The answer relies on macOS's reader, because this tool's reader could not read the file.
     Used(keychain::Error),
 }
 

@@ -1,14 +1,14 @@
 //! Shows how far a Mac's Microsoft Entra registration through Jamf has got.
 //!
-//! [`collect`] reads files and asks the Mac, and decides nothing; [`assess`] decides and reads nothing; [`report`]
-//! draws the assessments. [`parse`] turns bytes into facts. `docs/architecture.md` has the picture.
+//! [`collect`] reads files and runs commands, and decides nothing. [`assess`] decides, and reads nothing. [`report`]
+//! formats the assessments. [`parse`] turns bytes into facts. `docs/architecture.md` has an overview.
 //!
-//! The crate never opens the login keychain through Security.framework, never unlocks or decrypts anything, and never
-//! prompts. It starts no program but itself, two that know about single sign-on, as the user, and `dscl` for the account
-//! records. It writes nothing but a private copy of a keychain for macOS's own reader, which it removes, and notes of
-//! keys where an administrator wants them.
+//! The crate never opens the login keychain with Security.framework, never unlocks or decrypts anything, and never
+//! prompts. The only programs it starts are itself, `dscl` for the account records and, as the user, two that report
+//! single sign-on status. It writes only a private copy of a keychain for macOS's own reader, which it removes, and
+//! notes of keys if an administrator enables them.
 
-// What needs it says why: Apple's libraries, and the reader process.
+// Only calls to Apple's libraries, signals and the reader process need unsafe code; each place explains why.
 #![deny(unsafe_code)]
 #![cfg_attr(
     not(test),

@@ -15,7 +15,7 @@ use wpj_state::{
     cli::{self, Command, Request, attribute},
     collect::{LateAnswer, collect, last_panic, note_panics, read_copy, remember_keys},
     evidence::{Cause, Evidence, User},
-    output::{UNDETERMINED, WRONG_USAGE, complain, line, print, print_report, show_manual, status},
+    output::{UNDETERMINED, WRONG_USAGE, line, print, print_error, print_report, show_manual, status},
     parse::timestamp::Timestamp,
     report::{Report, reason, report, style::Style},
 };
@@ -34,21 +34,22 @@ fn main() -> ExitCode {
         Ok(Command::ReadCopy(copy)) => read_copy(&copy).and_then(|found| print(&found)),
         Err(usage) if usage.use_stderr() => {
             let words = usage.render().to_string();
-            complain(words.strip_prefix("error: ").unwrap_or(&words).trim_end());
+            print_error(words.strip_prefix("error: ").unwrap_or(&words).trim_end());
             Ok(WRONG_USAGE)
         }
         Err(help) => print(&help.render().to_string()),
     };
     printed.map_or_else(
         |error| {
-            complain(format!("{error:#}"));
+            print_error(format!("{error:#}"));
             UNDETERMINED.into()
         },
         ExitCode::from,
     )
 }
 
-/// Collects, assesses, reports. Whatever fails, the answer then is that it cannot be determined.
+/// Prints the answer to a request, and returns the exit status. Even after a panic there is an answer: that the state
+/// cannot be determined.
 fn answer(request: &Request) -> anyhow::Result<u8> {
     let begun = Instant::now();
     note_panics();
@@ -71,7 +72,7 @@ fn answer(request: &Request) -> anyhow::Result<u8> {
     let (report, notes) = drawn.unwrap_or_else(|_| (draw_failure(Cause::Crashed(last_panic())), Vec::new()));
     let status = print_report(&report)?;
     let left = request.deadline.saturating_sub(begun.elapsed()).min(TIME_TO_REMEMBER);
-    remember_keys(notes, left).iter().for_each(|obstacle| complain(reason(obstacle)));
+    remember_keys(notes, left).iter().for_each(|obstacle| print_error(reason(obstacle)));
     Ok(status)
 }
 

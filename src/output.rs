@@ -1,4 +1,4 @@
-//! What this program prints, and its end.
+//! Prints the answer, and determines the exit status.
 
 use std::{
     fmt::Display,
@@ -11,10 +11,10 @@ use textwrap::{Options, WordSplitter};
 
 use crate::report::Report;
 
-/// Exit status: everything that was asked for was printed.
+/// Exit status: everything that was requested was printed.
 pub(crate) const ANSWERED: u8 = 0;
 
-/// Exit status: something could not be determined; standard error says why.
+/// Exit status: something could not be determined; standard error has the reason.
 pub const UNDETERMINED: u8 = 1;
 
 /// Exit status: wrong usage.
@@ -28,27 +28,27 @@ pub fn status(report: &Report) -> u8 {
 /// Prints a report: first the reasons, then the document.
 /// Fails if standard output cannot be written to.
 pub fn print_report(report: &Report) -> anyhow::Result<u8> {
-    report.reasons.iter().for_each(complain);
+    report.reasons.iter().for_each(print_error);
     print(&report.document)?;
     Ok(status(report))
 }
 
-/// Writes to standard output. A reader that has seen enough closes the pipe; that is not an error.
+/// Writes to standard output. A reader that closes the pipe early is not an error.
 /// Fails if standard output cannot be written to.
 pub fn print(text: &str) -> anyhow::Result<u8> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(error).context("writing the answer to standard output; run it again where there is room")
+            Err(error).context("cannot write to standard output")
         }
         _ => Ok(ANSWERED),
     }
 }
 
-/// What shows a manual page that it reads from standard input: macOS has the first, most others the second.
+/// Programs that show a manual page given on standard input. macOS has the first, most other systems the second.
 const READERS: [(&str, &[&str]); 2] = [("/usr/bin/mandoc", &["-a"]), ("/usr/bin/man", &["-l", "-"])];
 
-/// Shows the manual page on a terminal, and else prints its source.
+/// Shows the manual page on a terminal, and otherwise prints its source.
 /// Fails if standard output cannot be written to.
 pub fn show_manual(source: &str) -> anyhow::Result<u8> {
     let is_shown = io::stdout().is_terminal() && READERS.iter().any(|reader| is_shown_by(reader, source));
@@ -57,16 +57,16 @@ pub fn show_manual(source: &str) -> anyhow::Result<u8> {
 
 fn is_shown_by((program, arguments): &(&str, &[&str]), source: &str) -> bool {
     let Ok(mut reader) = Command::new(program).args(*arguments).stdin(Stdio::piped()).spawn() else { return false };
-    // One that ends before it has read all has been left by its user.
+    // The user may quit the program before it has read everything.
     let _ = reader.stdin.take().map(|mut input| input.write_all(source.as_bytes()));
     reader.wait().is_ok_and(|status| status.success())
 }
 
-/// No line on standard error is longer, unless a word is.
+/// The longest line on standard error, unless a single word is longer.
 const MAX_COLUMNS: usize = 200;
 
-/// Writes to standard error. Where even that is closed, the exit status has to do.
-pub fn complain(reason: impl Display) {
+/// Writes to standard error. If standard error is closed, the exit status must suffice.
+pub fn print_error(reason: impl Display) {
     let columns = if io::stderr().is_terminal() { 80 } else { MAX_COLUMNS };
     let options = Options::new(columns).subsequent_indent("  ").word_splitter(WordSplitter::NoHyphenation);
     for line in line(reason).lines() {
@@ -74,7 +74,7 @@ pub fn complain(reason: impl Display) {
     }
 }
 
-/// A line for standard error.
+/// A line for standard error, with the tool's name in front.
 pub fn line(reason: impl Display) -> String {
     format!("wpj-state: {reason}")
 }

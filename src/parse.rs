@@ -1,4 +1,4 @@
-//! Bytes to facts: no files, no processes, no clock.
+//! Turns bytes into facts, without files, processes or the clock.
 
 pub mod certificate;
 pub mod console;

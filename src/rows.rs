@@ -1,6 +1,6 @@
-//! Closed sets, each member with what is known about it in one row.
+//! Enums whose members each have a row of constants.
 
-/// Declares an enum whose members each have a row of constant values, in the order of `ALL`.
+/// Declares an enum and a row of constants for each member; `ALL` has the members in the order of the declaration.
 macro_rules! rows {
     ($(#[$attribute:meta])* pub enum $name:ident($($kind:ty),+) { $($member:ident => $row:tt,)+ }) => {
         $(#[$attribute])*

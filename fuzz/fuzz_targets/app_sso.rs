@@ -1,4 +1,4 @@
-//! What `app-sso platform -s` prints.
+//! Fuzzes the parser of `app-sso platform -s`.
 
 #![no_main]
 
@@ -8,10 +8,10 @@ use wpj_state::parse::{certificate, platform_sso::app_sso};
 fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);
     let Ok(found) = app_sso::parse(&text) else { return };
-    // A key needs all of it: a registration, of Microsoft's, with a certificate of its.
-    if found.key.is_there() {
+    // A key needs a completed registration with Microsoft, and a certificate that Microsoft issued.
+    if found.key.is_present() {
         assert_eq!(found.registration_completed, Some(true));
-        assert!(found.extension.as_deref().is_some_and(wpj_state::parse::platform_sso::is_of_microsoft));
+        assert!(found.extension.as_deref().is_some_and(wpj_state::parse::platform_sso::is_microsoft_extension));
         assert!(found.user_state.is_some());
     }
     for id in found.certificate.iter().flat_map(|it| [&it.device_id, &it.tenant_id]).flatten() {

@@ -1,4 +1,4 @@
-//! Certificates: whatever they are, there is an answer, and it does not depend on what stands behind them.
+//! Fuzzes the certificate parser: any bytes give an answer, and bytes after the certificate do not change it.
 
 #![no_main]
 
@@ -10,7 +10,7 @@ fuzz_target!(|bytes: &[u8]| {
     match issuer {
         Issuer::WorkplaceJoin => assert!(certificate::mentions_workplace_join(bytes)),
         Issuer::Another { readable } => assert!(readable),
-        // What the X.509 crate can parse can be read up to its issuer.
+        // If the X.509 crate can parse a certificate, our reader must find its issuer.
         Issuer::Unknown => assert!(!certificate::is_parsable(bytes)),
     }
     let description = certificate::describe(bytes);
@@ -26,8 +26,8 @@ fuzz_target!(|bytes: &[u8]| {
             assert!(text.chars().count() <= 255, "{text}");
         }
     }
-    // What the certificate says is believed, whatever the keychain has stored beside it. And that is never believed to be
-    // a Workplace Join certificate's.
+    // The issuer in the certificate counts, not the stored one. And a stored issuer alone never proves a Workplace Join
+    // certificate.
     let with_stored = certificate::issuer(bytes, Some(bytes));
     assert!(with_stored == issuer || (issuer, with_stored) == (Issuer::Unknown, Issuer::Another { readable: false }));
 });

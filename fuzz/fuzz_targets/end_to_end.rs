@@ -1,7 +1,7 @@
-//! The bytes of a keychain and of a plist, to every kind of output: a state is given only if the rules hold on what an
-//! independent reader sees.
+//! Fuzzes everything from the bytes of a keychain and a plist to every kind of output. The state must follow from what
+//! an independent reader finds.
 //!
-//! The first four bytes are the length of the keychain, big-endian; the plist follows it.
+//! The first four bytes are the length of the keychain, big-endian. The keychain and then the plist follow.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The keychain reader: what it accepts, an independent reader finds, too.
+//! Fuzzes the keychain reader: an independent reader must find the same in every file that it accepts.
 
 #![no_main]
 

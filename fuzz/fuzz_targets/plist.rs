@@ -1,4 +1,4 @@
-//! The JamfAAD plist, and the system's property lists.
+//! Fuzzes the parsers of JamfAAD's plist and of the system's property lists.
 
 #![no_main]
 

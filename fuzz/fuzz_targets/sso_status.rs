@@ -1,4 +1,4 @@
-//! What Jamf's `getPSSOStatus` prints.
+//! Fuzzes the parser of Jamf's `getPSSOStatus`.
 
 #![no_main]
 
@@ -13,7 +13,7 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = platform_sso::live("Jamf Conditional Access", &text, &text, sso_status::parse);
     let _ = platform_sso::saved(&text, sso_status::parse);
     let Ok(found) = sso_status::parse(&text) else { return };
-    if found.key.is_there() {
+    if found.key.is_present() {
         assert!(found.device_id.is_some());
     }
     for id in [&found.device_id, &found.tenant_id].into_iter().flatten() {

@@ -29,7 +29,7 @@ pub(super) fn all(evidence: &Evidence, state: Option<RegistrationState>, now: Ti
     findings.extend(second_opinion(&evidence.second_opinion));
     findings.extend(tenants(evidence));
     findings.extend(remembered_key(evidence));
-    findings.extend(settings(&evidence.settings_passed_over));
+    findings.extend(settings(&evidence.unused_settings));
     findings.extend(single_sign_on(evidence, now));
     if let Some(found) = evidence.login_keychain.probe.found() {
         findings.extend(workplace_join(found, evidence.identity(), now));
@@ -52,7 +52,7 @@ fn console(user: &User) -> Option<Finding> {
             )));
         }
         Console::Nobody => "Nobody is at the console".to_owned(),
-        Console::Another(uid) => format!("The user with the number {uid} is at the console"),
+        Console::Another(uid) => format!("User {uid} is at the console"),
     };
     let about = match user.source {
         Some(Source::LastConsole) => format!("; this is about {name}, who was there last"),
@@ -69,18 +69,16 @@ fn console(user: &User) -> Option<Finding> {
 fn second_opinion(opinion: &SecondOpinion) -> Option<Finding> {
     Some(match opinion {
         SecondOpinion::NotAsked => return None,
-        SecondOpinion::Missing(words) => {
-            Code::SecondOpinionMissing.says(format!("macOS's own keychain reader does not help: {words}."))
-        }
+        SecondOpinion::Missing(words) => Code::SecondOpinionMissing.says(format!("No second opinion: {words}.")),
         SecondOpinion::Used(error) => Code::SecondOpinionUsed.says(format!(
-            "This tool's reader cannot read the login keychain: {}. macOS's own reader can, and was believed.",
+            "This tool could not read the login keychain ({}). The result relies on macOS's own reader.",
             error.kind
         )),
         SecondOpinion::Agrees(found) => {
-            Code::SecondOpinionAgrees.says(format!("macOS's own keychain reader finds the same {found}."))
+            Code::SecondOpinionAgrees.says(format!("macOS's own reader finds the same {found}."))
         }
         SecondOpinion::Differs { only_here, only_there } => Code::SecondOpinionDiffers.says(format!(
-            "macOS's own keychain reader misses {only_here} that this tool's finds, and finds other {only_there}."
+            "macOS's reader and this tool disagree. Only this tool found {only_here}; only macOS's found {only_there}."
         )),
     })
 }
@@ -196,9 +194,9 @@ fn tenants(evidence: &Evidence) -> Option<Finding> {
     }
 }
 
-fn settings(passed_over: &[String]) -> Option<Finding> {
-    (!passed_over.is_empty())
-        .then(|| Code::SettingPassedOver.says(format!("Of the settings of wpj-state, {}.", passed_over.join(", "))))
+fn settings(unused: &[String]) -> Option<Finding> {
+    (!unused.is_empty())
+        .then(|| Code::SettingUnusable.says(format!("wpj-state ignores a setting: {}.", unused.join("; "))))
 }
 
 fn remembered_key(evidence: &Evidence) -> Option<Finding> {

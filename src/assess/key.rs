@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// Where the Workplace Join key is kept; the JSON output has these words.
+/// Where the Workplace Join key is kept, in the words of the JSON output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Storage {
@@ -21,7 +21,7 @@ pub enum Storage {
 }
 
 impl Storage {
-    /// The words that people and extension attributes get.
+    /// The name in extension attributes and in output for people.
     pub const fn name(self) -> &'static str {
         match self {
             Self::LoginKeychain => "Login Keychain",
@@ -40,30 +40,30 @@ impl Storage {
     }
 }
 
-/// What `app-sso` says, if it shows a key that counts.
+/// The answer of `app-sso`, if it shows a key that counts.
 pub(crate) fn platform_sso(evidence: &Evidence) -> Option<&PlatformSso> {
-    let found = evidence.platform_sso.probe.found().filter(|found| found.key.is_there())?;
+    let found = evidence.platform_sso.probe.found().filter(|found| found.key.is_present())?;
     evidence.expected_tenants.accept(found.tenant_id()).then_some(found)
 }
 
-/// What Jamf's tool says, if it shows a key that counts.
+/// The answer of Jamf's tool, if it shows a key that counts.
 pub(crate) fn sso_extension(evidence: &Evidence) -> Option<&SsoStatus> {
-    let found = evidence.sso_extension.probe.found().filter(|found| found.key.is_there())?;
+    let found = evidence.sso_extension.probe.found().filter(|found| found.key.is_present())?;
     evidence.expected_tenants.accept(found.tenant_id.as_deref()).then_some(found)
 }
 
-/// What is remembered of a key that counts.
+/// The key noted in an earlier run, if it counts.
 pub(crate) fn remembered_key(evidence: &Evidence) -> Option<&RememberedKey> {
     let found = evidence.remembered_key.probe.found()?;
     evidence.expected_tenants.accept(found.tenant_id.as_deref()).then_some(found)
 }
 
-/// The tenants of registrations that do not count, each once.
+/// The tenants of registrations that do not count, without duplicates.
 pub(crate) fn other_tenants(evidence: &Evidence) -> Vec<&str> {
     let in_keychain = evidence.login_keychain.probe.found();
     // The device's registration names a tenant even where the user's is missing.
     let by_app_sso = evidence.platform_sso.probe.found();
-    let by_jamf = evidence.sso_extension.probe.found().filter(|found| found.key.is_there());
+    let by_jamf = evidence.sso_extension.probe.found().filter(|found| found.key.is_present());
     let mut tenants: Vec<&str> = in_keychain
         .into_iter()
         .flat_map(LoginKeychain::identities)
@@ -78,7 +78,7 @@ pub(crate) fn other_tenants(evidence: &Evidence) -> Vec<&str> {
     tenants
 }
 
-/// Where a device id was found; the JSON output has these words.
+/// Where a device ID was found, in the words of the JSON output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeviceSource {
@@ -87,17 +87,17 @@ pub enum DeviceSource {
     SsoExtension,
 }
 
-/// A device id, and where it was found.
+/// A device ID, and where it was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Device<'a> {
     pub(crate) source: DeviceSource,
     pub(crate) device_id: &'a str,
     pub(crate) tenant_id: Option<&'a str>,
-    /// When it was registered; Jamf's tool does not say.
+    /// When the device was registered; `None` from Jamf's tool, which does not report it.
     pub(crate) since: Option<Timestamp>,
 }
 
-/// Every device id that was found.
+/// Every device ID that was found.
 pub(crate) fn devices(evidence: &Evidence) -> Vec<Device<'_>> {
     let in_keychain = evidence.login_keychain.probe.found().into_iter().flat_map(LoginKeychain::identities);
     let in_keychain =
@@ -127,15 +127,15 @@ fn linked_name(evidence: &Evidence) -> Option<&str> {
     evidence.linked_name.as_deref().filter(|_| key != Some(Key::Absent(Absence::AnotherProvider)))
 }
 
-/// The Workplace Join key that counts, and what is known about the registration that it belongs to.
+/// The Workplace Join key that counts, and what is known about its registration.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WorkplaceJoin<'a> {
     pub(crate) storage: Storage,
     pub(crate) device_id: Option<&'a str>,
     pub(crate) tenant_id: Option<&'a str>,
-    /// The user principal name; in the login keychain and the account's record it is only looked for in detail.
+    /// The user principal name; searched in the login keychain and the account record only if details are wanted.
     pub(crate) user_principal_name: Option<&'a str>,
-    /// What the certificate says; `None` if it cannot be parsed, or is not shown.
+    /// The certificate's fields; `None` if it cannot be parsed, or if the source does not show it.
     pub(crate) certificate: Option<&'a Description>,
 }
 
@@ -154,7 +154,7 @@ impl<'a> WorkplaceJoin<'a> {
             let name = details.and_then(|details| details.user_principal_name.as_deref());
             return Some(of_certificate(identity.description.as_ref(), name));
         }
-        // What Platform SSO says, if it shows the key; else what Jamf's tool does.
+        // Platform SSO comes first because it shows the certificate, which Jamf's tool does not.
         if let Some(found) = platform_sso(evidence) {
             return Some(of_certificate(found.certificate.as_ref(), found.user_principal_name.as_deref()));
         }

@@ -1,4 +1,4 @@
-//! What a run in a session proves about keys outside the login keychain, to be remembered.
+//! Decides what to remember about a user's key outside the login keychain, once a run in the user's session shows it.
 
 use crate::{
     assess::state::has_no_key_outside,
@@ -6,8 +6,9 @@ use crate::{
     parse::timestamp::Timestamp,
 };
 
-/// What to note of a user's keys outside the login keychain, where that is wanted: the note or, if there certainly is no
-/// key, `None` in its place. Whether a key's tenant counts is only decided when the note is read.
+/// The user's UID, and the note to write about the key outside the login keychain, or `None` to remove an old note
+/// because there is certainly no key. Nothing if keys are not to be remembered, or if this run proves nothing.
+/// Whether the key's tenant counts is decided only when the note is read.
 pub fn note(evidence: &Evidence, now: Timestamp) -> Option<(u32, Option<RememberedKey>)> {
     evidence.remember_key_days.filter(|_| evidence.can_ask_sso)?;
     let (uid, home) = (evidence.user.uid?, evidence.user.home.clone()?);
@@ -16,10 +17,10 @@ pub fn note(evidence: &Evidence, now: Timestamp) -> Option<(u32, Option<Remember
         Some((uid, Some(RememberedKey { uid, home, device_id, tenant_id, noted: now })))
     };
     let (by_app_sso, by_jamf) = (evidence.platform_sso.probe.found(), evidence.sso_extension.probe.found());
-    if let Some(found) = by_app_sso.filter(|found| found.key.is_there()) {
+    if let Some(found) = by_app_sso.filter(|found| found.key.is_present()) {
         return note(found.certificate.as_ref().and_then(|it| it.device_id.as_deref()), found.tenant_id());
     }
-    if let Some(found) = by_jamf.filter(|found| found.key.is_there()) {
+    if let Some(found) = by_jamf.filter(|found| found.key.is_present()) {
         return note(found.device_id.as_deref(), found.tenant_id.as_deref());
     }
     let was_answered = by_app_sso.is_some() || by_jamf.is_some();

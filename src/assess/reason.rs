@@ -44,8 +44,8 @@ impl Cause {
                     "check root's account and its password policy, which keep sudo from acting as the user"
                 }
                 Unclear::TakenAsRoot => "take it as the user, without sudo in front",
-                Unclear::OfJamfsTool => "give it with --psso-status",
-                Unclear::OfAppSso => "give it with --app-sso-state",
+                Unclear::JamfToolOutput => "give it with --psso-status",
+                Unclear::AppSsoOutput => "give it with --app-sso-state",
                 Unclear::Unintelligible(_) => {
                     "report it under Issues on the project's page at GitHub, with the version of macOS"
                 }
@@ -129,7 +129,7 @@ impl fmt::Display for Cause {
                 NoteProblem::Damaged => "this note of a key is damaged",
                 NoteProblem::FromTheFuture => "this note of a key is from the future",
                 NoteProblem::OfAnotherHome => "this note of a key is of another home",
-                NoteProblem::NotRoots => "this is not root's alone, so it does not count",
+                NoteProblem::NotPrivateToRoot => "this is not root's alone, so it does not count",
             }),
             Self::NotAPlist(problem) => write!(f, "this is not a plist that can be read: {problem}"),
             Self::Failed(words) => f.write_str(words),

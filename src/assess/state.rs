@@ -1,4 +1,4 @@
-//! The decision: evidence leads to one of four states, or to the reason why it cannot be determined.
+//! Decides between the four states, or gives the reason why the state cannot be determined.
 
 use crate::{
     assess::key::Storage,
@@ -11,8 +11,8 @@ use crate::{
 };
 
 rows! {
-    /// How far a user's registration got, the best first: the text of the extension attribute. The four texts are the
-    /// tool's public interface: smart groups are built on them.
+    /// How far a user's registration has got, the best first: the text of the extension attribute. The four texts are
+    /// the tool's public interface, because smart groups depend on them.
     pub enum RegistrationState(&'static str) {
         Registered => ("Registered",),
         PlistMissing => ("WPJ Key present, JamfAAD PLIST missing",),
@@ -48,12 +48,13 @@ pub(super) fn registration_state(evidence: &Evidence) -> Result<RegistrationStat
     }
 }
 
-/// Whether the commands show that there is no key outside the login keychain.
+/// Whether the commands prove that there is no key outside the login keychain.
 pub(super) fn has_no_key_outside(evidence: &Evidence) -> bool {
     without_key_in_keychain(evidence) == Ok(RegistrationState::NotRegistered)
 }
 
-/// The key may still be in the Secure Enclave, if a command that was run does not say, or none could be run.
+/// The state when the login keychain has no key. The key may still be in the Secure Enclave if the command outputs
+/// leave that open, or if no command could be run.
 fn without_key_in_keychain(evidence: &Evidence) -> Result<RegistrationState, Obstacle> {
     let Evidence { platform_sso, sso_extension, sso_set_up, .. } = evidence;
     let by_app_sso = |cause| Err(Obstacle { path: platform_sso.path.clone(), cause });
@@ -68,10 +69,10 @@ fn without_key_in_keychain(evidence: &Evidence) -> Result<RegistrationState, Obs
     }
     match &sso_extension.probe {
         Probe::Found(_) => Ok(RegistrationState::NotRegistered),
-        // Without its answer, only a Mac on which nothing is set up certainly has no key.
+        // Without an answer from Jamf's tool, there is certainly no key only if single sign-on is not set up.
         Probe::Unreadable(cause) => {
             let nothing = app_sso == Some(Key::Absent(Absence::NotConfigured)) && *sso_set_up == SsoSetUp::Nothing;
-            if evidence.has_no_answer_of_jamf() && nothing {
+            if evidence.jamf_gave_no_answer() && nothing {
                 Ok(RegistrationState::NotRegistered)
             } else {
                 by_jamf(cause)

@@ -1,4 +1,4 @@
-//! Child processes: one loop reads what they print, until they end or have to.
+//! Runs child processes: one loop reads their output until they end or exceed a limit.
 
 use std::{
     fmt,
@@ -19,24 +19,24 @@ use nix::{
 
 use super::{platform, signals};
 
-/// How often to look whether a child has ended, or this process has to.
+/// How often to check whether a child has ended or this process received a signal.
 const TICK: Duration = Duration::from_millis(20);
 
-/// How long not to sleep: a processor may take longer to wake than a reader process to answer.
-const AWAKE: Duration = Duration::from_millis(1);
+/// How long to poll without sleeping, because waking from sleep may take longer than a reader process needs.
+const BUSY_WAIT: Duration = Duration::from_millis(1);
 
-/// How long a command has to end by itself when it is told to: sudo has to end what it has started.
+/// How long a command has to exit after SIGTERM: sudo needs it to stop the command that it started.
 pub(super) const GRACE: Duration = Duration::from_secs(1);
 
-/// How long to wait for what was killed. A process that hangs in a dead file system ends when that does.
-const DEATH: Duration = Duration::from_millis(200);
+/// How long to wait for a killed process. One that hangs in a dead file system cannot be killed, so it is abandoned.
+const KILL_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// What a child may print to each of its outputs, in bytes.
+/// The most that a child may print to each of its outputs, in bytes.
 pub(super) const MAX_OUTPUT: usize = 1024 * 1024;
 
 pub(super) struct Child {
     pub(super) pid: Pid,
-    /// Whether it is a process group of its own, with all that it starts; it is then told to end before it is killed.
+    /// Whether the child leads its own process group. A group gets SIGTERM before SIGKILL.
     pub(super) is_group: bool,
     pub(super) outputs: Vec<PipeReader>,
     pub(super) limit: Instant,
@@ -44,9 +44,9 @@ pub(super) struct Child {
 
 #[derive(Debug)]
 pub(super) struct Ended {
-    /// How it ended, if the system says, or why it was stopped.
+    /// The exit, if the system reports it, or why the child was stopped.
     pub(super) outcome: Result<Option<Exit>, Failure>,
-    /// What it printed until then, to each of its outputs.
+    /// What the child printed to each of its outputs until then.
     pub(super) outputs: Vec<Vec<u8>>,
 }
 
@@ -78,7 +78,7 @@ pub enum Failure {
     Missing,
     TimedOut,
     TooMuch,
-    /// It could not be run; the operating system's words.
+    /// The program could not be run; contains the operating system's message.
     Failed(String),
 }
 
@@ -88,35 +88,35 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Waits until each of these children has ended, or was stopped because it exceeds its limit.
+/// Waits until each of these children has ended, or was stopped because it exceeded a limit.
 ///
-/// A process that cannot be killed, or a descendant of a command's that holds its outputs open, is not waited for.
+/// Does not wait for a process that cannot be killed, or for a descendant that keeps a command's outputs open.
 pub(super) fn await_all(children: Vec<Child>) -> Vec<Ended> {
     let _signals = signals::Hold::new();
     let mut watched: Vec<Watched> = children.into_iter().map(Watched::new).collect();
-    let awake_until = Instant::now() + AWAKE;
+    let busy_until = Instant::now() + BUSY_WAIT;
     loop {
         let now = Instant::now();
         watched.iter_mut().for_each(|child| child.step(now));
-        if watched.iter().all(|child| child.phase == Phase::Over) {
+        if watched.iter().all(|child| child.phase == Phase::Done) {
             return watched.into_iter().map(Watched::into_ended).collect();
         }
-        let is_awake = now < awake_until;
-        if is_awake {
+        let is_busy = now < busy_until;
+        if is_busy {
             thread::yield_now();
         }
-        wait_for_output(&mut watched, now, is_awake);
+        wait_for_output(&mut watched, now, is_busy);
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    Runs,
-    /// It was told to end, and is killed then.
-    Told(Instant),
-    /// It was killed, and is left alone then.
+    Running,
+    /// The child got SIGTERM, and gets SIGKILL at this time.
+    Terminating(Instant),
+    /// The child got SIGKILL, and is abandoned at this time.
     Killed(Instant),
-    Over,
+    Done,
 }
 
 struct Watched {
@@ -132,19 +132,19 @@ impl Watched {
     fn new(mut child: Child) -> Self {
         let open: Vec<_> = child.outputs.drain(..).map(Some).collect();
         let outputs = open.iter().map(|_| Vec::new()).collect();
-        Self { child, phase: Phase::Runs, open, outputs, failure: None, exit: None }
+        Self { child, phase: Phase::Running, open, outputs, failure: None, exit: None }
     }
 
     fn into_ended(self) -> Ended {
         Ended { outcome: self.failure.map_or(Ok(self.exit), Err), outputs: self.outputs }
     }
 
-    /// Does what the time, the outputs, and the child's state call for.
+    /// Advances the child's phase, depending on the time, its outputs and its state.
     fn step(&mut self, now: Instant) {
-        if self.phase == Phase::Over {
+        if self.phase == Phase::Done {
             return;
         }
-        if self.phase == Phase::Runs {
+        if self.phase == Phase::Running {
             if signals::is_ending() {
                 self.stop(Failure::Failed("it was interrupted".to_owned()), now);
             } else if self.outputs.iter().any(|output| output.len() > MAX_OUTPUT) {
@@ -155,13 +155,13 @@ impl Watched {
         let is_read = self.open.iter().all(Option::is_none);
         match self.phase {
             _ if has_ended && (is_read || now >= self.child.limit || self.failure.is_some()) => self.reap(),
-            // A reader process that has closed its output is about to end.
-            Phase::Runs if is_read && !self.child.is_group => self.reap(),
-            // What a command has left behind is ended with it.
-            Phase::Runs if has_ended && self.child.is_group => self.signal(Signal::SIGKILL),
-            Phase::Runs if !has_ended && now >= self.child.limit => self.stop(Failure::TimedOut, now),
-            Phase::Told(until) if now >= until => self.kill(now),
-            Phase::Killed(until) if now >= until => self.phase = Phase::Over,
+            // A reader process that has closed its output is about to exit.
+            Phase::Running if is_read && !self.child.is_group => self.reap(),
+            // Background processes that a command left behind are killed.
+            Phase::Running if has_ended && self.child.is_group => self.signal(Signal::SIGKILL),
+            Phase::Running if !has_ended && now >= self.child.limit => self.stop(Failure::TimedOut, now),
+            Phase::Terminating(until) if now >= until => self.kill(now),
+            Phase::Killed(until) if now >= until => self.phase = Phase::Done,
             _ => {}
         }
     }
@@ -170,7 +170,7 @@ impl Watched {
         self.failure = Some(failure);
         if self.child.is_group {
             self.signal(Signal::SIGTERM);
-            self.phase = Phase::Told(now + GRACE);
+            self.phase = Phase::Terminating(now + GRACE);
         } else {
             self.kill(now);
         }
@@ -178,29 +178,29 @@ impl Watched {
 
     fn kill(&mut self, now: Instant) {
         self.signal(Signal::SIGKILL);
-        self.phase = Phase::Killed(now + DEATH);
+        self.phase = Phase::Killed(now + KILL_TIMEOUT);
     }
 
-    /// Only ever called while the child was not waited for, so that its number is nobody else's.
+    /// Called only before the child is waited for, while its PID cannot belong to another process.
     fn signal(&self, signal: Signal) {
         let _ = if self.child.is_group { killpg(self.child.pid, signal) } else { kill(self.child.pid, signal) };
     }
 
-    /// Takes note of how it ended. What is left of a command's group goes first.
+    /// Records the exit, after killing what is left of a command's process group.
     fn reap(&mut self) {
         if self.child.is_group {
             self.signal(Signal::SIGKILL);
         }
         self.exit = exit_of(self.child.pid);
-        self.phase = Phase::Over;
+        self.phase = Phase::Done;
     }
 }
 
-/// How a child that has closed its outputs ended, if it does within a moment.
+/// The exit of a child that has closed its outputs, if it exits within [`KILL_TIMEOUT`].
 pub(super) fn exit_of(pid: Pid) -> Option<Exit> {
     let begun = Instant::now();
-    while !platform::has_ended(pid) && begun.elapsed() < DEATH {
-        if begun.elapsed() < AWAKE { thread::yield_now() } else { thread::sleep(TICK) }
+    while !platform::has_ended(pid) && begun.elapsed() < KILL_TIMEOUT {
+        if begun.elapsed() < BUSY_WAIT { thread::yield_now() } else { thread::sleep(TICK) }
     }
     match waitpid(pid, Some(WaitPidFlag::WNOHANG)) {
         Ok(WaitStatus::Exited(_, status)) => Some(Exit::Status(status)),
@@ -209,13 +209,13 @@ pub(super) fn exit_of(pid: Pid) -> Option<Exit> {
     }
 }
 
-/// Waits for output, though no longer than until something else is due, and reads what is there.
-fn wait_for_output(watched: &mut [Watched], now: Instant, is_awake: bool) {
-    let due = watched.iter().filter(|child| child.phase == Phase::Runs).map(|child| child.child.limit).min();
+/// Waits for output, at most until the next limit is due, and reads what is available.
+fn wait_for_output(watched: &mut [Watched], now: Instant, is_busy: bool) {
+    let due = watched.iter().filter(|child| child.phase == Phase::Running).map(|child| child.child.limit).min();
     let time = due.map_or(TICK, |due| due.saturating_duration_since(now).min(TICK));
     let mut open: Vec<(&mut Option<PipeReader>, &mut Vec<u8>)> = watched
         .iter_mut()
-        .filter(|child| child.phase != Phase::Over)
+        .filter(|child| child.phase != Phase::Done)
         .flat_map(|child| child.open.iter_mut().zip(&mut child.outputs))
         .filter(|(pipe, _)| pipe.is_some())
         .collect();
@@ -224,12 +224,12 @@ fn wait_for_output(watched: &mut [Watched], now: Instant, is_awake: bool) {
         .flat_map(|(pipe, _)| pipe.as_ref())
         .map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN))
         .collect();
-    // A closed output says nothing more; whether its process has ended is seen a moment later.
+    // After all outputs are closed, only the exit is left to wait for, so check for it soon.
     let time = if waited.is_empty() { time.min(Duration::from_millis(1)) } else { time };
-    // Rounded up, so that what is due then is.
+    // Rounded up, because a wait that ends just before the limit would have to be repeated.
     let time = u16::try_from(time.as_millis()).unwrap_or(u16::MAX).saturating_add(1);
-    let time = if is_awake { 0 } else { time };
-    // A signal interrupts it, which the next round looks at; of anything else that fails, the limits make an end.
+    let time = if is_busy { 0 } else { time };
+    // The next round checks for a signal that interrupts this. If it fails for another reason, the limits still apply.
     let _ = poll(&mut waited, PollTimeout::from(time));
     let ready: Vec<bool> = waited.iter().map(|fd| fd.any().unwrap_or(false)).collect();
     drop(waited);
@@ -240,7 +240,7 @@ fn wait_for_output(watched: &mut [Watched], now: Instant, is_awake: bool) {
     }
 }
 
-/// Reads what is there; `None` at the end.
+/// Reads the available output; `None` at its end.
 fn read_some(pipe: Option<&mut PipeReader>, output: &mut Vec<u8>) -> Option<()> {
     let mut buffer = [0; 2 * 1024];
     match pipe?.read(&mut buffer) {
@@ -253,9 +253,9 @@ fn read_some(pipe: Option<&mut PipeReader>, output: &mut Vec<u8>) -> Option<()> 
     }
 }
 
-/// Runs commands side by side, each until a limit.
+/// Runs commands in parallel, each until its limit.
 pub(super) fn run(commands: Vec<(Vec<String>, Instant)>) -> Vec<Ended> {
-    // From here on, so that a signal between the start and the wait ends what was started.
+    // Held from before the start, because a signal that arrives before the wait must stop the commands, too.
     let _signals = signals::Hold::new();
     let mut running = Vec::new();
     let started: Vec<Result<(), Failure>> =
@@ -268,12 +268,12 @@ pub(super) fn run(commands: Vec<(Vec<String>, Instant)>) -> Vec<Ended> {
     started.into_iter().filter_map(outcome).collect()
 }
 
-/// Starts a command, as a process group of its own, with neither input nor environment but a path.
+/// Starts a command in its own process group, with empty input and no environment except `PATH`.
 fn start(words: &[String], limit: Instant) -> Result<Child, Failure> {
     use std::os::unix::process::CommandExt;
     let (program, arguments) = words.split_first().ok_or(Failure::Missing)?;
     let [(stdout, to_stdout), (stderr, to_stderr)] = [io::pipe()?, io::pipe()?];
-    // A pipe that nobody writes to: if /dev/null were missing, that would be reported as a missing program.
+    // An empty pipe instead of /dev/null: a missing /dev/null would be reported as a missing program.
     let input = io::pipe().map_err(|error| Failure::Failed(error.to_string()))?.0;
     let child = process::Command::new(program)
         .args(arguments)

@@ -1,4 +1,4 @@
-//! When an answer has to be there.
+//! The time limit of a run.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ pub(crate) struct Deadline {
 }
 
 impl Deadline {
-    /// The one that is this far away.
+    /// The deadline that is this far away from now.
     pub(crate) fn in_time(limit: Duration) -> Self {
         Self { at: Instant::now() + limit, limit }
     }
@@ -21,12 +21,12 @@ impl Deadline {
         self.at.saturating_duration_since(Instant::now())
     }
 
-    /// What is left of the time in whole seconds, rounded up, and at least one.
+    /// The remaining time in whole seconds, rounded up, at least one.
     pub(super) fn seconds_left(&self) -> u32 {
         u32::try_from(self.left().as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1)
     }
 
-    /// The first of so many equal parts of what is left.
+    /// The end of the first share, if the remaining time is divided into this many equal shares.
     pub(super) fn part(&self, parts: usize) -> Self {
         let left = self.left();
         let part = left / u32::try_from(parts).unwrap_or(u32::MAX).max(1);

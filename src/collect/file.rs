@@ -1,5 +1,5 @@
-//! Opens files that may be anybody's: nothing but a regular file of a sensible size is let through, and no symbolic
-//! link is followed in its place. Nothing here waits: a FIFO is opened without a writer, and then refused.
+//! Opens files that may be hostile: only regular files of a limited size, and never through a symbolic link as the last
+//! part of the path. Nothing here blocks: a FIFO is opened without waiting for a writer, and then refused.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -14,10 +14,10 @@ use nix::{errno::Errno, fcntl::OFlag};
 
 use crate::evidence::{Cause, FileKind};
 
-/// How far apart two changes have to be for a system to give them different times.
+/// How far apart two changes must be to have different modification times.
 const TICK: Duration = Duration::from_millis(20);
 
-/// Opens a regular file of at most `limit` bytes; `None` if there is none.
+/// Opens a regular file of at most `limit` bytes; `None` if it does not exist.
 /// Fails if something else is there, or if it cannot be opened.
 pub(crate) fn open(path: &Path, limit: u64) -> Result<Option<File>, Cause> {
     let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
@@ -43,23 +43,23 @@ pub(crate) fn open(path: &Path, limit: u64) -> Result<Option<File>, Cause> {
     Ok(Some(file))
 }
 
-/// Reads a regular file of at most `limit` bytes; `None` if there is none.
+/// Reads a regular file of at most `limit` bytes; `None` if it does not exist.
 /// Fails if something else is there, or if it cannot be read.
 pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Cause> {
     stable(path, limit, |file| {
-        // Most are smaller. The file may grow after it was measured.
+        // Most files are smaller than this. `take` is needed because the file may grow after its size was checked.
         let mut bytes = Vec::with_capacity(8 * 1024);
         file.take(limit).read_to_end(&mut bytes).map_err(|error| cause_of(&error))?;
         Ok(bytes)
     })
 }
 
-/// Opens a regular file of at most `limit` bytes and has it read; `None` if there is none.
+/// Opens a regular file of at most `limit` bytes and passes it to `read`; `None` if it does not exist.
 ///
-/// What is rewritten in place under the reader may show a mixture that never was: the file's size, time of change and
-/// last bytes, which hold a keychain's version, have to be the same afterwards; it is read once more if they are not. A
-/// file that is replaced, as macOS does it, stays what it was for those who have it open.
-/// Fails if something else is there, if it cannot be read, or if it does not stop changing.
+/// A file that is rewritten in place during the read may give a mixture of old and new content. So the size, the
+/// modification time and the last bytes, which contain a keychain's version, must be the same afterwards. If they are
+/// not, the file is read once more. macOS itself replaces files, which does not affect an open file.
+/// Fails if something else is there, if it cannot be read, or if it keeps changing.
 pub(crate) fn stable<T>(
     path: &Path,
     limit: u64,
@@ -77,13 +77,13 @@ pub(crate) fn stable<T>(
     Err(Cause::Changing)
 }
 
-/// What changes when a file does.
+/// The properties of a file that show whether it has changed.
 #[derive(PartialEq, Eq)]
 struct Version {
     size: u64,
     changed: SystemTime,
     last: [u8; 4],
-    /// Whether it has only just changed, so another change might have the same time.
+    /// Whether the file changed so recently that another change might have the same time.
     is_fresh: bool,
 }
 
@@ -93,7 +93,7 @@ fn version(file: &File) -> Result<Version, Cause> {
     let changed = found.modified().map_err(failed)?;
     let is_fresh = changed.elapsed().is_ok_and(|age| age < TICK);
     let mut last = [0; 4];
-    // A file that is shorter has no version.
+    // A file with fewer than four bytes has no version.
     match file.read_exact_at(&mut last, found.len().saturating_sub(4)) {
         Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(failed(error)),
         _ => Ok(Version { size: found.len(), changed, last, is_fresh }),
@@ -101,7 +101,7 @@ fn version(file: &File) -> Result<Version, Cause> {
 }
 
 /// Whether a program is installed.
-/// Fails if the system does not say.
+/// Fails if that cannot be determined.
 pub(crate) fn is_installed(program: &Path) -> Result<bool, Cause> {
     match fs::metadata(program) {
         Ok(found) => Ok(found.is_file()),
@@ -110,8 +110,8 @@ pub(crate) fn is_installed(program: &Path) -> Result<bool, Cause> {
     }
 }
 
-/// When a file was changed last; `None` if there is none, or something else in its place.
-/// Fails if that cannot be told.
+/// When a file was last modified; `None` if it does not exist or is not a regular file.
+/// Fails if that cannot be determined.
 pub(crate) fn changed(path: &Path) -> Result<Option<SystemTime>, Cause> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_file() => found.modified().map(Some).map_err(|error| cause_of(&error)),
@@ -121,8 +121,8 @@ pub(crate) fn changed(path: &Path) -> Result<Option<SystemTime>, Cause> {
     }
 }
 
-/// Makes sure that what was not found is absent, and not behind a link that leads nowhere: a volume that is not there
-/// now says nothing about what is on it.
+/// Checks that a file that was not found is really absent. If a folder in its path is a broken link, for example to a
+/// volume that is not mounted now, the file may exist.
 pub(crate) fn is_absent(path: &Path) -> Result<(), Cause> {
     for folder in path.ancestors().skip(1) {
         match fs::symlink_metadata(folder) {
@@ -137,13 +137,13 @@ pub(crate) fn is_absent(path: &Path) -> Result<(), Cause> {
     Ok(())
 }
 
-/// Checks that a home directory is one.
-/// Fails if it is not, or if that cannot be told.
+/// Checks that a home directory exists and is a directory.
+/// Fails if it is not, or if that cannot be determined.
 pub(crate) fn check_folder(home: &Path) -> Result<fs::Metadata, Cause> {
     match fs::metadata(home) {
         Ok(found) if found.is_dir() => Ok(found),
         Ok(_) => Err(Cause::HomeNotADirectory),
-        // The home itself may be such a link.
+        // The home itself may be a broken link, so check a path below it.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err(is_absent(&home.join("Library")).err().unwrap_or(Cause::HomeMissing))
         }
@@ -157,7 +157,7 @@ pub(crate) fn cause_of(error: &io::Error) -> Cause {
         Some(Errno::EPERM) => Cause::NotPermitted,
         Some(Errno::ELOOP) => Cause::SymbolicLink,
         Some(Errno::ENOTDIR) => Cause::NotAFolder,
-        // What opening a socket gives: the former on Linux, the latter on macOS.
+        // Opening a socket gives `ENXIO` on Linux and `EOPNOTSUPP` on macOS.
         Some(Errno::ENXIO | Errno::EOPNOTSUPP) => Cause::NotAFile(FileKind::Socket),
         _ => Cause::Failed(error.to_string()),
     }

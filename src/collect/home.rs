@@ -1,4 +1,4 @@
-//! What a user's home says: the login keychain, keychains that macOS put aside, and JamfAAD's plist.
+//! Reads a user's home: the login keychain, keychains that macOS renamed, and JamfAAD's plist.
 //!
 //! All of this runs in a reader process with the user's own rights; see [`reader`](super::reader).
 
@@ -29,25 +29,25 @@ use crate::{
 
 const KEYCHAINS: &str = "Library/Keychains";
 const LOGIN_KEYCHAIN: &str = "login.keychain-db";
-/// A Mac upgraded from long ago may have only this one.
+/// A Mac that was upgraded from an old macOS may have only this one.
 const OLD_LOGIN_KEYCHAIN: &str = "login.keychain";
 pub(super) const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
 
 const MAX_KEYCHAIN_SIZE: u64 = 256 * 1024 * 1024;
 
-/// What JamfAAD writes has some hundred bytes.
+/// JamfAAD's plist has a few hundred bytes.
 const MAX_PLIST_SIZE: u64 = 1024 * 1024;
 
-/// Bounds the work that a hostile home can make.
+/// Limits the work that a hostile home can cause.
 const MAX_RENAMED_KEYCHAINS: usize = 16;
-/// Of all of them together.
+/// The total size of the renamed keychains that are read, in bytes.
 const MAX_RENAMED_SIZE: u64 = 64 * 1024 * 1024;
 const MAX_FOLDER_ENTRIES: usize = 10_000;
 
-/// How long a keychain is empty while macOS creates it.
+/// How long to wait for an empty keychain, because macOS may be creating it.
 const CREATION: Duration = Duration::from_millis(200);
 
-/// Where an account's login keychain is, by the name that macOS prefers.
+/// The path of a login keychain with the name that macOS prefers.
 pub(super) fn login_keychain_of(home: &Path) -> PathBuf {
     home.join(KEYCHAINS).join(LOGIN_KEYCHAIN)
 }
@@ -59,15 +59,16 @@ pub(super) fn plist_of(home: &Path) -> PathBuf {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted<'a> {
     pub(super) home: &'a Path,
-    /// Whether the login keychain and the plist are to be read, or others were given for them.
+    /// Whether to read the login keychain of this home; not if an option names another file.
     pub(super) keychain: bool,
+    /// Whether to read the plist of this home; not if an option names another file.
     pub(super) plist: bool,
-    /// Where this tool's own settings for this user are, the one that goes first at the front.
+    /// The files with this tool's settings for this user, in order of precedence.
     pub(super) settings: &'a [PathBuf],
     /// The tenants that were given.
     pub(super) tenants: &'a Tenants,
     pub(super) depth: Depth,
-    /// Whether somebody who has never logged in is a possible answer: then there need not be a `Library`.
+    /// Whether the user may never have logged in, so a missing `Library` is not an error.
     pub(super) may_be_unused: bool,
 }
 
@@ -90,8 +91,8 @@ pub(super) fn read(wanted: &Wanted<'_>, rights: Rights, trail: &Trail) -> Result
     let tenants = if wanted.tenants.accept_all() { set.unwrap_or(wanted.tenants) } else { wanted.tenants };
     let reading = Reading { tenants, ..reading };
     trail.at(home);
-    let has_library =
-        check(home, trail).map_err(|cause| Obstacle { path: Some(home.to_owned()), cause: reading.named(cause) })?;
+    let has_library = check(home, trail)
+        .map_err(|cause| Obstacle { path: Some(home.to_owned()), cause: reading.cause_for_user(cause) })?;
     if !has_library && !wanted.may_be_unused && (wanted.keychain || wanted.plist) {
         return Err(Obstacle { path: Some(home.to_owned()), cause: Cause::NotAHome });
     }
@@ -113,7 +114,7 @@ fn read_settings(files: &[PathBuf], reading: &Reading<'_>) -> Result<Settings, O
     let mut settings = Settings::default();
     for path in files {
         reading.trail.at(path);
-        let failed = |cause| Obstacle { path: Some(path.clone()), cause: reading.named(cause) };
+        let failed = |cause| Obstacle { path: Some(path.clone()), cause: reading.cause_for_user(cause) };
         if let Some(bytes) = file::read(path, MAX_PLIST_SIZE).map_err(failed)? {
             let found = settings::parse(&bytes).map_err(|problem| failed(Cause::NotAPlist(problem)))?;
             settings = settings.or(found);
@@ -127,10 +128,11 @@ fn read_settings(files: &[PathBuf], reading: &Reading<'_>) -> Result<Settings, O
     Ok(settings)
 }
 
-/// Whether there is a `Library` in what has to be a home.
+/// Whether the home has a `Library`.
+/// Fails if this is not a home.
 fn check(home: &Path, trail: &Trail) -> Result<bool, Cause> {
     let found = file::check_folder(home)?;
-    // What others can write to is nobody's home: `/Users/Shared` is like that.
+    // A folder that everybody can write to is not a home, for example `/Users/Shared`.
     if found.uid() == 0 && found.mode() & 0o022 != 0 {
         return Err(Cause::SharedFolder);
     }
@@ -138,9 +140,9 @@ fn check(home: &Path, trail: &Trail) -> Result<bool, Cause> {
     trail.at(&library);
     match fs::metadata(library) {
         Ok(_) => Ok(true),
-        // Not if it leads to a disk that is not there now.
+        // A broken link counts as present, because it may lead to a disk that is not mounted now.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(file::is_absent(&home.join(KEYCHAINS)).is_err()),
-        // Whatever is wrong there is reported with the file that is needed.
+        // Other errors are reported with the file that is needed.
         Err(_) => Ok(true),
     }
 }
@@ -151,7 +153,7 @@ pub(super) fn owner(home: &Path, trail: &Trail) -> Result<u32, Obstacle> {
     Ok(found.uid())
 }
 
-pub(super) fn is_there(home: &Path, trail: &Trail) -> Result<bool, Cause> {
+pub(super) fn exists(home: &Path, trail: &Trail) -> Result<bool, Cause> {
     trail.at(home);
     match file::check_folder(home) {
         Ok(_) => Ok(true),
@@ -160,7 +162,7 @@ pub(super) fn is_there(home: &Path, trail: &Trail) -> Result<bool, Cause> {
     }
 }
 
-/// When an account's login keychain was changed last, in microseconds since 1970; `None` if it has none.
+/// When an account's login keychain was last modified, in microseconds since 1970; `None` if there is none.
 pub(super) fn keychain_changed(home: &Path, trail: &Trail) -> Result<Option<u64>, Cause> {
     let mut latest = None;
     for name in [LOGIN_KEYCHAIN, OLD_LOGIN_KEYCHAIN] {
@@ -182,8 +184,9 @@ pub(super) fn read_given_keychain(
     Witness { path: Some(path.to_owned()), probe: expected(reading.keychain(path, depth)) }
 }
 
-/// Fails if the file is not there, cannot be read, or is not a property list: only JamfAAD's own counts whatever is in
-/// it.
+/// Reads the plist that an option names.
+/// Fails if the file is missing, cannot be read, or is not a property list. In a home, a damaged plist still shows that
+/// JamfAAD has run; a named file that is not a plist is more likely a mistake.
 pub(super) fn read_given_plist(path: &Path, trail: &Trail) -> Result<Witness<JamfAad>, Obstacle> {
     let reading = Reading { depth: Depth::State, rights: Rights::Caller, trail, tenants: &Tenants::default() };
     let probe = expected(reading.plist(path)).and_then(|found| match found {
@@ -196,7 +199,7 @@ pub(super) fn read_given_plist(path: &Path, trail: &Trail) -> Result<Witness<Jam
     }
 }
 
-/// A file that was named expressly has to be there.
+/// Treats a missing file as an error, because an option names it.
 fn expected<T>(probe: Probe<T>) -> Probe<T> {
     match probe {
         Probe::Absent => Probe::Unreadable(Cause::FileMissing),
@@ -221,8 +224,8 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// What is denied to a user is named differently: root's rights would not help.
-    fn named(&self, cause: Cause) -> Cause {
+    /// The cause, as it applies to the user whose rights are used: running with sudo would not help.
+    fn cause_for_user(&self, cause: Cause) -> Cause {
         match (cause, self.rights) {
             (Cause::PermissionDenied, Rights::User { .. }) => Cause::DeniedToUser,
             (cause, _) => cause,
@@ -235,7 +238,7 @@ impl Reading<'_> {
         let mut found = self.keychain(&preferred, self.depth);
         if matches!(found, Probe::Absent) {
             let of_old = self.keychain(&old, self.depth);
-            // macOS may just have made the new one out of the old one.
+            // macOS may have replaced the old keychain by the new one between the two reads.
             found = self.keychain(&preferred, self.depth);
             if matches!(found, Probe::Absent) && !matches!(of_old, Probe::Absent) {
                 return Witness { path: Some(old), probe: of_old };
@@ -249,7 +252,7 @@ impl Reading<'_> {
         self.probe(once_more_if_empty(read, || thread::sleep(CREATION)))
     }
 
-    /// Reads a keychain of no more bytes than are left, and takes its size from these.
+    /// Reads a keychain of at most `left` bytes, and subtracts its size from `left`.
     fn keychain_within(&self, left: &mut u64, path: &Path, depth: Depth) -> Result<Option<LoginKeychain>, Cause> {
         self.trail.at(path);
         file::stable(path, *left, |file| {
@@ -267,17 +270,17 @@ impl Reading<'_> {
     fn probe<T>(&self, found: Result<Option<T>, Cause>) -> Probe<T> {
         match found {
             Ok(found) => found.map_or(Probe::Absent, Probe::Found),
-            Err(cause) => Probe::Unreadable(self.named(cause)),
+            Err(cause) => Probe::Unreadable(self.cause_for_user(cause)),
         }
     }
 
-    /// Reads the keychains that macOS puts aside when it makes a new login keychain: `login_renamed_N.keychain-db`.
+    /// Reads the keychains that macOS renames when it creates a new login keychain: `login_renamed_N.keychain-db`.
     fn renamed_keychains(&self, folder: &Path) -> Vec<Witness<LoginKeychain>> {
         self.trail.at(folder);
         let entries = match fs::read_dir(folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
             Err(error) => {
-                let probe = Probe::Unreadable(self.named(file::cause_of(&error)));
+                let probe = Probe::Unreadable(self.cause_for_user(file::cause_of(&error)));
                 return vec![Witness { path: Some(folder.to_owned()), probe }];
             }
             Ok(entries) => entries.take(MAX_FOLDER_ENTRIES).filter_map(Result::ok),
@@ -296,7 +299,7 @@ impl Reading<'_> {
     }
 }
 
-/// Reads again, after `wait`, what was empty: macOS may be just creating it.
+/// Reads an empty keychain once more after `wait`, because macOS may be creating it.
 fn once_more_if_empty<T>(mut read: impl FnMut() -> Result<T, Cause>, wait: impl FnOnce()) -> Result<T, Cause> {
     match read() {
         Err(Cause::Keychain(keychain::Error { kind: ErrorKind::Empty, .. })) => {

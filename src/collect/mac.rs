@@ -1,4 +1,4 @@
-//! What is asked of a Mac. Tests ask a made-up one.
+//! What the tool needs from a Mac. Tests implement it with a made-up Mac.
 
 use std::path::{Path, PathBuf};
 
@@ -23,24 +23,24 @@ pub struct Account {
     pub home: PathBuf,
 }
 
-/// A Mac, as far as it is asked.
+/// The Mac that is checked: its accounts, files and commands.
 pub trait Mac {
-    /// Whether this is a Mac, which knows a console user and has a keychain reader of its own.
+    /// Whether this is a Mac, so there is a console user and macOS's own keychain reader.
     fn is_mac(&self) -> bool;
 
-    /// Whether this process may take any user's rights.
+    /// Whether this process runs as root, so it can switch to any user.
     fn is_root(&self) -> bool;
 
-    /// With whose rights to read what belongs to a user; only root can take another's.
+    /// The rights with which to read a user's files. Only root can switch to another user.
     fn rights_of(&self, uid: u32, gid: u32) -> Rights {
         if self.is_root() && uid != 0 { Rights::User { uid, gid } } else { Rights::Caller }
     }
 
-    /// The folder that holds the system's own files.
+    /// The folder with the system's own files.
     fn root(&self) -> &Path;
 
-    /// Who is at the console; `None` if there is no record of it.
-    /// Fails if the system does not say.
+    /// macOS's record of the console user; `None` if there is none.
+    /// Fails if it cannot be read.
     fn console(&self) -> Result<Option<ConsoleRecord>, Cause>;
 
     /// The account with this UID.
@@ -51,45 +51,46 @@ pub trait Mac {
     /// Fails if the account records do not answer.
     fn by_name(&self, name: &str) -> Result<Option<Account>, Cause>;
 
-    /// The name that the login window remembers.
-    /// Fails if that cannot be read.
+    /// The name of the last user at the login window.
+    /// Fails if it cannot be read.
     fn last_user(&self) -> Result<Option<String>, Obstacle>;
 
-    /// Who owns the folders in which homes are kept.
-    /// Fails if these cannot be listed.
+    /// The UIDs of the owners of the folders in `/Users`.
+    /// Fails if the folders cannot be listed.
     fn home_owners(&self) -> Result<Vec<u32>, Obstacle>;
 
-    /// Whether an account's home is a folder.
+    /// Whether an account's home exists and is a folder.
     fn has_home(&self, account: &Account) -> Result<bool, Obstacle> {
-        read_home(self, account, home::is_there)
+        read_home(self, account, home::exists)
     }
 
-    /// When an account's login keychain was changed last, in microseconds since 1970; `None` if it has none.
+    /// When an account's login keychain was last modified, in microseconds since 1970; `None` if there is none.
     fn keychain_changed(&self, account: &Account) -> Result<Option<u64>, Obstacle> {
         read_home(self, account, home::keychain_changed)
     }
 
-    /// Does each job with its rights.
+    /// Runs each job with its rights.
     fn read<T: Serialize + DeserializeOwned>(&self, jobs: Vec<Job<'_, T>>) -> Vec<Result<T, Obstacle>>;
 
     /// Whether a program is installed.
-    /// Fails if the system does not say.
+    /// Fails if that cannot be determined.
     fn is_installed(&self, program: &Path) -> Result<bool, Cause>;
 
-    /// What to put in front of a command that is to run as a user in the user's session; `None` if it cannot.
+    /// The words to put before a command to run it as a user in that user's session; `None` if that is not possible.
     fn command_as(&self, uid: u32) -> Option<Vec<String>>;
 
-    /// The first number of macOS's version, if that can be read.
+    /// The major version of macOS, if it can be read.
     fn macos_version(&self) -> Option<u32>;
 
-    /// Runs commands side by side, and gives what each prints, whatever its exit status.
+    /// Runs commands in parallel, and returns what each prints, for any exit status.
     fn run(&self, commands: Vec<Vec<String>>) -> Vec<Result<Printed, Failure>>;
 
-    /// Waits before a command is asked again, for as long as the time allows.
-    fn wait_before_asking_again(&self);
+    /// Waits before a command is run again, as long as the remaining time allows.
+    fn wait_before_retry(&self);
 
-    /// What macOS's own reader finds in a private copy of the keychain at this path, in one of so many parts of the
-    /// time. Fails with the words why it finds nothing.
+    /// What macOS's own reader finds in a private copy of the keychain at this path. It may take one of `parts` equal
+    /// shares of the remaining time.
+    /// Fails with the reason, as text.
     fn second_reading(&self, keychain: &Path, rights: Rights, parts: usize) -> Result<SecondReading, String>;
 }
 
@@ -102,7 +103,7 @@ pub(super) fn read_one<T: Serialize + DeserializeOwned>(
     answer.unwrap_or_else(|| Err(Cause::NotRead.into()))
 }
 
-/// Reads something of an account's home, as that user.
+/// Reads something in an account's home, with that user's rights.
 fn read_home<T: Serialize + DeserializeOwned>(
     mac: &(impl Mac + ?Sized),
     account: &Account,

@@ -1,7 +1,8 @@
-//! Keys that were proven in a session, noted for the times at which nobody is logged in.
+//! Notes of keys that were found in a user's session, for runs while that user is not logged in.
 //!
-//! Each user has a note, a line of JSON, in a folder that is root's alone. It is written to a new file that then takes
-//! the note's place. A note that is damaged, from the future, of another home, or not root's does not count.
+//! Each user has one note, a line of JSON, in a folder that only root can enter. A new note is written to a temporary
+//! file, which then replaces the old note. A note does not count if it is damaged, is dated in the future, is about
+//! another home, or could have been written by another user than root.
 
 use std::{
     fs::{self, DirBuilder, OpenOptions},
@@ -21,7 +22,7 @@ use crate::{
 
 const FOLDER: &str = "private/var/db/wpj-state";
 
-/// No note is larger, in bytes.
+/// The largest note that is read, in bytes.
 const MAX_SIZE: u64 = 16 * 1024;
 
 const SECONDS_AN_HOUR: u64 = 60 * 60;
@@ -32,7 +33,7 @@ fn path_of(root: &Path, uid: u32) -> PathBuf {
     root.join(FOLDER).join(format!("{uid}.json"))
 }
 
-/// Reads a user's note; absent if there is none, or if it is older than so many days.
+/// Reads a user's note; absent if there is none, or if it is more than `days` days old.
 pub(super) fn read(root: &Path, user: &User, days: u16, now: Timestamp, trail: &Trail) -> Witness<RememberedKey> {
     let Some(uid) = user.uid else { return Witness::not_asked(None) };
     let path = path_of(root, uid);
@@ -50,12 +51,12 @@ pub(super) fn read(root: &Path, user: &User, days: u16, now: Timestamp, trail: &
 fn note(path: &Path, user: &User, now: Timestamp) -> Result<Option<RememberedKey>, (PathBuf, Cause)> {
     let problem = |problem| Err((path.to_owned(), Cause::Note(problem)));
     let folder = path.parent().unwrap_or(path);
-    for (place, is_right) in
+    for (place, is_expected_kind) in
         [(folder, fs::Metadata::is_dir as fn(&fs::Metadata) -> bool), (path, fs::Metadata::is_file)]
     {
         match fs::symlink_metadata(place) {
-            Ok(found) if is_right(&found) && is_mine_alone(&found) => {}
-            Ok(_) => return Err((place.to_owned(), Cause::Note(NoteProblem::NotRoots))),
+            Ok(found) if is_expected_kind(&found) && is_private(&found) => {}
+            Ok(_) => return Err((place.to_owned(), Cause::Note(NoteProblem::NotPrivateToRoot))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err((place.to_owned(), file::cause_of(&error))),
         }
@@ -72,13 +73,13 @@ fn note(path: &Path, user: &User, now: Timestamp) -> Result<Option<RememberedKey
     }
 }
 
-/// Whether only this process' user, which is root, can read or change it.
-fn is_mine_alone(found: &fs::Metadata) -> bool {
+/// Whether only this process's user, which is root, can read or change a file.
+fn is_private(found: &fs::Metadata) -> bool {
     found.uid() == geteuid().as_raw() && found.mode() & 0o077 == 0
 }
 
-/// Writes a note, in place of an earlier one, unless that says the same and is less than an hour old.
-/// Fails if the folder is not root's alone, or cannot be written to.
+/// Writes a note, and replaces an earlier one, unless that says the same and is less than an hour old.
+/// Fails if the folder is not private to root, or cannot be written to.
 pub(super) fn write(root: &Path, note: &RememberedKey, trail: &Trail) -> Result<(), Obstacle> {
     let path = path_of(root, note.uid);
     trail.at(&path);
@@ -91,8 +92,8 @@ pub(super) fn write(root: &Path, note: &RememberedKey, trail: &Trail) -> Result<
         Err(error) => return Err(failed(&folder, &error)),
     }
     let found = fs::symlink_metadata(&folder).map_err(|error| failed(&folder, &error))?;
-    if !found.is_dir() || !is_mine_alone(&found) {
-        return Err(Obstacle { path: Some(folder), cause: Cause::Note(NoteProblem::NotRoots) });
+    if !found.is_dir() || !is_private(&found) {
+        return Err(Obstacle { path: Some(folder), cause: Cause::Note(NoteProblem::NotPrivateToRoot) });
     }
     let user = User { uid: Some(note.uid), home: Some(note.home.clone()), ..User::default() };
     if let Ok(Some(earlier)) = self::note(&path, &user, note.noted)

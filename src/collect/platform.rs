@@ -1,4 +1,4 @@
-//! What differs between macOS and other systems: the same few items twice. Nothing else asks which system this is.
+//! What differs between macOS and other systems: the same few items in two files. No other code depends on the system.
 
 #[cfg(target_os = "macos")]
 #[allow(unsafe_code)]

@@ -1,12 +1,12 @@
-//! The reader process: everything that may be a user's is read by a child process that has become that user for good.
+//! The reader process: a child process that permanently becomes the user, and reads the user's files.
 //!
-//! A home may be hostile, or on a disk that is gone. The child is forked, gives up what it has of this process, becomes
-//! the user, reads, sends its answer through a pipe, and ends. This process waits until the deadline and goes on
-//! without it: it has touched nothing of the user's itself, so nothing can hold it up, and nothing is given back that
-//! could be kept. The child uses the standard library and system calls only: after a fork without an exec, Apple's
-//! frameworks and the account records are off limits.
+//! A home may be hostile, or on a disk that hangs. The child is forked, closes inherited files, becomes the user,
+//! reads, sends its answer through a pipe, and ends. This process waits until the deadline and then continues without
+//! the child. It never opens a user's file itself, so no file can block it or be read with root's rights. The child
+//! uses only the standard library and system calls: after a fork without an exec, Apple's frameworks and account
+//! lookups must not be used.
 //!
-//! What it sends is a line of JSON for each file that it is about to read, and one for the answer.
+//! The child sends a line of JSON for each file that it is about to read, and one for the answer.
 
 #![allow(unsafe_code)]
 
@@ -38,27 +38,28 @@ use super::{
 };
 use crate::evidence::{Cause, Obstacle};
 
-/// How many reader processes there are at once.
+/// How many reader processes run at the same time.
 const AT_ONCE: usize = 16;
 
-/// What a reader process may take: memory for its data in bytes, processor time in seconds. The parsers stay far below.
+/// The most memory for data that a reader process may use, in bytes. The parsers need far less.
 const MEMORY: u64 = 56 * 1024 * 1024;
+/// The most processor time that a reader process may use, in seconds. The parsers need far less.
 const PROCESSOR_TIME: u64 = 2;
 
-/// With whose rights a reader process reads.
+/// The rights with which a reader process reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rights {
-    /// Those that this process has.
+    /// The rights of this process.
     Caller,
-    /// A user's, with the primary group alone: it is enough for files in a home, and asks nobody for the others.
+    /// A user's rights, with only the primary group: it suffices for files in a home, and needs no group lookup.
     User { uid: u32, gid: u32 },
 }
 
-/// Tells which file is about to be read, so that it can be named if that never ends.
+/// Reports which file is about to be read, because the parent names it if the read never ends.
 pub struct Trail(pub(super) fn(&Path));
 
 impl Trail {
-    /// Tells nobody.
+    /// Reports nothing.
     pub const SILENT: Self = Self(|_| ());
 
     pub(super) fn at(&self, path: &Path) {
@@ -79,19 +80,19 @@ impl<'a, T> Job<'a, T> {
     }
 }
 
-/// A line of what a reader process sends.
+/// A line that a reader process sends.
 #[derive(Serialize, Deserialize)]
 enum Message<T> {
-    /// It is about to read the file with this path.
+    /// The process is about to read the file with this path.
     At(Vec<u8>),
-    /// What it has read, or why it could not.
+    /// The result, or why it could not be read.
     Answer(Result<T, Obstacle>),
-    /// It cannot go on; why.
+    /// The reason why the process cannot continue.
     Failed(Cause),
 }
 
-/// Does each job in a reader process of its own, until the deadline. More than sixteen share the time, and several
-/// leave a share for what comes after them: a home that hangs hides no other.
+/// Runs each job in its own reader process, until the deadline. More jobs than [`AT_ONCE`] run in groups that share the
+/// time. Several jobs leave a share for the later steps, so a home that hangs does not affect the other users' results.
 pub(super) fn read_all<T: Serialize + DeserializeOwned>(
     jobs: Vec<Job<'_, T>>,
     deadline: &Deadline,
@@ -99,7 +100,7 @@ pub(super) fn read_all<T: Serialize + DeserializeOwned>(
     if jobs.is_empty() {
         return Vec::new();
     }
-    // From here on, so a signal between the start and the wait ends what was started.
+    // Held from before the start, because a signal that arrives before the wait must stop the processes, too.
     let _signals = signals::Hold::new();
     let for_later = usize::from(jobs.len() > 1);
     let mut jobs = jobs.into_iter();
@@ -112,7 +113,7 @@ pub(super) fn read_all<T: Serialize + DeserializeOwned>(
     answers
 }
 
-/// Does a job in a reader process that keeps one descriptor.
+/// Runs a job in a reader process that keeps one open descriptor.
 pub(super) fn read_keeping<T: Serialize + DeserializeOwned>(
     job: Job<'_, T>,
     deadline: &Deadline,
@@ -128,25 +129,25 @@ fn failed(words: impl Into<String>) -> Obstacle {
 
 fn start<T: Serialize>(job: Job<'_, T>, limit: Instant, kept: Option<RawFd>) -> Result<Child, Obstacle> {
     let (output, answer) = io::pipe().map_err(|error| failed(error.to_string()))?;
-    // SAFETY: this process has one thread, so the child may do whatever it may; it never returns from `become_reader`.
+    // SAFETY: this process has only one thread, so the child may allocate memory and take locks.
     match unsafe { fork() }.map_err(|errno| failed(errno.desc()))? {
         ForkResult::Parent { child } => Ok(Child { pid: child, is_group: false, outputs: vec![output], limit }),
         ForkResult::Child => {
             let status = become_reader(job, limit, &answer, kept);
-            // SAFETY: `_exit` has no preconditions and does not return. Nothing of this process' parent is cleaned up.
+            // SAFETY: `_exit` has no preconditions and does not return. It runs no clean-up code of the parent.
             unsafe { libc::_exit(status) }
         }
     }
 }
 
-/// What a reader process does; not inlined, so that the benchmark finds it.
+/// The main function of a reader process; returns its exit status. Not inlined, because the benchmark looks for it.
 #[inline(never)]
 fn become_reader<T: Serialize>(job: Job<'_, T>, limit: Instant, answer: &PipeWriter, kept: Option<RawFd>) -> i32 {
     signals::reset_in_child();
     let seconds = limit.saturating_duration_since(Instant::now()).as_secs() + 2;
     alarm::set(u32::try_from(seconds).unwrap_or(u32::MAX));
     for standard in 0..=2 {
-        // SAFETY: it replaces a descriptor that no object of this process' owns.
+        // SAFETY: no object of this process owns the descriptors that this replaces.
         if unsafe { libc::dup2(answer.as_raw_fd(), standard) } < 0 {
             return 1;
         }
@@ -168,35 +169,35 @@ fn send<T: Serialize>(message: &Message<T>) -> io::Result<()> {
     io::stdout().write_all(&line)
 }
 
-/// Closes every descriptor but the standard ones: without an exec nothing closes them, and Jamf waits for the end of
-/// its own.
+/// Closes every descriptor except the standard ones and `kept`. Without an exec nothing else closes them, and Jamf
+/// waits until every process has closed its pipes.
 fn close_all_but(kept: Option<RawFd>) {
     let listed = fs::read_dir("/dev/fd").map(|folder| {
         folder.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect::<Vec<RawFd>>()
     });
-    // What is open may be above a limit that was lowered since.
+    // Without the list, try many: open descriptors may be above a limit that was lowered later.
     let open = listed.unwrap_or_else(|_| (0..65_536).collect());
     for descriptor in open.into_iter().filter(|&descriptor| descriptor > 2 && Some(descriptor) != kept) {
-        // SAFETY: what owns it is not used any more in this process. One that is closed already does no harm.
+        // SAFETY: this process no longer uses the object that owns the descriptor. Closing a closed one does no harm.
         unsafe { libc::close(descriptor) };
     }
 }
 
-/// Limits what this process may take, as far as the system lets it.
+/// Limits the resources of this process, as far as the system allows.
 pub(super) fn limit_resources() {
-    // Past the first limit of processor time comes a signal that names it, past the second one SIGKILL.
+    // Exceeding the soft limit of processor time gives SIGXCPU, which names the cause; the hard limit gives SIGKILL.
     let limits = [
         (Resource::RLIMIT_CORE, 0, 0),
         (Resource::RLIMIT_DATA, MEMORY, MEMORY),
         (Resource::RLIMIT_CPU, PROCESSOR_TIME, PROCESSOR_TIME + 1),
     ];
     for (resource, soft, hard) in limits {
-        // One that the system refuses is not a failure: the parsers' own limits come first.
+        // A limit that the system refuses is not an error, because the parsers have their own limits.
         let _ = setrlimit(resource, soft, hard);
     }
 }
 
-/// Becomes the user, for good.
+/// Switches to the user permanently, and checks that switching back to root is impossible.
 fn give_up_rights(rights: Rights) -> Result<(), Cause> {
     let Rights::User { uid, gid } = rights else { return Ok(()) };
     let failed = |words: String| Cause::RightsNotTaken { uid, words };
@@ -205,15 +206,15 @@ fn give_up_rights(rights: Rights) -> Result<(), Cause> {
     setgid(group).and_then(|()| setuid(user)).map_err(|errno| failed(errno.desc().to_owned()))?;
     let is_user = [getuid(), geteuid()] == [user; 2] && [getgid(), getegid()] == [group; 2];
     if !is_user || setuid(Uid::from_raw(0)).is_ok() {
-        return Err(failed("the system did not change them".to_owned()));
+        return Err(failed("the system still grants root's rights".to_owned()));
     }
     Ok(())
 }
 
-/// Where the last panic was. What it says is not kept: it may quote a file.
+/// The place of the last panic. Its message is not kept, because it may quote a file.
 static PANIC: Mutex<Option<String>> = Mutex::new(None);
 
-/// Keeps panics from printing, and notes where they are.
+/// Stops panics from printing, and records their place.
 pub fn note_panics() {
     panic::set_hook(Box::new(|info| {
         let place = info.location().map(|place| format!("a panic in {}, line {}", place.file(), place.line()));
@@ -234,11 +235,11 @@ fn finish<T: DeserializeOwned>(started: Vec<Result<Child, Obstacle>>, deadline: 
     let started: Vec<Result<(), Obstacle>> =
         started.into_iter().map(|child| child.map(|child| running.push(child))).collect();
     let mut ended = children::await_all(running).into_iter();
-    let mut answer = |()| ended.next().map_or_else(|| Err(failed("it is gone")), |ended| answer(ended, deadline));
+    let mut answer = |()| ended.next().map_or_else(|| Err(failed("it disappeared")), |ended| answer(ended, deadline));
     started.into_iter().map(|started| started.and_then(&mut answer)).collect()
 }
 
-/// What a reader process has answered, or why it has not.
+/// The answer of a reader process, or why there is none.
 fn answer<T: DeserializeOwned>(ended: Ended, deadline: &Deadline) -> Result<T, Obstacle> {
     let Ended { outcome, outputs } = ended;
     let mut path = None;
@@ -255,9 +256,9 @@ fn answer<T: DeserializeOwned>(ended: Ended, deadline: &Deadline) -> Result<T, O
         Err(Failure::TimedOut) => return Err(Obstacle { path, cause: deadline.passed() }),
         Err(Failure::TooMuch) => "it sent more than 1 MiB".to_owned(),
         Err(Failure::Failed(words)) => words,
-        // A library may have said something about it; the signal says more.
+        // A library may have printed a message before the signal, but the signal is the better reason.
         Ok(Some(exit @ Exit::Signal(_))) => exit.to_string(),
-        Ok(_) if is_nonsense => "it did not send an answer".to_owned(),
+        Ok(_) if is_nonsense => "it sent something else than an answer".to_owned(),
         Ok(Some(exit)) => exit.to_string(),
         Err(Failure::Missing) | Ok(None) => "it ended without an answer".to_owned(),
     };

@@ -1,8 +1,8 @@
-//! What macOS's own keychain reader finds, where this tool's cannot read a file.
+//! Reads a keychain with macOS's own reader, mainly if this tool's reader finds it damaged.
 //!
-//! Security.framework never sees the login keychain itself: opening keychains in use through it has corrupted them on
-//! real fleets. It is given a copy, in a folder that only its owner can enter and that is removed afterwards. A reader
-//! process writes the copy; this program, started anew, reads it, since Apple's frameworks need a fresh process.
+//! Security.framework never opens the login keychain itself, because opening keychains in use has corrupted them on
+//! real fleets. It reads a copy, in a folder that only its owner can enter and that is removed afterwards. A reader
+//! process writes the copy. A new process of this program reads it, because Apple's frameworks need a fresh process.
 
 use std::{
     env,
@@ -42,30 +42,30 @@ use crate::{
     },
 };
 
-/// Login keychains have some hundred kilobytes; what macOS's reader makes of more would be noticed.
+/// The largest keychain that is copied, in bytes. Login keychains have a few hundred kilobytes.
 const MAX_COPY: u64 = 16 * 1024 * 1024;
 
-/// What the names of private folders begin with; the number of the process that made it follows.
+/// The beginning of the names of private folders; the PID of the process that created the folder follows.
 const FOLDER: &str = "wpj-state.";
 
-/// How many entries of the folder for temporary files are looked at for what other runs have left.
+/// How many entries of the folder for temporary files are searched for folders that earlier runs left behind.
 const MAX_ENTRIES: usize = 10_000;
 
 const CLEANING: Duration = Duration::from_secs(1);
 
-/// What came of reading a copy with both readers.
+/// The result of reading a copy with both readers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SecondReading {
-    /// What macOS's reader finds, by this tool's rules, or why that does not help.
+    /// What macOS's reader found, judged by this tool's rules, or why it proves nothing.
     pub judged: Result<LoginKeychain, String>,
-    /// How the two readers differ, if this tool's can read the copy.
+    /// How the two readers differ, if this tool's reader can read the copy.
     pub comparison: Option<Comparison>,
 }
 
-/// Reads a copy with macOS's reader and with this tool's, for the hidden verb; gives a [`SecondReading`] as JSON.
-/// Fails if it is no copy of this tool's: nothing else is ever opened through Security.framework.
+/// Reads a copy with macOS's reader and with this tool's, for the hidden verb; returns a [`SecondReading`] as JSON.
+/// Fails if this tool did not make the copy: no other file may be opened with Security.framework.
 pub fn read_copy(copy: &Path) -> anyhow::Result<String> {
-    ensure!(is_own_copy(copy), "{}: this is not a copy that wpj-state has made", copy.display());
+    ensure!(is_own_copy(copy), "{}: this is not a copy made by wpj-state", copy.display());
     reader::limit_resources();
     let reading = platform::read_keychain(copy).map(|theirs| {
         let ours = File::open(copy).ok().and_then(|copy| Records::read(&copy).ok());
@@ -74,37 +74,37 @@ pub fn read_copy(copy: &Path) -> anyhow::Result<String> {
     Ok(serde_json::to_string(&reading)?)
 }
 
-/// Has a reader process copy a keychain, and this program, started anew, read the copy.
-/// Fails with the words why there is no second opinion.
-pub(super) fn ask(keychain: &Path, rights: Rights, deadline: &Deadline) -> Result<SecondReading, String> {
-    // Until the copy is gone.
+/// Copies a keychain in a reader process, and reads the copy in a new process of this program.
+/// Fails with the reason why there is no second opinion.
+pub(super) fn get(keychain: &Path, rights: Rights, deadline: &Deadline) -> Result<SecondReading, String> {
+    // Held until the copy is removed.
     let _signals = signals::Hold::new();
-    // In a reader process, because anybody can make what looks like a copy, and on a disk that never answers.
+    // In a reader process, because any user can create a folder that looks like a copy, even on a disk that hangs.
     let clean = Job::new(Rights::Caller, |_| {
         remove_what_is_left();
         Ok(())
     });
     let _ = reader::read_all(vec![clean], &Deadline::in_time(CLEANING.min(deadline.left())));
-    let folder = PrivateFolder::new().map_err(|error| format!("no private folder could be made: {error}"))?;
+    let folder = PrivateFolder::new().map_err(|error| format!("cannot create a private folder: {error}"))?;
     let path = folder.0.join("copy.keychain-db");
     let copy = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-    let copy = copy.map_err(|error| format!("the copy could not be written: {error}"))?;
+    let copy = copy.map_err(|error| format!("cannot create the copy: {error}"))?;
     let job = Job::new(rights, |trail| write_copy(keychain, &copy, trail));
     reader::read_keeping(job, deadline, copy.as_fd()).map_err(|obstacle| obstacle.cause.to_string())?;
     let program = env::current_exe().and_then(fs::canonicalize).map_err(|error| error.to_string())?;
     let words = [program.to_string_lossy().into_owned(), READ_COPY.to_owned(), path.to_string_lossy().into_owned()];
     let ended = children::run(vec![(words.into(), deadline.at())]).pop();
-    let ended = ended.ok_or_else(|| "it was not started".to_owned())?;
+    let ended = ended.ok_or_else(|| "macOS's reader was not started".to_owned())?;
     match ended.outcome {
         Ok(Some(Exit::Status(0)) | None) => {
             let answer = ended.outputs.first().map(Vec::as_slice).unwrap_or_default();
-            serde_json::from_slice(answer).unwrap_or_else(|_| Err("its answer cannot be read".to_owned()))
+            serde_json::from_slice(answer).unwrap_or_else(|_| Err("macOS's reader gave an invalid answer".to_owned()))
         }
-        Ok(Some(exit)) => Err(exit.to_string()),
-        Err(Failure::TimedOut) => Err("there was no answer in time".to_owned()),
-        Err(Failure::TooMuch) => Err("its answer is too long".to_owned()),
-        Err(Failure::Missing) => Err("this program is not where it was started from".to_owned()),
-        Err(Failure::Failed(words)) => Err(words),
+        Ok(Some(exit)) => Err(format!("macOS's reader failed: {exit}")),
+        Err(Failure::TimedOut) => Err("macOS's reader timed out".to_owned()),
+        Err(Failure::TooMuch) => Err("macOS's reader printed too much".to_owned()),
+        Err(Failure::Missing) => Err("this tool cannot find its own executable".to_owned()),
+        Err(Failure::Failed(words)) => Err(format!("macOS's reader failed: {words}")),
     }
 }
 
@@ -118,7 +118,7 @@ fn write_copy(keychain: &Path, mut copy: &File, trail: &Trail) -> Result<(), Obs
     written.map(drop).ok_or_else(|| Cause::FileMissing.into())
 }
 
-/// Whether it is in a private folder of this user's.
+/// Whether the file is in a private folder that belongs to this user.
 fn is_own_copy(copy: &Path) -> bool {
     let folder = copy.parent().filter(|folder| folder.parent() == Some(Path::new(platform::TEMPORARY)));
     let name = folder.and_then(Path::file_name).unwrap_or_default();
@@ -128,7 +128,7 @@ fn is_own_copy(copy: &Path) -> bool {
     name.to_string_lossy().starts_with(FOLDER) && found.is_some_and(is_private)
 }
 
-/// A folder that nobody else can enter; removed when dropped.
+/// A folder that only its owner can enter; removed when dropped.
 struct PrivateFolder(PathBuf);
 
 impl PrivateFolder {
@@ -142,7 +142,7 @@ impl PrivateFolder {
 
 impl Drop for PrivateFolder {
     fn drop(&mut self) {
-        // If that fails, the next run that makes one removes it.
+        // If that fails, the next run that needs such a folder removes this one, too.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

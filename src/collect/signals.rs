@@ -1,7 +1,7 @@
-//! Signals that ask this process to end, while it has something to clean up: a child process, or a copy of a keychain.
+//! Delays signals that end this process while it has something to clean up: a child process, or a copy of a keychain.
 //!
-//! They are noted, not obeyed at once: the loop that waits for child processes stops these, what holds a copy removes
-//! it, and then this process ends by the very signal.
+//! A handler records the signal. The loop that waits for child processes then stops them, the owner of a copy removes
+//! it, and finally this process ends by the same signal.
 
 use std::{
     mem::MaybeUninit,
@@ -16,28 +16,28 @@ use nix::{
 
 const ENDING: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
 
-/// The number of the last signal that was noted; 0 if none was.
+/// The number of the last recorded signal, or 0.
 static NOTED: AtomicI32 = AtomicI32::new(0);
 
-/// How many [`Hold`]s there are.
+/// The number of [`Hold`]s that exist.
 static HOLDS: AtomicUsize = AtomicUsize::new(0);
 
 extern "C" fn note(signal: i32) {
     NOTED.store(signal, Ordering::Relaxed);
 }
 
-/// Whether this process was asked to end.
+/// Whether a signal to end was received.
 pub(super) fn is_ending() -> bool {
     NOTED.load(Ordering::Relaxed) != 0
 }
 
-/// While there is one, signals are noted. The last one to be dropped ends this process if one was.
+/// Delays signals as long as it exists. Dropping the last one ends this process if a signal was received.
 pub(super) struct Hold(());
 
 impl Hold {
     pub(super) fn new() -> Self {
         if HOLDS.fetch_add(1, Ordering::Relaxed) == 0 {
-            // What the caller ignores, as nohup does, stays ignored at every moment.
+            // Signals that the caller ignores stay ignored; nohup relies on that.
             ENDING
                 .into_iter()
                 .filter(|&signal| !is_ignored(signal))
@@ -59,12 +59,12 @@ impl Drop for Hold {
     }
 }
 
-/// Has the system say how children end: a caller may have had it forget that.
-pub(super) fn heed_children() {
+/// Restores the default for SIGCHLD: if the caller ignores it, the system does not report how children end.
+pub(super) fn reset_sigchld() {
     set(Signal::SIGCHLD, SigHandler::SigDfl);
 }
 
-/// Gives signals their default meaning, but for those that the caller ignores, and lets all through: in a reader.
+/// Restores the defaults for signals in a reader process, and unblocks all. Signals that the caller ignores stay so.
 pub(super) fn reset_in_child() {
     for signal in Signal::iterator().filter(|signal| !ENDING.contains(signal) || !is_ignored(*signal)) {
         set(signal, SigHandler::SigDfl);
@@ -72,19 +72,19 @@ pub(super) fn reset_in_child() {
     let _ = SigSet::empty().thread_set_mask();
 }
 
-/// Sets what a signal does.
+/// Sets the handler of a signal.
 #[allow(unsafe_code)]
 fn set(signal: Signal, handler: SigHandler) {
     let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
-    // SAFETY: the one handler that is ever set only stores a number, which is safe at any moment. SIGKILL and SIGSTOP
-    // refuse.
+    // SAFETY: the only handler that is ever set stores a number, which is async-signal-safe. For SIGKILL and SIGSTOP
+    // the call fails.
     let _ = unsafe { sigaction(signal, &action) };
 }
 
 #[allow(unsafe_code)]
 fn is_ignored(signal: Signal) -> bool {
     let mut found = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: nothing is changed, and a structure of zeros is a valid one.
+    // SAFETY: this only reads, and a structure of zeros is valid.
     let found = unsafe {
         libc::sigaction(signal as i32, ptr::null(), found.as_mut_ptr());
         found.assume_init()

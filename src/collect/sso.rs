@@ -1,6 +1,7 @@
-//! Asks about keys that are not in the login keychain: macOS's `app-sso`, and Jamf's tool if that did not show a key.
+//! Checks for keys outside the login keychain with two commands: macOS's `app-sso` and, if it shows no key, Jamf's
+//! tool.
 //!
-//! Both only answer for the user in whose session they run. Nothing is asked of them that changes anything or signs in.
+//! Both answer only for the user in whose session they run. The verbs that are used change nothing and do not sign in.
 
 use std::path::Path;
 
@@ -19,36 +20,35 @@ use crate::{
 const APP_SSO: &str = "/usr/bin/app-sso";
 const DSCL: &str = "/usr/bin/dscl";
 
-/// The first macOS whose `app-sso` has the verb; before it, `-s` belongs to another command.
+/// The first macOS release whose `app-sso` has the verb `platform`; before that, `-s` belongs to another command.
 const FIRST_WITH_PLATFORM_SSO: u32 = 13;
 
-/// Asks, for each of several users that have no key in the login keychain, what no saved output says: first macOS, of
-/// all side by side, then Jamf's tool, of those whose key macOS has not shown. Jamf's tool often answers the second
-/// time only.
-pub(super) fn ask(users: Vec<&mut Evidence>, with_jamf: bool, mac: &impl Mac) {
+/// Runs the commands for users without a saved output: first `app-sso` for all of them in parallel, then Jamf's tool
+/// for those for whom `app-sso` showed no key. Jamf's tool often answers only the second time, so it may run twice.
+pub(super) fn run_commands(users: Vec<&mut Evidence>, with_jamf: bool, mac: &impl Mac) {
     let mut users: Vec<_> = users.into_iter().filter_map(|user| Some((prefix(&user.user, mac)?, user))).collect();
-    let is_unasked = |user: &Evidence| user.platform_sso.path.is_none();
-    if users.iter().any(|(_, user)| is_unasked(user))
+    let is_unchecked = |user: &Evidence| user.platform_sso.path.is_none();
+    if users.iter().any(|(_, user)| is_unchecked(user))
         && mac.macos_version().is_none_or(|version| version >= FIRST_WITH_PLATFORM_SSO)
     {
-        run(&mut users, mac, Path::new(APP_SSO), &["platform", "-s"], is_unasked, |user, witness| {
+        run(&mut users, mac, Path::new(APP_SSO), &["platform", "-s"], is_unchecked, |user, witness| {
             user.platform_sso = read(witness, app_sso::parse);
         });
     }
-    // The tool of earlier releases, JamfAAD, has no verb that says it.
+    // JamfAAD, the tool of earlier releases, has no such verb.
     let tool = Path::new("/").join(JamfTool::ConditionalAccess.path());
     let note = |user: &mut Evidence, witness| user.sso_extension = read(witness, sso_status::parse);
     let is_wanted = |user: &Evidence| with_jamf || user.identity().is_none();
-    let is_unasked = |user: &Evidence| user.sso_extension.path.is_none() && is_wanted(user) && !shows_key(user);
-    run(&mut users, mac, &tool, &["getPSSOStatus"], is_unasked, note);
+    let is_unchecked = |user: &Evidence| user.sso_extension.path.is_none() && is_wanted(user) && !shows_key(user);
+    run(&mut users, mac, &tool, &["getPSSOStatus"], is_unchecked, note);
     let is_unanswered = |user: &Evidence| {
-        user.identity().is_none() && user.sso_extension.path.as_ref() == Some(&tool) && user.has_no_answer_of_jamf()
+        user.identity().is_none() && user.sso_extension.path.as_ref() == Some(&tool) && user.jamf_gave_no_answer()
     };
     if users.iter().any(|(_, user)| is_unanswered(user)) {
-        mac.wait_before_asking_again();
+        mac.wait_before_retry();
         run(&mut users, mac, &tool, &["getPSSOStatus"], is_unanswered, |user, witness| {
             let second = read(witness, sso_status::parse);
-            // That it has no such verb is not what it said first.
+            // A usage text in the second run does not replace the first answer.
             if second.path.is_some() {
                 user.sso_extension = second;
             }
@@ -56,9 +56,8 @@ pub(super) fn ask(users: Vec<&mut Evidence>, with_jamf: bool, mac: &impl Mac) {
     }
 }
 
-/// Asks the account records of users of this Mac for the name to which they are linked. That they do not say is no
-/// finding.
-pub(super) fn ask_account_records(users: Vec<&mut Evidence>, mac: &impl Mac) {
+/// Reads the user principal names from the account records of this Mac's users. A missing name is not a finding.
+pub(super) fn read_account_records(users: Vec<&mut Evidence>, mac: &impl Mac) {
     let path = |user: &User| {
         // A name with a slash would be another record's path.
         let name = user.name.as_ref().filter(|name| !name.contains('/') && user.is_of_this_mac())?;
@@ -78,30 +77,31 @@ pub(super) fn ask_account_records(users: Vec<&mut Evidence>, mac: &impl Mac) {
     }
 }
 
-/// What to put in front of a command, if the user has a session in which it can be run.
+/// The words to put before a command to run it in the user's session; `None` if the user has no session.
 pub(super) fn prefix(user: &User, mac: &impl Mac) -> Option<Vec<String>> {
     user.uid.filter(|_| user.has_session == Some(true)).and_then(|uid| mac.command_as(uid))
 }
 
 fn shows_key(user: &Evidence) -> bool {
     let tenants = &user.expected_tenants;
-    let by_app_sso = user.platform_sso.probe.found().filter(|found| found.key.is_there());
-    let by_jamf = user.sso_extension.probe.found().filter(|found| found.key.is_there());
+    let by_app_sso = user.platform_sso.probe.found().filter(|found| found.key.is_present());
+    let by_jamf = user.sso_extension.probe.found().filter(|found| found.key.is_present());
     by_app_sso.is_some_and(|found| tenants.accept(found.tenant_id()))
         || by_jamf.is_some_and(|found| tenants.accept(found.tenant_id.as_deref()))
 }
 
-/// Runs a program for each of the users who are to be asked, and notes what it printed.
+/// Runs a program for each user for whom `is_unchecked`, and passes the output to `note`.
 fn run(
     users: &mut [(Vec<String>, &mut Evidence)],
     mac: &impl Mac,
     program: &Path,
     arguments: &[&str],
-    is_unasked: impl Fn(&Evidence) -> bool,
+    is_unchecked: impl Fn(&Evidence) -> bool,
     note: impl Fn(&mut Evidence, Witness<Printed>),
 ) {
-    let asked: Vec<&mut (Vec<String>, &mut Evidence)> = users.iter_mut().filter(|(_, user)| is_unasked(user)).collect();
-    if asked.is_empty() {
+    let unchecked: Vec<&mut (Vec<String>, &mut Evidence)> =
+        users.iter_mut().filter(|(_, user)| is_unchecked(user)).collect();
+    if unchecked.is_empty() {
         return;
     }
     let witness = |probe| Witness { path: Some(program.to_owned()), probe };
@@ -109,15 +109,15 @@ fn run(
         Ok(true) => {}
         Ok(false) => return,
         Err(cause) => {
-            return asked.into_iter().for_each(|(_, user)| note(user, witness(Probe::Unreadable(cause.clone()))));
+            return unchecked.into_iter().for_each(|(_, user)| note(user, witness(Probe::Unreadable(cause.clone()))));
         }
     }
     let words = |(prefix, _): &&mut (Vec<String>, &mut Evidence)| {
         let program = [program.to_string_lossy().into_owned()];
         prefix.iter().cloned().chain(program).chain(arguments.iter().map(|&word| word.to_owned())).collect()
     };
-    let outputs = mac.run(asked.iter().map(words).collect());
-    for ((_, user), output) in asked.into_iter().zip(outputs) {
+    let outputs = mac.run(unchecked.iter().map(words).collect());
+    for ((_, user), output) in unchecked.into_iter().zip(outputs) {
         let probe = match output {
             Ok(printed) => Probe::Found(printed),
             Err(failure) => Probe::Unreadable(Cause::Unclear(unclear(failure))),
@@ -128,15 +128,15 @@ fn run(
 
 fn unclear(failure: Failure) -> Unclear {
     match failure {
-        // The program itself is installed, so this is about what is in front of it.
+        // The program itself is installed, so a word before it is missing.
         Failure::Missing => Unclear::Failed("launchctl or sudo is missing".to_owned()),
         Failure::TimedOut => Unclear::TimedOut,
-        Failure::TooMuch => Unclear::Unintelligible("it is more than 1 MiB".into()),
+        Failure::TooMuch => Unclear::Unintelligible("more than 1 MiB".into()),
         Failure::Failed(words) => Unclear::Failed(words),
     }
 }
 
-/// What a command's output says. A program that only says how it is called, because it lacks the verb, was not asked.
+/// Parses a command's output. If the command printed only its usage, because it lacks the verb, it counts as not run.
 fn read<T>(output: Witness<Printed>, parse: fn(&str) -> Result<T, Unclear>) -> Witness<T> {
     let Probe::Found(printed) = &output.probe else {
         return Witness { path: output.path, probe: output.probe.and_then(|_| Err(Cause::NotRead)) };

@@ -1,4 +1,4 @@
-//! What the system's own files say, and files that were given by an option: read with the caller's own rights.
+//! Reads the system's own files, and files that options name, with the caller's rights.
 //!
 //! All of this runs in a reader process; see [`reader`](super::reader).
 
@@ -37,34 +37,35 @@ use crate::{
 const JAMF_AAD: &str = "com.jamf.management.jamfAAD.plist";
 const PREFERENCES: &str = "Library/Preferences";
 const JAMF_AGENT: &str = "com.jamfsoftware.jamf.plist";
-/// Where root's home is in copies of the system's files, and where it really is: `/var` is a link on a Mac.
+/// The path of root's home in copies of the system's files, and its real path: on a Mac, `/var` is a link.
 const HOME_OF_ROOT: [&str; 2] = ["var/root", "private/var/root"];
 const APPLICATIONS: &str = "Applications";
 const COMPANY_PORTAL: &str = "Company Portal.app";
 const JAMF_COMMANDS: &str = "usr/local/jamf/bin";
 const JAMF: &str = "Library/Application Support/JAMF";
 
-/// Where macOS keeps what a profile with the payload `com.apple.extensiblesso` sets, for all users or, in a folder of
-/// the user's name, for one.
+/// Where macOS keeps managed preferences: those for all users, and in a folder with a user's name those for that user.
 const MANAGED_PREFERENCES: &str = "Library/Managed Preferences";
+/// The managed preferences that a profile with the payload `com.apple.extensiblesso` sets.
 const EXTENSIBLE_SSO: &str = "com.apple.extensiblesso.plist";
 
-/// This tool's own settings.
+/// The managed preferences with this tool's own settings.
 const SETTINGS: &str = "wpj-state.plist";
 
-/// Where macOS has its version, and the first one whose declarations can set up single sign-on without a file. A program
-/// that was built for an older macOS gets to see an older version under the second name.
+/// The files with the version of macOS. The first one comes first because macOS may show an older version in the second
+/// one to a program that was built for an older macOS.
 const SYSTEM_VERSION: [&str; 2] =
     ["System/Library/CoreServices/.SystemVersionPlatform.plist", "System/Library/CoreServices/SystemVersion.plist"];
+/// The first macOS release whose declarations can set up single sign-on without a file.
 const FIRST_WITH_DECLARATIONS: u32 = 27;
 
-/// Where the login window remembers the last user.
+/// The preferences in which the login window remembers the last user.
 const LOGIN_WINDOW: &str = "Library/Preferences/com.apple.loginwindow.plist";
 
-/// Where homes normally are.
+/// The folder in which homes normally are.
 const HOMES: &str = "Users";
 
-/// None of these files is larger, in bytes; nor is a saved output.
+/// The largest system file or saved output that is read, in bytes.
 const MAX_SIZE: u64 = 1024 * 1024;
 
 /// The name that the login window remembers.
@@ -72,7 +73,7 @@ pub(super) fn last_user(root: &Path, trail: &Trail) -> Result<Option<String>, Ob
     let path = root.join(LOGIN_WINDOW);
     trail.at(&path);
     let bytes = file::read(&path, MAX_SIZE).map_err(|cause| Obstacle { path: Some(path), cause })?;
-    // Something that is not a property list remembers nobody.
+    // A file that is not a property list counts as one without a name.
     let remembered = bytes.and_then(|bytes| property_list::dictionary(&bytes).ok());
     Ok(remembered.as_ref().and_then(|it| it.get("lastUserName")?.as_string()).map(str::to_owned))
 }
@@ -90,7 +91,7 @@ pub(super) fn home_owners(root: &Path, trail: &Trail) -> Result<Vec<u32>, Obstac
     for entry in entries {
         let entry = entry.map_err(|error| failed(&folder, &error))?;
         trail.at(&entry.path());
-        // Links are not followed: only what is itself a folder is somebody's home.
+        // Links are not followed: only a real folder counts as a home.
         match entry.metadata() {
             Ok(found) if found.is_dir() => owners.push(found.uid()),
             Ok(_) => {}
@@ -102,7 +103,7 @@ pub(super) fn home_owners(root: &Path, trail: &Trail) -> Result<Vec<u32>, Obstac
     Ok(owners)
 }
 
-/// What was found in files that were given.
+/// The contents of the files that options name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Given {
     pub(super) login_keychain: Option<Witness<LoginKeychain>>,
@@ -111,9 +112,9 @@ pub(super) struct Given {
     pub(super) sso_extension: Witness<SsoStatus>,
 }
 
-/// Reads the files that were given.
-/// Fails if the folder that was given for the system's files is not there, or if a saved output or the plist cannot be
-/// read, needed or not: it was named to count.
+/// Reads the files that options name.
+/// Fails if the folder for the system's files does not exist, or if a saved output or the plist cannot be read, even if
+/// the answer would not need it.
 pub(super) fn read_given(request: &Request, depth: Depth, tenants: &Tenants, trail: &Trail) -> Result<Given, Obstacle> {
     if let Some(given) = &request.system_root {
         trail.at(given);
@@ -129,9 +130,9 @@ pub(super) fn read_given(request: &Request, depth: Depth, tenants: &Tenants, tra
     })
 }
 
-/// Reads how the Mac is set up: from the copies that were given, or from this Mac's own files.
+/// Reads how the Mac is set up, from copies of the system's files or from this Mac's own files.
 pub(super) fn set_up(copies: Option<&Path>, own: &Path, user: &User, trail: &Trail) -> SetUp {
-    Place { root: copies.unwrap_or(own), is_copy: copies.is_some(), trail }.set_up(user)
+    SystemFiles { root: copies.unwrap_or(own), is_copy: copies.is_some(), trail }.set_up(user)
 }
 
 /// Reads a saved output of a command.
@@ -146,10 +147,10 @@ fn saved<T>(path: Option<&Path>, parse: fn(&str) -> Result<T, Unclear>, trail: &
     Ok(Witness { path: Some(path.to_owned()), probe })
 }
 
-/// Whether single sign-on is set up for this user, by copies of the system's files or by this Mac's own. A file that
-/// cannot be read may set it up.
+/// Whether single sign-on is set up for this user, according to copies of the system's files or this Mac's own files. A
+/// file that cannot be read is assumed to set it up.
 pub(super) fn sso_set_up(copies: Option<&Path>, own: &Path, user: &User, trail: &Trail) -> SsoSetUp {
-    let place = Place { root: copies.unwrap_or(own), is_copy: copies.is_some(), trail };
+    let place = SystemFiles { root: copies.unwrap_or(own), is_copy: copies.is_some(), trail };
     let is_set_up = |path: &PathBuf| match place.file(path) {
         Probe::Found(bytes) => set_up::sso_profile(&[bytes]).map_or(true, |found| found.is_some()),
         Probe::Absent | Probe::NotAsked => false,
@@ -157,45 +158,46 @@ pub(super) fn sso_set_up(copies: Option<&Path>, own: &Path, user: &User, trail: 
     };
     match place.managed_files(user, EXTENSIBLE_SSO).into_iter().find(is_set_up) {
         Some(path) => SsoSetUp::By(path),
-        None if place.is_incomplete(MANAGED_PREFERENCES) => SsoSetUp::NotAsked,
+        None if place.lacks_copy_of(MANAGED_PREFERENCES) => SsoSetUp::NotAsked,
         None if place.can_have_declarations() => SsoSetUp::MayBeDeclared,
         None => SsoSetUp::Nothing,
     }
 }
 
-/// Where this tool's own settings for a user are.
+/// The files with this tool's settings for a user, in order of precedence.
 pub(super) fn settings_files(root: &Path, user: &User) -> Vec<PathBuf> {
-    Place { root, is_copy: false, trail: &Trail::SILENT }.managed_files(user, SETTINGS)
+    SystemFiles { root, is_copy: false, trail: &Trail::SILENT }.managed_files(user, SETTINGS)
 }
 
-/// The first number of macOS's version.
+/// The major version of macOS.
 pub(super) fn macos_version(root: &Path, trail: &Trail) -> Option<u32> {
     SYSTEM_VERSION.iter().find_map(|name| {
         let path = root.join(name);
         trail.at(&path);
         let mut bytes = Vec::new();
-        // The first is a link on some releases; both are on the sealed volume.
+        // Links are followed, because the first file is one on some releases; both are on the sealed volume.
         fs::File::open(&path).ok()?.take(MAX_SIZE).read_to_end(&mut bytes).ok()?;
         let file = property_list::dictionary(&bytes).ok()?;
         file.get("ProductVersion")?.as_string()?.split('.').next()?.parse().ok()
     })
 }
 
-struct Place<'a> {
+/// The system's files below a root folder: this Mac's own, or copies.
+struct SystemFiles<'a> {
     root: &'a Path,
-    /// Whether these are copies, which need not be complete: a folder that is not there says nothing.
+    /// Whether these are copies, which may be incomplete, so a missing folder shows nothing.
     is_copy: bool,
     trail: &'a Trail,
 }
 
-impl Place<'_> {
+impl SystemFiles<'_> {
     fn at(&self, path: impl AsRef<Path>) -> PathBuf {
         self.root.join(path)
     }
 
     fn set_up(&self, user: &User) -> SetUp {
-        let [in_copy, in_truth] = HOME_OF_ROOT;
-        let home_of_root = if self.is_copy { in_copy } else { in_truth };
+        let [in_copy, on_this_mac] = HOME_OF_ROOT;
+        let home_of_root = if self.is_copy { in_copy } else { on_this_mac };
         let agent = |bytes: Vec<u8>| set_up::agent(&bytes).map_err(|problem| Cause::Failed(problem.to_string()));
         SetUp {
             preferences: self.managed(user, JAMF_AAD, |files| set_up::preferences(files).map(Some)),
@@ -203,38 +205,36 @@ impl Place<'_> {
                 Probe::Absent if self.can_have_declarations() => Probe::NotAsked,
                 probe => probe,
             },
-            agent: self
-                .unless_lacking(PREFERENCES, || self.file(&self.at(PREFERENCES).join(JAMF_AGENT)).and_then(agent)),
-            plist_of_root: self
-                .unless_lacking(home_of_root, || self.is_there(&self.at(home_of_root).join(PLIST), |_| true)),
-            company_portal: self.unless_lacking(APPLICATIONS, || {
-                self.is_there(&self.at(APPLICATIONS).join(COMPANY_PORTAL), fs::Metadata::is_dir)
+            agent: self.if_copied(PREFERENCES, || self.file(&self.at(PREFERENCES).join(JAMF_AGENT)).and_then(agent)),
+            plist_of_root: self.if_copied(home_of_root, || self.exists(&self.at(home_of_root).join(PLIST), |_| true)),
+            company_portal: self.if_copied(APPLICATIONS, || {
+                self.exists(&self.at(APPLICATIONS).join(COMPANY_PORTAL), fs::Metadata::is_dir)
             }),
-            jamf_tool: self.unless_lacking(JAMF, || self.jamf_tool()),
-            jamf_link: self.unless_lacking(JAMF_COMMANDS, || self.is_there(&self.at(JAMF_LINK), fs::Metadata::is_file)),
+            jamf_tool: self.if_copied(JAMF, || self.jamf_tool()),
+            jamf_link: self.if_copied(JAMF_COMMANDS, || self.exists(&self.at(JAMF_LINK), fs::Metadata::is_file)),
         }
     }
 
-    /// Whether a folder was not copied, so that what should be in it may be missing only for that.
-    fn is_incomplete(&self, folder: &str) -> bool {
+    /// Whether this folder was not copied, so a file that is missing in it may exist on the Mac.
+    fn lacks_copy_of(&self, folder: &str) -> bool {
         let folder = self.at(folder);
         self.trail.at(&folder);
         self.is_copy && !folder.is_dir()
     }
 
-    fn unless_lacking<T>(&self, folder: &str, read: impl FnOnce() -> Probe<T>) -> Probe<T> {
-        if self.is_incomplete(folder) { Probe::NotAsked } else { read() }
+    fn if_copied<T>(&self, folder: &str, read: impl FnOnce() -> Probe<T>) -> Probe<T> {
+        if self.lacks_copy_of(folder) { Probe::NotAsked } else { read() }
     }
 
-    /// Whether this macOS can have single sign-on set up without a file.
+    /// Whether a declaration can set up single sign-on without a file in this release of macOS.
     fn can_have_declarations(&self) -> bool {
         macos_version(self.root, self.trail).is_some_and(|version| version >= FIRST_WITH_DECLARATIONS)
     }
 
-    /// Where managed preferences are: the user's, which go first, and the ones for all.
+    /// The files with managed preferences: the user's first, because they take precedence, then those for all users.
     fn managed_files(&self, user: &User, name: &str) -> Vec<PathBuf> {
         let folder = self.at(MANAGED_PREFERENCES);
-        // A home without an account is normally called like its user.
+        // A home without an account normally has its user's name.
         let of_home = || user.home.as_deref().and_then(Path::file_name);
         let name_of_user = user.name.as_deref().map(OsStr::new).or_else(of_home);
         let of_user = name_of_user.map(|user| folder.join(user).join(name));
@@ -248,9 +248,9 @@ impl Place<'_> {
         name: &str,
         read: impl FnOnce(&[Vec<u8>]) -> Result<Option<T>, Problem>,
     ) -> Probe<T> {
-        // A Mac without any has no such folder, so its neighbour shows whether it would have been copied. That is
-        // enough for a finding, but not for a state.
-        if self.is_incomplete(MANAGED_PREFERENCES) && self.is_incomplete(PREFERENCES) {
+        // A Mac without managed preferences has no such folder. If the folder beside it was copied, this one probably
+        // did not exist. That is enough for a finding, but not for a state.
+        if self.lacks_copy_of(MANAGED_PREFERENCES) && self.lacks_copy_of(PREFERENCES) {
             return Probe::NotAsked;
         }
         let mut files = Vec::new();
@@ -272,7 +272,7 @@ impl Place<'_> {
 
     fn jamf_tool(&self) -> Probe<JamfTool> {
         for tool in JamfTool::ALL {
-            match self.is_there(&self.at(tool.path()), fs::Metadata::is_file) {
+            match self.exists(&self.at(tool.path()), fs::Metadata::is_file) {
                 Probe::Found(()) => return Probe::Found(tool),
                 Probe::Absent | Probe::NotAsked => {}
                 Probe::Unreadable(cause) => return Probe::Unreadable(cause),
@@ -287,10 +287,10 @@ impl Place<'_> {
         bytes.map_or_else(Probe::Unreadable, |bytes| bytes.map_or(Probe::Absent, Probe::Found))
     }
 
-    fn is_there(&self, path: &Path, is_right: impl FnOnce(&fs::Metadata) -> bool) -> Probe<()> {
+    fn exists(&self, path: &Path, is_expected_kind: impl FnOnce(&fs::Metadata) -> bool) -> Probe<()> {
         self.trail.at(path);
         match fs::metadata(path) {
-            Ok(found) if is_right(&found) => Probe::Found(()),
+            Ok(found) if is_expected_kind(&found) => Probe::Found(()),
             Ok(_) => Probe::Absent,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Probe::Absent,
             Err(error) => Probe::Unreadable(file::cause_of(&error)),

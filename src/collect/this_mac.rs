@@ -1,4 +1,4 @@
-//! The Mac that this runs on; or another system, which can only be asked about files and accounts.
+//! The Mac that this tool runs on, or another system, which has only files and accounts.
 
 use std::{
     path::Path,
@@ -25,10 +25,10 @@ use crate::{
     parse::console::ConsoleRecord,
 };
 
-/// What each command may take.
-const TIME: Duration = Duration::from_secs(5);
+/// The time limit of each command.
+const COMMAND_LIMIT: Duration = Duration::from_secs(5);
 
-/// What is left of the time for what comes after the commands: to end them, and to answer.
+/// The time that is kept free after the commands: to stop them, and to answer.
 const RESERVE: Duration = Duration::from_secs(2);
 
 pub(super) struct ThisMac<'a> {
@@ -38,14 +38,14 @@ pub(super) struct ThisMac<'a> {
 
 impl<'a> ThisMac<'a> {
     pub(super) fn new(deadline: Deadline, late_answer: &'a dyn Fn() -> LateAnswer) -> Self {
-        signals::heed_children();
+        signals::reset_sigchld();
         Self { deadline, watchdog: Watchdog::new(deadline, late_answer) }
     }
 
-    fn account(&self, ask: impl FnOnce() -> nix::Result<Option<User>>) -> Result<Option<Account>, Cause> {
+    fn account(&self, look_up: impl FnOnce() -> nix::Result<Option<User>>) -> Result<Option<Account>, Cause> {
         self.watchdog.arm();
-        let user =
-            ask().map_err(|errno| Cause::AccountsUnavailable(format!("the account records: {}", errno.desc())))?;
+        let user = look_up()
+            .map_err(|errno| Cause::AccountsUnavailable(format!("the account lookup failed: {}", errno.desc())))?;
         Ok(user.map(|user| Account { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw(), home: user.dir }))
     }
 }
@@ -96,8 +96,8 @@ impl Mac for ThisMac<'_> {
     }
 
     fn command_as(&self, uid: u32) -> Option<Vec<String>> {
-        // `asuser` changes the session only, and `-n` keeps sudo from ever asking for a password. Nobody but root can
-        // enter a session for sure: the user's own process may be in another one, as over SSH.
+        // `asuser` changes only the session, and `-n` prevents sudo from prompting for a password. Only root can enter
+        // a session reliably: a process of that user may be in another one, for example over SSH.
         let (number, user) = (uid.to_string(), format!("#{uid}"));
         let words = ["/bin/launchctl", "asuser", &number, "/usr/bin/sudo", "-n", "-u", &user];
         geteuid().is_root().then(|| words.map(str::to_owned).into())
@@ -117,27 +117,27 @@ impl Mac for ThisMac<'_> {
         children::run(started).into_iter().map(output).collect()
     }
 
-    fn wait_before_asking_again(&self) {
+    fn wait_before_retry(&self) {
         thread::sleep(pause(self.deadline.left()));
     }
 
     fn second_reading(&self, keychain: &Path, rights: Rights, parts: usize) -> Result<SecondReading, String> {
         self.watchdog.disarm();
-        second_opinion::ask(keychain, rights, &self.deadline.part(parts))
+        second_opinion::get(keychain, rights, &self.deadline.part(parts))
     }
 }
 
-/// What commands may take of what is left of the time.
+/// The time limit of commands, for this remaining time.
 fn time_for_commands(left: Duration) -> Duration {
-    TIME.min(left.saturating_sub(RESERVE))
+    COMMAND_LIMIT.min(left.saturating_sub(RESERVE))
 }
 
-/// How long to wait before a command is asked again, so that it still has two seconds.
+/// How long to wait before a command is run again, for this remaining time. It leaves two seconds for the command.
 fn pause(left: Duration) -> Duration {
-    TIME.min(left.saturating_sub(RESERVE + Duration::from_secs(2)))
+    COMMAND_LIMIT.min(left.saturating_sub(RESERVE + Duration::from_secs(2)))
 }
 
-/// What a command printed, if it came to its end by itself.
+/// What a command printed, if it exited by itself.
 fn output(ended: children::Ended) -> Result<Printed, Failure> {
     match ended.outcome? {
         Some(Exit::Signal(signal)) => Err(Failure::Failed(format!("it was ended by {signal}"))),
@@ -153,20 +153,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_get_five_seconds_or_what_can_be_spared() {
+    fn commands_get_five_seconds_or_the_time_that_is_left() {
         let seconds = |left| time_for_commands(Duration::from_secs(left)).as_secs();
         assert_eq!([3600, 7, 6, 3, 2, 1].map(seconds), [5, 5, 4, 1, 0, 0]);
     }
 
     #[test]
-    fn before_a_command_is_asked_again_there_is_a_pause_that_leaves_it_time() {
+    fn the_pause_before_a_command_is_run_again_leaves_time_for_it() {
         let seconds = |left| pause(Duration::from_secs(left)).as_secs();
         assert_eq!([3600, 9, 8, 5, 4, 1].map(seconds), [5, 5, 4, 1, 0, 0]);
     }
 
     #[test]
     #[cfg_attr(not(target_os = "macos"), ignore = "only a Mac has a console record")]
-    fn the_console_and_the_accounts_answer() {
+    fn the_console_record_and_the_accounts_can_be_read() {
         let mac = ThisMac::new(Deadline::in_time(Duration::from_secs(60)), &|| panic!("there is no answer"));
         mac.console().unwrap();
         let uid = geteuid().as_raw();

@@ -1,7 +1,7 @@
-//! Calls to system services may hang: an alarm answers in place of this process, and ends it.
+//! Guards calls to system services, which may hang: an alarm prints an answer and ends this process.
 //!
-//! The answer is drawn up beforehand, so what runs when the alarm goes off only writes it and ends the process, which
-//! is safe at any moment. No thread is needed, so there is never more than one when something is forked.
+//! The answer is prepared beforehand, so the signal handler only writes it and ends the process, which is
+//! async-signal-safe. A thread is not an option, because reader processes are forked, which needs a single thread.
 
 use std::{cell::Cell, sync::OnceLock};
 
@@ -22,7 +22,7 @@ pub struct LateAnswer {
 
 static ANSWER: OnceLock<LateAnswer> = OnceLock::new();
 
-/// Watches the time while there are calls to system services.
+/// Ends the process at the deadline if a system service hangs.
 pub(super) struct Watchdog<'a> {
     deadline: Deadline,
     late_answer: &'a dyn Fn() -> LateAnswer,
@@ -41,7 +41,7 @@ impl<'a> Watchdog<'a> {
         }
         ANSWER.get_or_init(self.late_answer);
         let action = SigAction::new(SigHandler::Handler(give_up), SaFlags::empty(), SigSet::empty());
-        // SAFETY: the handler only loads a pointer, writes, and ends the process, which is safe at any moment.
+        // SAFETY: the handler only loads a pointer, writes, and ends the process, which is async-signal-safe.
         let _ = unsafe { sigaction(Signal::SIGALRM, &action) };
         let mut mask = SigSet::empty();
         mask.add(Signal::SIGALRM);
@@ -62,7 +62,7 @@ extern "C" fn give_up(_: i32) {
     for (descriptor, text) in answer.iter().flat_map(|answer| [(2, &answer.reasons), (1, &answer.document)]) {
         let mut rest = text.as_bytes();
         while !rest.is_empty() {
-            // SAFETY: as many bytes are there.
+            // SAFETY: the buffer has `rest.len()` bytes.
             let written = unsafe { libc::write(descriptor, rest.as_ptr().cast(), rest.len()) };
             rest = usize::try_from(written)
                 .ok()

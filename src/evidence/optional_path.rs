@@ -1,4 +1,4 @@
-//! A path that may be missing, as bytes.
+//! Serialises an optional path as bytes, because file names need not be valid UTF-8.
 
 use std::{
     ffi::OsString,
@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-#[allow(clippy::ref_option, reason = "the signature that serde asks for")]
+#[allow(clippy::ref_option, reason = "serde requires this signature")]
 pub(super) fn serialize<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
     path.as_ref().map(|path| path.as_os_str().as_bytes()).serialize(serializer)
 }

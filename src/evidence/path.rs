@@ -1,4 +1,4 @@
-//! A path as bytes: a file's name need not be text.
+//! Serialises a path as bytes, because file names need not be valid UTF-8.
 
 use std::{
     ffi::OsString,

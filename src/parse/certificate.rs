@@ -1,12 +1,12 @@
-//! Whether a certificate is a Workplace Join certificate, and what it says.
+//! Recognises Workplace Join certificates, and reads their fields.
 //!
-//! Microsoft's device registration issues them as `MS-Organization-Access`, in one multi-valued RDN that also names an
-//! organisational unit that is the same for all tenants. The subject's CN is the device id; the extensions
-//! `1.2.840.113556.1.5.284.n` hold GUIDs in Windows' mixed-endian order: 2 is the device id, 5 the tenant id.
+//! Microsoft's device registration issues them as `MS-Organization-Access`, in one multi-valued RDN that also contains
+//! an organisational unit that is the same for all tenants. The subject's CN is the device ID. The extensions
+//! `1.2.840.113556.1.5.284.n` contain GUIDs in the mixed-endian order of Windows: 2 is the device ID, 5 the tenant ID.
 //!
-//! The issuer is found without the X.509 crate, which refuses a certificate for things that do not matter here: a
-//! UniversalString, years before 1970, a serial number that is longer than it need be. Only what a Workplace Join
-//! certificate says is left to that crate.
+//! The issuer is read without the X.509 crate, because that crate refuses certificates for reasons that do not matter
+//! here: a UniversalString, years before 1970, a serial number with unneeded leading bytes. The crate reads only the
+//! other fields.
 
 mod der;
 mod distinguished_name;
@@ -25,46 +25,46 @@ use distinguished_name::hexadecimal;
 
 pub use name::{WORKPLACE_JOIN_ISSUER, mentions_workplace_join};
 
-/// Larger certificates and names are not parsed, in bytes: no real one comes near, and a hostile one would cost time.
+/// The largest certificate or name that is parsed, in bytes. Real ones are far smaller, and a hostile one costs time.
 const MAX_SIZE: usize = 64 * 1024;
 
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const DEVICE_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113556.1.5.284.2");
 const TENANT_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113556.1.5.284.5");
 
-/// Who issued a certificate, as far as it matters here.
+/// Who issued a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Issuer {
-    /// Microsoft's device registration, as the certificate itself says: this is a Workplace Join certificate.
+    /// Microsoft's device registration, according to the certificate itself, so it is a Workplace Join certificate.
     WorkplaceJoin,
-    /// Somebody else.
+    /// Another issuer.
     Another {
-        /// Whether the certificate itself says so; if not, only the keychain's copy of the issuer does.
+        /// Whether the certificate itself names the issuer; if not, only the keychain's copy of the issuer does.
         readable: bool,
     },
-    /// The certificate cannot be read up to its issuer, and the keychain's copy of it does not name somebody else.
+    /// The certificate cannot be read up to its issuer, and the keychain's copy does not name another issuer.
     Unknown,
 }
 
-/// What a Workplace Join certificate says.
+/// The contents of a Workplace Join certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
     pub fields: Fields,
-    /// The device's id in Microsoft Entra: a GUID in lower case.
+    /// The device's ID in Microsoft Entra, a GUID in lower case.
     pub device_id: Option<String>,
-    /// The tenant's id in Microsoft Entra: a GUID in lower case.
+    /// The tenant's ID in Microsoft Entra, a GUID in lower case.
     pub tenant_id: Option<String>,
     /// Start of the validity.
     pub not_before: Timestamp,
     pub not_after: Timestamp,
 }
 
-/// What identifies a certificate; each text is cut at 255 characters.
+/// The fields that identify a certificate; each text is cut at 255 characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fields {
-    /// The subject, as RFC 4514 writes it.
+    /// The subject, in the format of RFC 4514.
     pub subject: String,
-    /// The issuer, as RFC 4514 writes it.
+    /// The issuer, in the format of RFC 4514.
     pub issuer: String,
     /// The serial number's octets as they are in the certificate, in hexadecimal; the first bit may be set.
     pub serial: String,
@@ -74,8 +74,8 @@ pub struct Fields {
 
 /// Determines who issued a certificate.
 ///
-/// What the certificate itself says counts if it can be read up to its issuer, even if what follows that is damaged. If
-/// it cannot, `stored_issuer`, the keychain's own copy of the issuer, only counts where it names somebody else.
+/// The issuer in the certificate counts if it can be read, even if the rest is damaged. If it cannot be read,
+/// `stored_issuer`, the keychain's own copy, counts only if it names another issuer.
 pub fn issuer(der: &[u8], stored_issuer: Option<&[u8]>) -> Issuer {
     if let Some(is_workplace_join) = Beginning::of(der).and_then(|it| name::is_workplace_join(it.issuer)) {
         return if is_workplace_join { Issuer::WorkplaceJoin } else { Issuer::Another { readable: true } };
@@ -87,7 +87,7 @@ pub fn issuer(der: &[u8], stored_issuer: Option<&[u8]>) -> Issuer {
     }
 }
 
-/// When a certificate's validity starts, if the certificate can be read up to that.
+/// The start of a certificate's validity; `None` if the certificate cannot be read up to it.
 pub fn not_before(der: &[u8]) -> Option<Timestamp> {
     let (validity, _) = der::expect(der::SEQUENCE, Beginning::of(der)?.after_issuer)?;
     let (_, _, after_start) = der::element(validity)?;
@@ -95,7 +95,7 @@ pub fn not_before(der: &[u8]) -> Option<Timestamp> {
     Some(Time::from_der(start).ok()?.to_date_time().into())
 }
 
-/// A certificate, as far as its issuer.
+/// The beginning of a certificate, up to its issuer.
 struct Beginning<'a> {
     /// The RDNs.
     issuer: &'a [u8],
@@ -129,8 +129,8 @@ pub fn is_parsable(der: &[u8]) -> bool {
     parse(der).is_some()
 }
 
-/// SHA-1 of the public key's bits, which pairs a certificate with its private key; `None` if the certificate cannot be
-/// read up to that.
+/// SHA-1 of the public key's bits, which matches a certificate to its private key; `None` if the certificate cannot be
+/// read up to the public key.
 pub fn public_key_hash(der: &[u8]) -> Option<[u8; 20]> {
     let (_validity, after_validity) = der::expect(der::SEQUENCE, Beginning::of(der)?.after_issuer)?;
     let (_subject, after_subject) = der::expect(der::SEQUENCE, after_validity)?;
@@ -141,7 +141,7 @@ pub fn public_key_hash(der: &[u8]) -> Option<[u8; 20]> {
     Some(sha1_smol::Sha1::from(bits).digest().bytes())
 }
 
-/// What a certificate says; `None` if it cannot be parsed.
+/// The contents of a certificate; `None` if it cannot be parsed.
 pub fn describe(der: &[u8]) -> Option<Description> {
     let certificate = parse(der)?;
     let tbs = certificate.tbs_certificate();
@@ -159,7 +159,7 @@ pub fn describe(der: &[u8]) -> Option<Description> {
     })
 }
 
-/// The GUID in an extension of Microsoft's.
+/// The GUID in one of Microsoft's extensions.
 fn extension_guid(certificate: &CertificateInner<Raw>, id: ObjectIdentifier) -> Option<String> {
     let extension = certificate.tbs_certificate().extensions()?.iter().find(|extension| extension.extn_id == id)?;
     mixed_endian_guid(der::whole(der::OCTET_STRING, extension.extn_value.as_bytes())?)

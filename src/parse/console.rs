@@ -1,36 +1,36 @@
-//! macOS's record of the console (`State:/Users/ConsoleUser`): who is there, and who else has a session.
+//! macOS's console record (`State:/Users/ConsoleUser`): the console user, and all sessions.
 //!
-//! Its name may be an alias and need not be an account's, so only the UID counts. The other sessions of fast user
-//! switching are in it, too: the one that says to be on the console normally is the same user's.
+//! The name may be an alias, so only the UID is used. With fast user switching there are several sessions. The one that
+//! is marked as being on the console normally belongs to the console user.
 
 use plist::{Dictionary, Value};
 
-/// Whether macOS gives this UID to a person. The last two, -2 and -1 as macOS writes them, are nobody and no UID.
-pub(crate) const fn is_person(uid: u32) -> bool {
+/// Whether macOS gives this UID to people. The last two, -2 and -1 as macOS writes them, mean `nobody` and no user.
+pub(crate) const fn is_local_user(uid: u32) -> bool {
     500 <= uid && uid <= u32::MAX - 2
 }
 
-/// macOS's record of the console, as far as it matters.
+/// macOS's console record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConsoleRecord {
     /// The short name, or an alias.
     pub(crate) name: String,
     pub(crate) uid: Option<u32>,
-    /// The UID of the user whose session says to be on the console.
+    /// The UID of the session that is marked as being on the console.
     pub(crate) session_uid: Option<u32>,
     /// The UIDs of all users who have a session and have finished logging in.
     pub(crate) sessions: Vec<u32>,
-    /// The UIDs of those who are still logging in.
+    /// The UIDs of the users who are still logging in.
     pub(crate) logging_in: Vec<u32>,
 }
 
 impl ConsoleRecord {
-    /// Reads the record, a property list.
-    /// Fails if it is not one.
+    /// Parses the record, a property list.
+    /// Fails if it is not a property list with a dictionary.
     pub fn parse(bytes: &[u8]) -> Result<Self, &'static str> {
         let record =
-            Value::from_reader(std::io::Cursor::new(bytes)).map_err(|_| "the console's record cannot be read")?;
-        let record = record.as_dictionary().ok_or("the console's record is not a dictionary")?;
+            Value::from_reader(std::io::Cursor::new(bytes)).map_err(|_| "the console record cannot be read")?;
+        let record = record.as_dictionary().ok_or("the console record is not a dictionary")?;
         let sessions = record.get("SessionInfo").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let flag = |session: &Dictionary, key| {
             let value = session.get(key)?;
@@ -56,30 +56,30 @@ impl ConsoleRecord {
 
     /// Whether a user has a session, at the console or behind it, and has finished logging in.
     pub(crate) fn has_session(&self, uid: u32) -> bool {
-        self.sessions.contains(&uid) || (self.person() == Ok(Some(uid)) && !self.logging_in.contains(&uid))
+        self.sessions.contains(&uid) || (self.console_user() == Ok(Some(uid)) && !self.logging_in.contains(&uid))
     }
 
-    /// The UID of the person at the console; `None` if it is nobody or no person.
-    /// Fails if the record does not say.
-    pub(crate) fn person(&self) -> Result<Option<u32>, &'static str> {
-        if !is_name_of_person(&self.name) {
+    /// The UID of the console user; `None` if nobody is logged in, or a system account.
+    /// Fails if the record has no UID.
+    pub(crate) fn console_user(&self) -> Result<Option<u32>, &'static str> {
+        if !is_local_user_name(&self.name) {
             return Ok(None);
         }
-        let uid = self.uid.ok_or("the console's record has no UID")?;
-        Ok(Some(uid).filter(|&uid| is_person(uid)))
+        let uid = self.uid.ok_or("the console record has no UID")?;
+        Ok(Some(uid).filter(|&uid| is_local_user(uid)))
     }
 }
 
 const SESSION_UID: &str = "kCGSSessionUserIDKey";
 
-/// macOS keeps UIDs in signed 32 bits.
+/// A UID; macOS stores it as a signed number of 32 bits.
 fn number(dictionary: &Dictionary, key: &str) -> Option<u32> {
     let number = dictionary.get(key)?.as_signed_integer()?;
     i32::try_from(number).map(i32::cast_unsigned).or_else(|_| u32::try_from(number)).ok()
 }
 
-/// Whether a name may be a person's: macOS's own accounts, which the login window and Setup Assistant use, are not.
-pub(crate) fn is_name_of_person(name: &str) -> bool {
+/// Whether a name can belong to a person; the accounts that the login window and Setup Assistant use do not.
+pub(crate) fn is_local_user_name(name: &str) -> bool {
     !name.is_empty() && name != "loginwindow" && name != "root" && !name.starts_with('_')
 }
 
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_console_record_has_name_number_and_the_session_on_the_console() {
+    fn the_console_record_has_the_name_the_uid_and_the_sessions() {
         let session = |uid: u32, on_console: &str| {
             format!(
                 "<dict><key>kCGSSessionUserIDKey</key><integer>{uid}</integer>\
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_counts_once_its_login_is_done() {
+    fn a_session_counts_after_its_login_is_done() {
         let session = |uid: u32, done: &str| {
             format!("<dict><key>kCGSSessionUserIDKey</key><integer>{uid}</integer>{done}</dict>")
         };
@@ -134,26 +134,26 @@ mod tests {
         );
         let record = record(&entries);
         assert_eq!([501, 502, 503, 504, 505].map(|uid| record.has_session(uid)), [true, false, false, true, false]);
-        assert_eq!(record.person(), Ok(Some(502)));
+        assert_eq!(record.console_user(), Ok(Some(502)));
     }
 
     #[test]
-    fn a_record_without_sessions_still_names_who_is_there() {
+    fn a_record_without_sessions_still_names_the_console_user() {
         let record = record("<key>Name</key><string>ben</string><key>UID</key><integer>502</integer>");
         assert!(record.has_session(502));
     }
 
     #[test]
-    fn the_last_two_uids_are_nobodys() {
-        let person = |uid: i64| {
-            record(&format!("<key>Name</key><string>ben</string><key>UID</key><integer>{uid}</integer>")).person()
+    fn the_last_two_uids_do_not_belong_to_people() {
+        let console_user = |uid: i64| {
+            record(&format!("<key>Name</key><string>ben</string><key>UID</key><integer>{uid}</integer>")).console_user()
         };
-        assert_eq!([-1, -2, 0, 499].map(person), [const { Ok(None) }; 4]);
-        assert_eq!([500, -3].map(person), [Ok(Some(500)), Ok(Some(4_294_967_293))]);
+        assert_eq!([-1, -2, 0, 499].map(console_user), [const { Ok(None) }; 4]);
+        assert_eq!([500, -3].map(console_user), [Ok(Some(500)), Ok(Some(4_294_967_293))]);
     }
 
     #[test]
-    fn what_the_console_record_lacks_or_has_in_another_type_is_unknown() {
+    fn missing_entries_and_entries_of_another_type_are_unknown() {
         let strange = "<key>Name</key><integer>1</integer><key>UID</key><string>501</string>\
             <key>SessionInfo</key><array><string>x</string><dict/></array>";
         assert_eq!(record(strange), ConsoleRecord::default());
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uid_above_two_billion_is_negative_there() {
+    fn a_uid_above_two_billion_is_negative_in_the_record() {
         let uid = |number: &str| record(&format!("<key>UID</key><integer>{number}</integer>")).uid;
         assert_eq!(uid("-2147483648"), Some(2_147_483_648));
         assert_eq!(uid("-2"), Some(4_294_967_294));
@@ -172,8 +172,8 @@ mod tests {
 
     #[test]
     fn a_console_record_that_is_not_a_dictionary_is_refused() {
-        assert_eq!(ConsoleRecord::parse(b"?"), Err("the console's record cannot be read"));
+        assert_eq!(ConsoleRecord::parse(b"?"), Err("the console record cannot be read"));
         let array = b"<plist version=\"1.0\"><array/></plist>";
-        assert_eq!(ConsoleRecord::parse(array), Err("the console's record is not a dictionary"));
+        assert_eq!(ConsoleRecord::parse(array), Err("the console record is not a dictionary"));
     }
 }

@@ -1,9 +1,9 @@
-//! How much is kept of a text that a file or a command's output contains.
+//! Limits the length of text that comes from a file or a command's output.
 
-/// In characters; no real name or identifier comes near.
+/// The limit in characters; real names and identifiers are far shorter.
 const MAX_CHARACTERS: usize = 255;
 
-/// The text, cut if it is longer than what is kept.
+/// The text, cut to the limit.
 pub(super) fn cut(mut text: String) -> String {
     if let Some((end, _)) = text.char_indices().nth(MAX_CHARACTERS) {
         text.truncate(end);
@@ -12,7 +12,7 @@ pub(super) fn cut(mut text: String) -> String {
     text
 }
 
-/// The text, if all of it is kept: a part of an identifier would be another one.
+/// The text, or `None` if it exceeds the limit, because a part of an identifier would be a wrong identifier.
 pub(super) fn whole(text: &str) -> Option<String> {
     text.chars().nth(MAX_CHARACTERS).is_none().then(|| text.to_owned())
 }

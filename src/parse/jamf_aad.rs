@@ -1,9 +1,9 @@
-//! The plist in which JamfAAD notes how far it got: `com.jamf.management.jamfAAD.plist`, XML or binary.
+//! Reads JamfAAD's plist, `com.jamf.management.jamfAAD.plist`, in XML or binary format.
 //!
-//! Two keys matter: `have_an_Azure_id` shows whether Jamf's last `gatherAADInfo` obtained the user's Azure AD ID;
-//! `last_aad_token_timestamp` is when, in seconds since 1970, 0 if never. Both are seen in several types.
+//! Two keys are used. `have_an_Azure_id` shows whether Jamf's last `gatherAADInfo` obtained the user's Azure AD ID.
+//! `last_aad_token_timestamp` is the time of the last token in seconds since 1970, or 0. Both occur in several types.
 //!
-//! No reason quotes the file, which belongs to a user.
+//! No error quotes the file, because its content belongs to a user.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::parse::{
 const HAVE_AN_AZURE_ID: &str = "have_an_Azure_id";
 const LAST_TOKEN: &str = "last_aad_token_timestamp";
 
-/// What the plist says.
+/// The contents of the plist.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JamfAad {
     Parsed {
@@ -26,7 +26,7 @@ pub enum JamfAad {
         have_an_azure_id: HaveAnAzureId,
         last_token: LastToken,
     },
-    /// It is not a plist, or one beyond all limits; why.
+    /// The file is not a plist, or exceeds a limit; contains the problem.
     Unparsable(Problem),
 }
 
@@ -57,12 +57,12 @@ pub enum HaveAnAzureId {
     /// Boolean false, the number 0, or `0`, `false` or `no` in any case.
     False,
     Missing,
-    /// Something else; its type.
+    /// Another value; contains its type.
     Unexpected(Kind),
 }
 
 impl HaveAnAzureId {
-    /// The answer, if it is one.
+    /// The value, if it is true or false.
     pub(crate) const fn as_bool(&self) -> Option<bool> {
         match self {
             Self::True => Some(true),
@@ -92,7 +92,7 @@ impl From<&Value> for HaveAnAzureId {
     }
 }
 
-/// A number of seconds since 1970, where 0 stands for never.
+/// Reads a number of seconds since 1970, where 0 means never.
 impl From<&Value> for LastToken {
     fn from(value: &Value) -> Self {
         let seconds = match value {

@@ -1,12 +1,12 @@
-//! The macOS file keychain (`login.keychain-db`, magic `kych`), as far as certificates, keys and clear attributes go.
+//! Reads certificates, keys and clear attributes from the macOS file keychain (`login.keychain-db`, magic `kych`).
 //!
-//! Nothing here decrypts anything, so a locked keychain answers the same as an unlocked one. Only the tables that a
-//! question needs are read.
+//! Nothing is decrypted, so the result is the same for a locked and an unlocked keychain. Only the tables that are
+//! needed are read.
 //!
 //! # Format
 //!
-//! As Apple's own source defines it (apple-oss-distributions/Security, `OSX/libsecurity_filedb/lib`). Everything is a
-//! big-endian `u32`, an *atom*, at an offset divisible by 4.
+//! The format is the one in Apple's source (apple-oss-distributions/Security, `OSX/libsecurity_filedb/lib`). Everything
+//! is a big-endian `u32`, an *atom*, at an offset divisible by 4.
 //!
 //! | file offset | |
 //! |---|---|
@@ -35,22 +35,23 @@
 //! `MULTI_UINT32` 7 an atom with the count and as many atoms. `COMPLEX` 8 is refused, as macOS does.
 //!
 //! **Relations**: 0 to 3 describe the others and are in every keychain. Relation 2 has a row for each attribute of each
-//! relation, and the rows' order is the order of the attributes. There is no certificate table until the first
-//! certificate is stored; macOS declares the relation and makes its table in the same commit.
+//! relation, and the order of the rows is the order of the attributes. There is no certificate table until the first
+//! certificate is stored; macOS declares the relation and creates its table in the same commit.
 //!
 //! **Clear**: attributes, certificates, schema, indexes. **Encrypted**: key material, passwords, master keys.
 //!
-//! # Not known, or not used here
+//! # Unknown or unused parts
 //!
-//! The authentication section's purpose; the indexes (macOS refuses a file whose indexes it cannot read, this reader
-//! skips them); what links the free record numbers (any 0 or odd entry counts as free).
+//! The purpose of the authentication section is unknown. The indexes are skipped, although macOS refuses a file whose
+//! indexes it cannot read. How free record numbers are linked is unknown, so any 0 or odd entry counts as free.
 //!
 //! # Damage
 //!
-//! This reader insists on more than macOS does: tables back to back, records that fill their table, record numbers that
-//! lead to just these records, values where the schema puts them, padding of zeros, a table for each declared relation
-//! and the reverse. All genuine keychains that were checked are so. A file that is not gives an [`Error`], never fewer
-//! records. So does a file that has more tables, record numbers, keys or certificates than any keychain.
+//! This reader is stricter than macOS. It requires tables back to back, records that fill their table, record numbers
+//! that lead to exactly these records, values where the schema places them, zeros as padding, and a table for each
+//! declared relation and the reverse. All real keychains that were examined have this form. Anything else is an
+//! [`Error`], never a shorter list of records. A file with more tables, record numbers, keys or certificates than any
+//! real keychain is an error, too.
 
 #![forbid(unsafe_code)]
 
@@ -80,14 +81,14 @@ const VERSION: u32 = 0x0001_0000;
 const AUTH_SECTION: u64 = 16;
 const HEADER: u64 = 20;
 
-/// What is before the offsets in the table directory: the section's size and the number of tables, in bytes.
+/// The size in bytes of what precedes the offsets in the table directory: the section's size and the number of tables.
 const DIRECTORY: u64 = 2 * ATOM;
 
-/// Keychains have 11 to 16 tables; keeps a hostile directory from costing time.
+/// The most tables that are read. Real keychains have 11 to 16, and a hostile directory costs time.
 const MAX_TABLES: u32 = 64;
 
-/// How many private keys or certificates there may be. One with several labels or public key hashes counts as often:
-/// each normally has one, but in a hostile file a thousand short ones.
+/// The most private keys or certificates that are read. One with several labels or public key hashes counts once for
+/// each: normally there is one, but a hostile file may have a thousand.
 const MAX_KEYS_OR_CERTIFICATES: usize = 100_000;
 
 /// A keychain whose directory and schema have been read.
@@ -110,8 +111,8 @@ impl<R: ReadAt> Keychain<R> {
         Ok(Self { source, tables, schema })
     }
 
-    /// Shows each private key to `visit`.
-    /// Fails if the table is damaged or reading fails; what `visit` has seen until then does not count.
+    /// Calls `visit` with each private key.
+    /// Fails if the table is damaged or reading fails; what `visit` got before that must be discarded.
     pub fn private_keys(&self, mut visit: impl FnMut(PrivateKey<'_>)) -> Result<(), Error> {
         let columns = [AttributeId::KEY_LABEL, AttributeId::KEY_PRINT_NAME, AttributeId::KEY_APPLICATION_TAG];
         let mut count = 0;
@@ -126,8 +127,8 @@ impl<R: ReadAt> Keychain<R> {
         })
     }
 
-    /// Shows each certificate to `visit`; none if there is no certificate table yet.
-    /// Fails if the table is damaged or reading fails; what `visit` has seen until then does not count.
+    /// Calls `visit` with each certificate; there are none if there is no certificate table yet.
+    /// Fails if the table is damaged or reading fails; what `visit` got before that must be discarded.
     pub fn certificates(&self, mut visit: impl FnMut(Certificate<'_>)) -> Result<(), Error> {
         let columns = [AttributeId::PUBLIC_KEY_HASH, AttributeId::ISSUER];
         let mut count = 0;
@@ -142,8 +143,8 @@ impl<R: ReadAt> Keychain<R> {
         })
     }
 
-    /// Shows each generic password to `visit`.
-    /// Fails if the table is damaged or reading fails; what `visit` has seen until then does not count.
+    /// Calls `visit` with the clear attributes of each generic password.
+    /// Fails if the table is damaged or reading fails; what `visit` got before that must be discarded.
     pub(crate) fn generic_passwords(&self, mut visit: impl FnMut(GenericPassword<'_>)) -> Result<(), Error> {
         let columns = [
             (AttributeId::ACCOUNT, Format::Bytes),
@@ -156,8 +157,8 @@ impl<R: ReadAt> Keychain<R> {
         })
     }
 
-    /// Shows the clear attribute values of each record that is not a certificate, all of a record's in one piece.
-    /// Fails if a table is damaged or reading fails; what `visit` has seen until then does not count.
+    /// Calls `visit` with the clear attribute values of each record that is not a certificate, one slice per record.
+    /// Fails if a table is damaged or reading fails; what `visit` got before that must be discarded.
     pub(crate) fn values_outside_certificates(&self, mut visit: impl FnMut(&[u8])) -> Result<(), Error> {
         for (&id, table) in &self.tables {
             if let Some(relation) = self.schema.relation(id).filter(|_| id != RelationId::CERTIFICATE) {
@@ -170,7 +171,7 @@ impl<R: ReadAt> Keychain<R> {
         Ok(())
     }
 
-    /// Shows each record of a relation, with the positions of the wanted attributes, to `visit`, which may refuse it.
+    /// Calls `visit` with each record of a relation and the positions of the wanted attributes; `visit` may fail.
     fn try_visit<const N: usize>(
         &self,
         id: RelationId,
@@ -196,13 +197,13 @@ pub struct PrivateKey<'a> {
 }
 
 impl<'a> PrivateKey<'a> {
-    /// The labels, normally one: the public key hash of the certificate that belongs to the key.
+    /// The labels, normally one: the public key hash of the key's certificate.
     pub fn labels(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let [label, ..] = self.columns;
         self.record.values(label)
     }
 
-    /// The names that Keychain Access shows, and those that the application uses; may end in a NUL.
+    /// The names that Keychain Access shows, and the application tags; they may end with a NUL.
     pub fn names(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let [_, print_name, application_tag] = self.columns;
         self.record.values(print_name).chain(self.record.values(application_tag))
@@ -231,7 +232,7 @@ impl<'a> Certificate<'a> {
         self.record.values(public_key_hash)
     }
 
-    /// The issuer as macOS stored it: a DER name in which white space and case of some strings are normalised.
+    /// The issuer as macOS stored it: a name in DER, with normalised white space and case in some strings.
     pub(crate) fn stored_issuer(&self) -> Option<&'a [u8]> {
         let [_, issuer] = self.columns;
         self.record.values(issuer).next()
@@ -256,14 +257,14 @@ impl<'a> GenericPassword<'a> {
         self.record.values(service).next()
     }
 
-    /// When it was changed last: `YYYYMMDDhhmmssZ` and a NUL.
+    /// When the password was last changed: `YYYYMMDDhhmmssZ` and a NUL.
     pub(crate) fn modified(&self) -> Option<&'a [u8]> {
         let [.., modified] = self.columns;
         self.record.values(modified).next()
     }
 }
 
-/// Checks the file's header and gives the schema section's extent.
+/// Checks the file's header, and returns the extent of the schema section.
 fn read_header<R: ReadAt>(file: &mut Window<'_, R>, length: u64) -> Result<Extent, Error> {
     if length == 0 {
         return Err(ErrorKind::Empty.at(0));
@@ -325,7 +326,7 @@ fn read_directory<R: ReadAt>(file: &mut Window<'_, R>, section: Extent) -> Resul
     }
 }
 
-/// The tables have to be back to back from the directory to the end of the section, in any order.
+/// Checks that the tables are back to back from the directory to the end of the section, in any order.
 fn check_places(tables: impl Iterator<Item = Extent>, section: Extent, directory: Extent) -> Result<(), Error> {
     let mut tables: Vec<Extent> = tables.collect();
     tables.sort_unstable_by_key(|table| table.start());

@@ -1,8 +1,8 @@
-//! What a keychain says about Workplace Join.
+//! Finds Workplace Join certificates and keys in a keychain.
 //!
 //! A Workplace Join key is present if a private key's label equals the public key hash of a certificate that
-//! `MS-Organization-Access` issued. macOS and Microsoft's own library pair them by just this. A certificate without its
-//! key cannot sign in, and neither can a key without its certificate.
+//! `MS-Organization-Access` issued. macOS and Microsoft's own library match keys to certificates the same way. A
+//! certificate without its key cannot be used to sign in, and neither can a key without its certificate.
 
 mod certificates;
 mod keys;
@@ -21,23 +21,23 @@ use keys::Keys;
 
 pub use certificates::WorkplaceJoinCertificate;
 
-/// Account of the generic password whose service is the user principal name.
+/// The account of the generic password that stores the user principal name as its service.
 const USER_PRINCIPAL_NAME: &[u8] = b"com.microsoft.workplacejoin.registeredUserPrincipalName";
 
-/// How many Workplace Join certificates are kept of those with their private key, and of those without. All are
+/// The most Workplace Join certificates that are kept, separately for those with and without their private key. All are
 /// counted.
 const MAX_KEPT: usize = 100;
 
-/// How many bytes of other records are searched for the issuer's name: no keychain has as much, and a hostile one costs
-/// time.
+/// How many bytes of other records are searched for the issuer's name. Real keychains have fewer, and a hostile one
+/// costs time.
 const MAX_SEARCHED: usize = 16 * 1024 * 1024;
 
-/// How much to read. The answer to whether a Workplace Join key is present is always the same.
+/// How much to read. Both depths give the same answer to whether a Workplace Join key is present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// What the state needs: certificates and private keys.
+    /// Certificates and private keys, which the state depends on.
     State,
-    /// All that is worth reporting; reads every table.
+    /// Everything that is reported; reads every table.
     Details,
 }
 
@@ -53,25 +53,26 @@ pub struct LoginKeychain {
     /// Number of Workplace Join certificates that lack their private key; at [`Depth::State`] these are not counted.
     pub(crate) workplace_join_without_key: usize,
     /// The first hundred Workplace Join certificates that have their private key and, except at [`Depth::State`], the
-    /// first hundred that lack it, in the order of the file; behind them the identity whose validity starts last, if it
-    /// is not among them.
+    /// first hundred that lack it, in the order of the file. If the identity whose validity starts last is not among
+    /// them, it is added at the end.
     pub workplace_join: Vec<WorkplaceJoinCertificate>,
-    /// Offset of the first certificate record that has a private key and could be from any issuer.
+    /// Offset of the first certificate record that has a private key and an unknown issuer.
     pub unknown_issuer: Option<u64>,
-    /// At [`Depth::Details`] only.
+    /// What was found in addition at [`Depth::Details`].
     pub details: Option<Details>,
 }
 
-/// What the state does not depend on.
+/// What is reported, but does not affect the state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Details {
-    /// Number of certificates that cannot be read up to their issuer, or are described and cannot be parsed.
+    /// Number of certificates that cannot be read up to their issuer, and of Workplace Join certificates that cannot be
+    /// parsed.
     pub(crate) unparsable_certificates: usize,
     /// Offset of the first of their records.
     pub(crate) first_unparsable_certificate: Option<u64>,
-    /// Number of keys named like the Workplace Join key that have no Workplace Join certificate.
+    /// Number of keys that have the name of the Workplace Join key, but no Workplace Join certificate.
     pub(crate) keys_without_certificate: usize,
-    /// The user principal name that was noted at registration; the newest if there are several.
+    /// The user principal name that was stored at registration; the newest if there are several.
     pub(crate) user_principal_name: Option<String>,
     /// Whether the name of the Workplace Join issuer occurs in a record that is not a certificate.
     pub(crate) issuer_name_elsewhere: bool,
@@ -80,14 +81,15 @@ pub struct Details {
 }
 
 impl LoginKeychain {
-    /// The Workplace Join certificate that has its private key; of several the one whose validity starts last.
+    /// The Workplace Join certificate that has its private key; if there are several, the one whose validity starts
+    /// last.
     pub fn workplace_join_identity(&self) -> Option<&WorkplaceJoinCertificate> {
         self.identity_of(&Tenants::default())
     }
 
-    /// As [`workplace_join_identity`](Self::workplace_join_identity), among those of the tenants that count.
+    /// Like [`workplace_join_identity`](Self::workplace_join_identity), but only of tenants that count.
     pub fn identity_of(&self, tenants: &Tenants) -> Option<&WorkplaceJoinCertificate> {
-        // The last of equal ones would win without `rev`; the first is as good and does not move when one is added.
+        // `rev` makes the first of equal ones win, so adding one does not change the choice.
         let identities = self.identities().rev().filter(|found| tenants.accept(found.tenant_id()));
         identities.max_by_key(|found| rank(found.tenant_id(), found.not_before, tenants))
     }
@@ -98,8 +100,8 @@ impl LoginKeychain {
     }
 }
 
-/// Reads what a keychain says.
-/// Fails if this is not a keychain, or if anything is damaged that the state depends on.
+/// Reads a keychain.
+/// Fails if this is not a keychain, or if a part that the state depends on is damaged.
 pub fn read<R: ReadAt>(source: R, depth: Depth) -> Result<LoginKeychain, Error> {
     read_for(source, depth, &Tenants::default())
 }
@@ -122,19 +124,19 @@ pub(crate) fn read_for<R: ReadAt>(source: R, depth: Depth, tenants: &Tenants) ->
     Ok(found.into_login_keychain(keys.count, details))
 }
 
-/// What another reader than this tool's finds in a keychain.
+/// What macOS's reader finds in a keychain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OtherReading {
     pub records: Records,
-    /// What it proves by this tool's rules: that there is a Workplace Join key, or nothing, and why.
+    /// The keychain according to this tool's rules, if it proves that there is a Workplace Join key; otherwise why it
+    /// proves nothing.
     ///
-    /// macOS's reader passes over records and tables that it cannot read without a word, so what it does not find may
-    /// be there.
+    /// macOS's reader silently skips records and tables that it cannot read, so a key that it does not find may exist.
     pub judged: Result<LoginKeychain, String>,
 }
 
 impl OtherReading {
-    /// Takes in the label of each private key, `None` where the reader gives none, and each certificate in DER.
+    /// Evaluates the label of each private key, or `None` if the reader returns none, and each certificate in DER.
     pub fn new(
         labels: impl IntoIterator<Item = Option<Vec<u8>>>,
         certificates: impl IntoIterator<Item = Vec<u8>>,
@@ -149,7 +151,7 @@ impl OtherReading {
         for der in certificates {
             records.add_certificate(&der);
             found.certificates += 1;
-            // One that cannot be read proves nothing, and takes nothing from what another one proves.
+            // A certificate that cannot be read proves nothing, and does not affect what another one proves.
             let Some(hash) = certificate::public_key_hash(&der) else { continue };
             let has_private_key = records.has_key(&hash);
             found.identities += usize::from(has_private_key);
@@ -160,13 +162,13 @@ impl OtherReading {
         let judged = if found.workplace_join.with_private_key > 0 {
             Ok(found.into_login_keychain(private_keys, None))
         } else {
-            Err("it finds no Workplace Join key, which proves nothing where a table is damaged".to_owned())
+            Err("macOS's reader found no Workplace Join key, but it silently skips damaged tables".to_owned())
         };
         Self { records, judged }
     }
 }
 
-/// What was found so far.
+/// What was found in the records that were visited so far.
 struct Found {
     certificates: usize,
     identities: usize,
@@ -204,7 +206,7 @@ impl Found {
             self.unparsable += 1;
             self.first_unparsable.get_or_insert(record.offset());
         }
-        // One of an unknown issuer may well be the certificate of the key that is named so.
+        // A certificate of an unknown issuer may be the one of a Workplace Join key.
         if !matches!(issuer, Issuer::Another { .. }) {
             keys.add_workplace_join_certificate(record);
         }
@@ -233,7 +235,7 @@ fn read_details<R: ReadAt>(keychain: &Keychain<R>, found: &Found, keys: &Keys) -
         }
     });
     if passwords.is_err() {
-        // A newer name may be behind the damage.
+        // A newer name may be in the damaged part.
         newest = None;
     }
     let mut issuer_name_elsewhere = false;
@@ -255,7 +257,7 @@ fn read_details<R: ReadAt>(keychain: &Keychain<R>, found: &Found, keys: &Keys) -
     }
 }
 
-/// When it was changed, and the user principal name, if the generic password notes one.
+/// When the password was changed, and the user principal name, if this generic password stores one.
 fn user_principal_name<'a>(password: &GenericPassword<'a>) -> Option<([u8; 16], &'a str)> {
     password.account().filter(|&account| account == USER_PRINCIPAL_NAME)?;
     let name = str::from_utf8(password.service()?).ok().filter(|name| !name.is_empty())?;

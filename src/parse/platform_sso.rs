@@ -1,17 +1,17 @@
-//! Registrations whose key is in the Secure Enclave: nothing of them is in the login keychain.
+//! Parses the outputs of the commands that show registrations with a key in the Secure Enclave.
 //!
-//! Two commands show them, macOS's `app-sso` and Jamf's tool. What they print is for people and changes from release to
-//! release: what cannot be understood is [`Unclear`], never "not registered".
+//! The commands are macOS's `app-sso` and Jamf's tool. Their outputs are meant for people and change between releases.
+//! An output that is not understood is [`Unclear`], never "not registered".
 
 pub mod account_record;
 mod answer;
 pub mod app_sso;
 pub mod sso_status;
 
-pub use answer::{Absence, Key, Unclear, UnderWay, is_of_microsoft};
+pub use answer::{Absence, Key, Unclear, UnderWay, is_microsoft_extension};
 
-/// What a saved output says. Words of `sudo` in its place are named as such.
-/// Fails if it cannot be understood.
+/// Parses a saved output.
+/// Fails if it is not understood, or if it is an error message of `sudo`.
 pub fn saved<T>(text: &str, parse: fn(&str) -> Result<T, Unclear>) -> Result<T, Unclear> {
     if text.trim().is_empty() {
         return Err(Unclear::NoAnswer);
@@ -22,8 +22,8 @@ pub fn saved<T>(text: &str, parse: fn(&str) -> Result<T, Unclear>) -> Result<T, 
     })
 }
 
-/// What a command's two outputs say: the answer is on standard output only. `None` if it only says how it is called,
-/// because it lacks the verb.
+/// Parses the outputs of a command that was just run. The answer is on standard output. `None` if the command printed
+/// only its usage, because it lacks the verb.
 pub fn live<T>(
     program: &str,
     stdout: &str,
@@ -31,7 +31,7 @@ pub fn live<T>(
     parse: fn(&str) -> Result<T, Unclear>,
 ) -> Option<Result<T, Unclear>> {
     let found = if stdout.trim().is_empty() { Err(words(stderr).unwrap_or(Unclear::NoAnswer)) } else { parse(stdout) };
-    // It was not root who asked.
+    // The command ran as the user, so the output was not saved as root.
     let found = found.map_err(|unclear| match unclear {
         Unclear::TakenAsRoot => Unclear::Unintelligible("the user's section is missing".into()),
         unclear => unclear,
@@ -43,11 +43,11 @@ pub fn live<T>(
     }
 }
 
-/// No line that is given as a reason is longer, in characters.
+/// The longest line that is reported as a reason, in characters.
 const MAX_WORDS: usize = 200;
 
-/// Why a command did not answer, by what it has left. `sudo` says first what it misses, and only then that it would need
-/// a password.
+/// Why a command did not answer, according to its output. The first line of `sudo` is used, because it has the cause; a
+/// later one says that a password is required.
 fn words(text: &str) -> Option<Unclear> {
     let short = |line: &str| line.chars().take(MAX_WORDS).collect();
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -57,9 +57,8 @@ fn words(text: &str) -> Option<Unclear> {
     }
 }
 
-/// Whether a program with this name has printed how it is called, because it lacks the verb that it was called with.
-/// Public sources do not show what old releases print then, so this looks for what such a text can hardly do without: a
-/// line with its usage, or the verbs of Jamf's tool.
+/// Whether a program with this name printed its usage, because it lacks the verb with which it was run. No public
+/// source shows what old releases print, so this looks for a usage line, or for the verbs of Jamf's tool.
 fn is_usage(text: &str, program: &str) -> bool {
     let (text, program) = (text.to_ascii_lowercase(), program.to_ascii_lowercase());
     let is_its_usage = |line: &str| line.trim().strip_prefix("usage:").is_some_and(|words| words.contains(&program));
@@ -73,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn how_a_program_is_called_is_distinguished_from_other_text() {
+    fn usage_texts_are_distinguished_from_other_text() {
         assert!(is_usage("error\nUsage: app-sso <verb>", "app-sso"));
         assert!(is_usage("verbs: clean, gatherAADInfo, registerWithIntune", "Jamf Conditional Access"));
         for text in [
@@ -88,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn words_on_standard_error_are_never_taken_for_the_answer() {
+    fn standard_error_is_never_parsed_as_the_answer() {
         let live = |stdout: &str, stderr: &str| live("app-sso", stdout, stderr, app_sso::parse);
         let refused = "sudo: PAM account management error: permission denied";
         let both = format!("\n{refused}\nsudo: a password is required\n");
@@ -105,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_saved_output_that_holds_words_of_sudo_is_named_so() {
+    fn a_saved_error_message_of_sudo_is_recognised() {
         let saved = |text: &str| saved(text, app_sso::parse).map(|found| found.key);
         let expired = "sudo: Account or password is expired, reset your password and try again";
         let text = format!("{expired}\nsudo: a password is required\n");

@@ -1,5 +1,4 @@
-//! Reads property lists, XML or binary, within fixed limits: a small file can stand for very many, very long or very
-//! deep values.
+//! Reads property lists, XML or binary, within fixed limits, because a small file can expand to a very large value.
 
 use std::fmt;
 
@@ -10,31 +9,32 @@ use serde::{
 };
 use thiserror::Error;
 
-/// No preference file is nested deeper, or has more values. Each value is kept.
+/// The deepest nesting that is read; preference files are nested less.
 const MAX_DEPTH: usize = 64;
+/// The most values that are read, because each one takes memory; preference files have fewer.
 const MAX_VALUES: usize = 20_000;
 
-/// Nor has any that much text and data, in bytes: in the binary format, many values can be the same long text.
+/// The most text and data that is read, in bytes. In the binary format, many values can refer to the same long text.
 const MAX_TEXT: usize = 1024 * 1024;
 
-/// Why a property list cannot be read. It quotes nothing of the file.
+/// Why a property list cannot be read. The message does not quote the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum Problem {
     #[error("the file is empty")]
     Empty,
-    #[error("it is not a property list, or damaged")]
+    #[error("not a property list, or a damaged one")]
     NotAPlist,
-    #[error("it has a CDATA section")]
+    #[error("CDATA sections are not supported")]
     CdataSection,
-    #[error("it is cut short: </plist> is missing")]
+    #[error("cut short: </plist> is missing")]
     CutShort,
-    #[error("it has {0} where a dictionary belongs")]
+    #[error("{0} instead of a dictionary")]
     NotADictionary(Kind),
-    #[error("it has a key that occurs twice")]
+    #[error("a key occurs twice")]
     KeyTwice,
-    #[error("it is nested deeper than any preference file")]
+    #[error("nested too deeply for a preference file")]
     TooDeep,
-    #[error("it has more values or text than any preference file")]
+    #[error("too many values or too much text for a preference file")]
     TooMuch,
 }
 
@@ -45,8 +45,8 @@ pub enum Kind {
     Boolean,
     #[error("a number")]
     Number,
-    /// The plist crate gives a date as text, too.
-    #[error("a text")]
+    /// A string or a date: the plist crate returns both as text.
+    #[error("a string")]
     Text,
     #[error("data")]
     Data,
@@ -69,7 +69,7 @@ impl Kind {
     }
 }
 
-/// Reads a property list whose outermost value is a dictionary. Dates are given as text.
+/// Reads a property list whose outermost value is a dictionary. Dates become text.
 pub fn dictionary(bytes: &[u8]) -> Result<Dictionary, Problem> {
     if bytes.is_empty() {
         return Err(Problem::Empty);
@@ -81,7 +81,7 @@ pub fn dictionary(bytes: &[u8]) -> Result<Dictionary, Problem> {
         Ok(Outermost(Value::Dictionary(entries))) => Ok(entries),
         Ok(Outermost(other)) => Err(Problem::NotADictionary(Kind::of(&other))),
         Err(error) => {
-            // What this module finds wrong comes back as words; the crate's own are not kept: they may quote the file.
+            // This module's own errors come back as text. The crate's messages are dropped: they may quote the file.
             let words = error.to_string();
             let known = [Problem::KeyTwice, Problem::TooDeep, Problem::TooMuch];
             Err(known.into_iter().find(|known| words.contains(&known.to_string())).unwrap_or(Problem::NotAPlist))
@@ -89,8 +89,8 @@ pub fn dictionary(bytes: &[u8]) -> Result<Dictionary, Problem> {
     }
 }
 
-/// What the plist crate would read, but not as macOS does: it takes text in CDATA sections for empty, and an XML file
-/// that is cut short behind its last value for whole.
+/// A problem that the plist crate does not notice: it reads text in CDATA sections as empty, and accepts an XML file
+/// that is cut short after its last value.
 fn misread_by_crate(bytes: &[u8]) -> Option<Problem> {
     let contains = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
     if bytes.starts_with(b"bplist") {
@@ -106,35 +106,35 @@ struct Outermost(Value);
 
 impl<'de> Deserialize<'de> for Outermost {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut left = Left { values: MAX_VALUES, text: MAX_TEXT };
-        Limited { left: &mut left, depth: MAX_DEPTH + 1 }.deserialize(deserializer).map(Self)
+        let mut budget = Budget { values: MAX_VALUES, text: MAX_TEXT };
+        Limited { budget: &mut budget, depth: MAX_DEPTH + 1 }.deserialize(deserializer).map(Self)
     }
 }
 
-/// What may still come.
-struct Left {
+/// How many values and how much text may follow.
+struct Budget {
     values: usize,
     text: usize,
 }
 
-impl Left {
+impl Budget {
     fn take_text<E: de::Error>(&mut self, length: usize) -> Result<(), E> {
         self.text = self.text.checked_sub(length).ok_or_else(|| E::custom(Problem::TooMuch))?;
         Ok(())
     }
 }
 
-/// A value, and what may still come.
+/// Deserialises a value within the limits.
 struct Limited<'a> {
-    left: &'a mut Left,
+    budget: &'a mut Budget,
     depth: usize,
 }
 
 impl Limited<'_> {
     fn inner<E: de::Error>(&mut self) -> Result<Limited<'_>, E> {
         let depth = self.depth.checked_sub(1).ok_or_else(|| E::custom(Problem::TooDeep))?;
-        self.left.values = self.left.values.checked_sub(1).ok_or_else(|| E::custom(Problem::TooMuch))?;
-        Ok(Limited { left: self.left, depth })
+        self.budget.values = self.budget.values.checked_sub(1).ok_or_else(|| E::custom(Problem::TooMuch))?;
+        Ok(Limited { budget: self.budget, depth })
     }
 }
 
@@ -170,12 +170,12 @@ impl<'de> Visitor<'de> for Limited<'_> {
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<Value, E> {
-        self.left.take_text(value.len())?;
+        self.budget.take_text(value.len())?;
         Ok(value.into())
     }
 
     fn visit_bytes<E: de::Error>(self, value: &[u8]) -> Result<Value, E> {
-        self.left.take_text(value.len())?;
+        self.budget.take_text(value.len())?;
         Ok(Value::Data(value.to_vec()))
     }
 
@@ -190,7 +190,7 @@ impl<'de> Visitor<'de> for Limited<'_> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Value, A::Error> {
         let mut entries = Dictionary::new();
         while let Some(key) = map.next_key::<String>()? {
-            self.left.take_text(key.len())?;
+            self.budget.take_text(key.len())?;
             if entries.insert(key, map.next_value_seed(self.inner()?)?).is_some() {
                 return Err(de::Error::custom(Problem::KeyTwice));
             }
@@ -225,14 +225,14 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_not_a_dictionary_has_another_reason_than_what_is_not_a_property_list() {
+    fn another_value_than_a_dictionary_and_a_file_that_is_not_a_property_list_have_different_reasons() {
         assert_eq!(dictionary(b""), Err(Problem::Empty));
         assert_eq!(dictionary(b"no property list"), Err(Problem::NotAPlist));
         assert_eq!(dictionary(&xml("<array/>")), Err(Problem::NotADictionary(Kind::Array)));
     }
 
     #[test]
-    fn a_property_list_that_is_very_deep_is_refused_and_does_not_exhaust_the_stack() {
+    fn a_very_deep_property_list_is_refused_and_does_not_exhaust_the_stack() {
         let nested = |depth: usize| {
             xml(&format!("<dict><key>a</key>{}</dict>", "<array>".repeat(depth) + &"</array>".repeat(depth)))
         };
@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(dictionary(&nested(100_000)), Err(Problem::TooDeep));
     }
 
-    /// In the binary format: an array in a dictionary, and each of its values the same text.
+    /// A binary property list with an array in a dictionary; each value of the array is the same text.
     fn with_one_text(length: u16, times: u16) -> Vec<u8> {
         let mut bytes = b"bplist00".to_vec();
         let mut offsets = Vec::new();
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_property_list_that_stands_for_very_much_text_is_refused() {
+    fn a_small_property_list_that_expands_to_much_text_is_refused() {
         let few = dictionary(&with_one_text(60_000, 10)).unwrap();
         assert_eq!(few["a"].as_array().unwrap().len(), 10);
         assert_eq!(dictionary(&with_one_text(60_000, 60_000)), Err(Problem::TooMuch));
@@ -274,7 +274,7 @@ mod tests {
         assert_eq!(dictionary(&many(MAX_VALUES)), Err(Problem::TooMuch));
     }
 
-    /// Each array of a binary plist can name the next one many times, so that 40 bytes a level double the values.
+    /// Each array of a binary plist can refer to the next one twice, which doubles the values at each level.
     #[test]
     fn a_binary_plist_that_multiplies_its_values_is_unparsable() {
         const LEVELS: u8 = 40;

@@ -1,4 +1,4 @@
-//! What two readers find in a keychain, as far as it can be compared.
+//! Compares the certificates and private keys that two readers find in a keychain.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -10,17 +10,17 @@ use crate::parse::{
     label::{self, Digest},
 };
 
-/// How many bytes of certificates are parsed. Beyond it, where no keychain comes, none is called a difference.
+/// How many bytes of certificates are parsed. Certificates beyond that count as unparsable; real keychains have fewer.
 const MAX_PARSED: usize = 4 * 1024 * 1024;
 
-/// What a reader finds in a keychain: the digests, because the certificates themselves may not fit in memory.
+/// The certificates and keys that a reader finds, as digests, because the certificates may not fit in memory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Records {
     certificates: BTreeSet<Digest>,
-    /// Those that cannot be parsed, or were not, so that another reader may pass over them.
+    /// The certificates that cannot be parsed, or were not. Another reader may skip them.
     unparsable: BTreeSet<Digest>,
     key_labels: BTreeSet<Digest>,
-    /// Keys whose label the reader does not give.
+    /// The number of keys for which the reader returns no label.
     unlabelled_keys: usize,
 }
 
@@ -37,18 +37,18 @@ impl fmt::Display for Counts {
     }
 }
 
-/// How what two readers found differs.
+/// The differences between what two readers found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Comparison {
     pub(crate) ours: Counts,
-    /// What only this tool's reader found, and the other one should have.
+    /// What only this tool's reader found, without certificates that the other reader may skip.
     pub only_ours: Counts,
     pub only_theirs: Counts,
 }
 
 impl Records {
-    /// What this tool's own reader finds.
-    /// Fails if it cannot read the keychain.
+    /// Reads a keychain with this tool's own reader.
+    /// Fails if the keychain cannot be read.
     pub fn read<R: ReadAt>(source: R) -> Result<Self, Error> {
         let keychain = Keychain::open(source)?;
         let mut records = Self::default();
@@ -65,14 +65,14 @@ impl Records {
         Ok(records)
     }
 
-    /// Adds a certificate in DER, and gives its digest.
+    /// Adds a certificate in DER, and returns its digest.
     pub(super) fn add_certificate(&mut self, der: &[u8]) -> Digest {
         let digest = sha1_smol::Sha1::from(der).digest().bytes();
         self.certificates.insert(digest);
         digest
     }
 
-    /// Adds a private key by its label; `None` if the reader gives none.
+    /// Adds a private key by its label; `None` if the reader returns no label.
     pub(super) fn add_key(&mut self, label: Option<&[u8]>) {
         match label {
             Some(label) => self.key_labels.extend(label::digest(label)),
@@ -85,9 +85,9 @@ impl Records {
         label::digest(label).is_some_and(|label| self.key_labels.contains(&label))
     }
 
-    /// What the other reader lacks. Certificates that cannot be parsed are not missed, nor as many labels as the other
-    /// reader has keys without a label.
-    fn missed_by(&self, other: &Self) -> Counts {
+    /// The records that the other reader lacks. Certificates that cannot be parsed do not count, and neither do as many
+    /// labels as the other reader has keys without a label.
+    fn missing_in(&self, other: &Self) -> Counts {
         let certificates = self.certificates.difference(&other.certificates);
         let labels = self.key_labels.difference(&other.key_labels).count();
         Counts {
@@ -97,12 +97,12 @@ impl Records {
     }
 }
 
-/// Compares what this tool's reader found with what another did.
+/// Compares what this tool's reader and another one found.
 pub fn compare(ours: &Records, theirs: &Records) -> Comparison {
     Comparison {
         ours: Counts { certificates: ours.certificates.len(), private_keys: ours.key_labels.len() },
-        only_ours: ours.missed_by(theirs),
-        only_theirs: theirs.missed_by(ours),
+        only_ours: ours.missing_in(theirs),
+        only_theirs: theirs.missing_in(ours),
     }
 }
 
@@ -125,7 +125,7 @@ mod tests {
         Counts { certificates, private_keys }
     }
 
-    /// What only ours finds, and what only theirs does.
+    /// The records that only one of the two readers finds, ours first.
     fn difference(ours: &Records, theirs: &Records) -> [Counts; 2] {
         let Comparison { only_ours, only_theirs, .. } = compare(ours, theirs);
         [only_ours, only_theirs]
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_that_another_reader_passes_over_because_it_cannot_be_parsed_is_no_difference() {
+    fn an_unparsable_certificate_that_the_other_reader_skips_is_not_a_difference() {
         let joined = Certificate::workplace_join();
         let (der, cut) = (joined.der(), b"not a certificate");
         let keychain = Keychain::new().certificate(&joined).certificate_record(&joined, cut.to_vec());
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_that_is_not_there_is_a_difference_beyond_the_keys_without_a_label() {
+    fn missing_labels_are_a_difference_if_they_outnumber_the_keys_without_a_label() {
         let ours = records(&[], &[Some(b"1"), Some(b"2"), Some(b"3")]);
         let theirs = |labels: &[Option<&[u8]>]| difference(&ours, &records(&[], labels));
         assert_eq!(theirs(&[Some(b"1"), None, None]), [counts(0, 0); 2]);
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn the_records_of_this_reader_are_all_certificates_and_labels() {
+    fn this_reader_records_all_certificates_and_labels() {
         let (joined, own) = (Certificate::workplace_join(), Certificate::contoso());
         let labels = [joined.public_key_hash(), vec![7; 65], own.public_key_hash()];
         let keychain = Keychain::new().certificate(&joined).certificate(&own);

@@ -1,10 +1,12 @@
-//! How a Mac is set up for JamfAAD, as far as the system's own files show it.
+//! Parses the system's files that show how a Mac is set up for JamfAAD.
 //!
-//! Jamf's agent has `microsoftCAEnabled` in `com.jamfsoftware.jamf.plist`: without it, registration stops when Company
-//! Portal closes; `microsoftCANativeClientAppId` there shows which connector is in use. Profiles set JamfAAD's
-//! preferences, and which apps Microsoft's SSO extension serves. `AppBlockList` goes first; then an app is served if
-//! `AppPrefixAllowList` has a prefix of its identifier or `AppAllowList` has all of it, both texts with commas in
-//! between, or if `Enable_SSO_On_All_ManagedApps` is on. Each user's managed preferences go before the ones for all.
+//! The Jamf agent has `microsoftCAEnabled` in `com.jamfsoftware.jamf.plist`: without it, registration stops when
+//! Company Portal closes. `microsoftCANativeClientAppId` in the same file shows which connector is in use.
+//!
+//! Profiles set JamfAAD's preferences, and which apps Microsoft's SSO extension serves. `AppBlockList` takes
+//! precedence. Otherwise an app is served if `AppPrefixAllowList` has a prefix of its identifier, if `AppAllowList` has
+//! the whole identifier, or if `Enable_SSO_On_All_ManagedApps` is on. The lists are strings with commas. A user's
+//! managed preferences take precedence over those for all users.
 
 use plist::Value;
 use serde::{Deserialize, Serialize};
@@ -17,13 +19,13 @@ use crate::{
     rows::rows,
 };
 
-/// What the identifiers of Jamf's apps begin with.
+/// The beginning of the identifiers of Jamf's apps.
 const JAMF_APPS: &str = "com.jamf.management.";
 
-/// Microsoft's developer team.
+/// The identifier of Microsoft's developer team.
 const MICROSOFT_TEAM: &str = "UBF8T346G9";
 
-/// Where users of Microsoft's clouds sign in: the addresses of an SSO extension's profile.
+/// The hosts where users of Microsoft's clouds sign in, which a profile for the SSO extension lists.
 const MICROSOFT_SIGN_IN: [&str; 11] = [
     "login.microsoftonline.com",
     "login.microsoft.com",
@@ -38,11 +40,11 @@ const MICROSOFT_SIGN_IN: [&str; 11] = [
     "login.sovcloud-identity.sg",
 ];
 
-/// The connectors of today's Device Compliance integration: of the public cloud, and of GCC High.
+/// The current connectors of the Device Compliance integration: for the public cloud, and for GCC High.
 const CONNECTORS: [&str; 2] = ["b03c10a8-71c7-45f9-b44a-3335ab76e970", "dcf07df3-346f-4f0e-b803-c1f0ea0fb5ae"];
 
 rows! {
-    /// Jamf's tool, and what it was in earlier releases: name, and place below the system's root.
+    /// Jamf's tool for registration in current and earlier releases: name, and path below the system's root.
     #[derive(Serialize, Deserialize)]
     pub enum JamfTool(&'static str, &'static str) {
         ConditionalAccess => (
@@ -69,17 +71,17 @@ impl JamfTool {
     }
 }
 
-/// The value of a key that should have a certain type.
+/// The value of a key that must have a certain type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Setting<T> {
     NotSet,
     Is(T),
-    /// It has a value of another type.
+    /// The value has another type.
     WrongType,
 }
 
 impl<T: Copy> Setting<T> {
-    /// The value, if it is of the right type.
+    /// The value, if it is set and has the right type.
     pub(crate) const fn value(&self) -> Option<T> {
         match self {
             Self::Is(value) => Some(*value),
@@ -90,16 +92,16 @@ impl<T: Copy> Setting<T> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preferences {
-    /// Whether to sign in in a web view of its own.
+    /// Whether JamfAAD uses its own web view for sign-in.
     pub use_wk_web_view: Setting<bool>,
-    /// How often to try again to get a token.
+    /// How many times JamfAAD tries to get a token again.
     pub token_retry_count: Setting<u64>,
-    /// How long to wait in between, in seconds.
+    /// How long JamfAAD waits between the attempts, in seconds.
     pub token_retry_wait_time: Setting<u64>,
 }
 
 impl Preferences {
-    /// Whether nothing has a value of another type.
+    /// Whether all values have the right type.
     pub(crate) fn have_right_types(&self) -> bool {
         self.use_wk_web_view != Setting::WrongType
             && self.token_retry_count != Setting::WrongType
@@ -107,21 +109,21 @@ impl Preferences {
     }
 }
 
-/// What the preferences of Jamf's agent say.
+/// The preferences of the Jamf agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agent {
-    /// `microsoftCAEnabled`.
+    /// The value of `microsoftCAEnabled`.
     pub conditional_access: Setting<bool>,
     /// Whether the connector is the one that was retired in January 2025.
     pub has_old_connector: bool,
 }
 
-/// What a profile sets up for single sign-on.
+/// What a profile configures for single sign-on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SsoProfile {
-    /// Microsoft's extension; whether it serves Jamf's apps.
+    /// Microsoft's SSO extension; contains whether it serves Jamf's apps.
     OfMicrosoft(Service),
-    /// Platform SSO, and nothing that shows whose.
+    /// Platform SSO with an unknown extension.
     PlatformSso,
     /// Platform SSO with another extension.
     OfAnother,
@@ -130,28 +132,28 @@ pub enum SsoProfile {
 /// Whether Microsoft's SSO extension serves Jamf's apps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Service {
-    /// `AppBlockList` has one of them.
+    /// `AppBlockList` contains one of Jamf's apps.
     Blocked,
-    /// `AppPrefixAllowList` covers all of them.
+    /// `AppPrefixAllowList` covers all of Jamf's apps.
     ByPrefix,
-    /// `AppAllowList` has some of them by name.
+    /// `AppAllowList` contains some of Jamf's apps.
     ByName,
-    /// It serves all apps that MDM manages.
+    /// The extension serves all apps that MDM manages.
     AllManagedApps,
-    /// `AppPrefixAllowList` has longer prefixes; which of Jamf's apps they cover is not known.
+    /// `AppPrefixAllowList` has longer prefixes, and it is not known which of Jamf's apps they cover.
     SomeByPrefix,
-    /// No list has any of them.
+    /// The lists do not contain Jamf's apps.
     Lacking,
     /// There are no lists.
     NoLists,
-    /// `AppPrefixAllowList` is not a text.
+    /// `AppPrefixAllowList` is not a string.
     WrongType,
-    /// The lists are not where the extension is named, so they may be another extension's.
+    /// The lists are not beside the extension's identifier, so they may belong to another extension.
     NotKnown,
 }
 
-/// Reads JamfAAD's managed preferences: each of `files`, the one that goes first at the front.
-/// Fails if one is not a property list with a dictionary.
+/// Parses JamfAAD's managed preferences from `files`, in order of precedence.
+/// Fails if a file is not a property list with a dictionary.
 pub fn preferences(files: &[Vec<u8>]) -> Result<Preferences, Problem> {
     let files = files.iter().map(|bytes| dictionary(bytes)).collect::<Result<Vec<_>, _>>()?;
     let value = |key: &str| files.iter().find_map(|file| file.get(key));
@@ -163,7 +165,7 @@ pub fn preferences(files: &[Vec<u8>]) -> Result<Preferences, Problem> {
     })
 }
 
-/// Reads the preferences of Jamf's agent.
+/// Parses the preferences of the Jamf agent.
 /// Fails if this is not a property list with a dictionary.
 pub fn agent(bytes: &[u8]) -> Result<Agent, Problem> {
     let file = dictionary(bytes)?;
@@ -175,13 +177,13 @@ pub fn agent(bytes: &[u8]) -> Result<Agent, Problem> {
     })
 }
 
-/// Reads what `files`, managed preferences of the domain `com.apple.extensiblesso`, set up; `None` if nothing that
-/// concerns Microsoft. A file can have several payloads, and how they lie in it is not public, so any depth counts, and
-/// keys as well as values.
-/// Fails if one is not a property list with a dictionary.
+/// Parses managed preferences of the domain `com.apple.extensiblesso`; `None` if they set up neither Platform SSO nor
+/// Microsoft's extension. A file can have several payloads, and their layout is not public. So keys and values are
+/// searched at any depth.
+/// Fails if a file is not a property list with a dictionary.
 pub fn sso_profile(files: &[Vec<u8>]) -> Result<Option<SsoProfile>, Problem> {
     let files = files.iter().map(|bytes| dictionary(bytes).map(Value::Dictionary)).collect::<Result<Vec<_>, _>>()?;
-    if let Some(file) = files.iter().find(|file| has_mark(file)) {
+    if let Some(file) = files.iter().find(|file| mentions_microsoft(file)) {
         return Ok(Some(SsoProfile::OfMicrosoft(Service::of(file))));
     }
     let platform_sso = files.iter().find_map(|file| find(file, &|value| with_key(value, "PlatformSSO")));
@@ -197,30 +199,32 @@ fn with_key<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
     value.as_dictionary().filter(|entries| entries.contains_key(key)).map(|_| value)
 }
 
-/// Whether Microsoft's identifier, team or an address to sign in is anywhere in a value.
-fn has_mark(value: &Value) -> bool {
+/// Whether a value contains Microsoft's extension, team or a sign-in host, at any depth.
+fn mentions_microsoft(value: &Value) -> bool {
     match value {
-        Value::Dictionary(entries) => entries.iter().any(|(key, value)| names_microsoft(key) || has_mark(value)),
-        Value::Array(values) => values.iter().any(has_mark),
-        Value::String(text) => names_microsoft(text),
+        Value::Dictionary(entries) => {
+            entries.iter().any(|(key, value)| contains_microsoft_name(key) || mentions_microsoft(value))
+        }
+        Value::Array(values) => values.iter().any(mentions_microsoft),
+        Value::String(text) => contains_microsoft_name(text),
         _ => false,
     }
 }
 
-fn names_microsoft(text: &str) -> bool {
+fn contains_microsoft_name(text: &str) -> bool {
     text.split(|character: char| !character.is_ascii_alphanumeric() && !".-".contains(character)).any(|word| {
-        platform_sso::is_of_microsoft(word)
+        platform_sso::is_microsoft_extension(word)
             || word.eq_ignore_ascii_case(MICROSOFT_TEAM)
             || MICROSOFT_SIGN_IN.iter().any(|host| word.eq_ignore_ascii_case(host))
     })
 }
 
 impl Service {
-    /// What the lists say, in the payload that names Microsoft's extension; elsewhere they may be another extension's.
+    /// Evaluates the lists in the payload with Microsoft's extension. Other lists may belong to another extension.
     fn of(file: &Value) -> Self {
         let is_payload = |value: &Value| {
             let extension = value.as_dictionary().and_then(|it| it.get(EXTENSION)?.as_string());
-            extension.is_some_and(platform_sso::is_of_microsoft)
+            extension.is_some_and(platform_sso::is_microsoft_extension)
         };
         let payload = find(file, &|value| is_payload(value).then_some(value));
         let Some(payload) = payload else { return Self::NotKnown };
@@ -259,7 +263,7 @@ fn setting<T>(value: Option<&Value>, read: impl FnOnce(&Value) -> Option<T>) -> 
     value.map_or(Setting::NotSet, |value| read(value).map_or(Setting::WrongType, Setting::Is))
 }
 
-/// What macOS takes for a boolean, too: `defaults write` without a type makes text of it.
+/// The value as a boolean, in every form that macOS accepts: `defaults write` without a type writes a string.
 fn boolean(value: &Value) -> Option<bool> {
     match value {
         Value::Boolean(value) => Some(*value),
@@ -275,7 +279,7 @@ fn boolean(value: &Value) -> Option<bool> {
     }
 }
 
-/// The first value of which `wanted` makes something, however deep it is; property lists are read to a limited depth.
+/// The first result of `wanted` for a value at any depth. The parser has already limited the depth.
 fn find<'a>(value: &'a Value, wanted: &impl Fn(&'a Value) -> Option<&'a Value>) -> Option<&'a Value> {
     let inner = |value| find(value, wanted);
     wanted(value).or_else(|| match value {
@@ -295,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn preferences_of_the_user_go_before_the_ones_for_all() {
+    fn preferences_of_the_user_take_precedence_over_those_for_all_users() {
         let user = file("<key>tokenRetryCount</key><integer>3</integer><key>useWKWebView</key><string>maybe</string>");
         let all = file(
             "<key>tokenRetryCount</key><integer>5</integer><key>useWKWebView</key><true/>\
@@ -319,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn conditional_access_is_on_by_what_macos_takes_for_true() {
+    fn conditional_access_is_on_for_every_value_that_macos_accepts_as_true() {
         let read =
             |value: &str| agent(&file(&format!("<key>microsoftCAEnabled</key>{value}"))).unwrap().conditional_access;
         for value in ["<true/>", "<integer>1</integer>", "<string>YES</string>"] {
@@ -337,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connector_that_is_not_one_of_todays_is_an_old_one() {
+    fn a_connector_that_is_not_a_current_one_is_old() {
         let is_old =
             |id: &str| agent(&file(&format!("<key>microsoftCANativeClientAppId</key>{id}"))).unwrap().has_old_connector;
         for id in ["b03c10a8-71c7-45f9-b44a-3335ab76e970", "DCF07DF3-346F-4F0E-B803-C1F0EA0FB5AE", ""] {
@@ -351,7 +355,7 @@ mod tests {
         "<key>ExtensionIdentifier</key><string>com.microsoft.CompanyPortalMac.ssoextension</string>";
 
     #[test]
-    fn jamf_is_served_by_a_prefix_by_name_or_with_all_managed_apps_unless_it_is_blocked() {
+    fn jamf_is_served_by_prefix_or_name_or_with_all_managed_apps_unless_it_is_blocked() {
         let read = |data: &str| {
             let data = format!("<key>ExtensionData</key><dict>{data}</dict>");
             match sso_profile(&[file(&(MICROSOFT.to_owned() + &data))]).unwrap() {
@@ -384,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_that_may_be_another_extensions_say_nothing() {
+    fn lists_that_may_belong_to_another_extension_do_not_count() {
         let apart = format!(
             "<key>a</key><dict>{MICROSOFT}</dict>\
              <key>b</key><dict><key>AppPrefixAllowList</key><string>com.jamf.</string></dict>"
@@ -398,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn microsofts_identifier_team_or_addresses_set_it_up_at_any_depth() {
+    fn the_identifier_or_team_or_a_host_of_microsoft_is_found_at_any_depth() {
         let not_known = Ok(Some(SsoProfile::OfMicrosoft(Service::NotKnown)));
         for address in MICROSOFT_SIGN_IN {
             let urls = format!("<key>URLs</key><array><string>https://{address}</string></array>");

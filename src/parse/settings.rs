@@ -1,6 +1,6 @@
-//! This tool's own settings: managed preferences of the domain `wpj-state`, which one profile sets for all attributes.
+//! Parses this tool's settings: managed preferences of the domain `wpj-state`, which a profile sets for all attributes.
 //!
-//! `tenant` is a tenant id (GUID) or a list of them; `rememberKeyDays` is a whole number from 0, which is off, to 90.
+//! `tenant` is a tenant ID (GUID) or a list of them. `rememberKeyDays` is a whole number from 0, which is off, to 90.
 
 use plist::{Dictionary, Value};
 use serde::{Deserialize, Serialize};
@@ -26,23 +26,23 @@ pub struct Settings {
     /// For how many days a key is remembered, 0 for not at all; `None` if no file sets it.
     pub remember_key_days: Option<u16>,
     /// What does not count, because no state depends on it: a value that cannot be used, or a key that is not known.
-    pub passed_over: Vec<String>,
+    pub unused: Vec<String>,
 }
 
-/// `tenant` has a value that cannot be used. To pass over it would give wrong states.
+/// The value of `tenant` cannot be used. It is not ignored, because the state could be wrong without it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error, Serialize, Deserialize)]
-#[error("tenant is neither a tenant id (a GUID) nor a list of them")]
+#[error("tenant must be a tenant ID (a GUID) or a list of them")]
 pub struct TenantProblem;
 
 impl Settings {
     /// These settings, and the others where these have none.
     pub(crate) fn or(self, others: Self) -> Self {
-        let mut passed_over = self.passed_over;
-        passed_over.extend(others.passed_over);
+        let mut unused = self.unused;
+        unused.extend(others.unused);
         Self {
             tenants: self.tenants.or(others.tenants),
             remember_key_days: self.remember_key_days.or(others.remember_key_days),
-            passed_over,
+            unused,
         }
     }
 }
@@ -52,14 +52,14 @@ impl Settings {
 pub fn parse(bytes: &[u8]) -> Result<Settings, property_list::Problem> {
     let file = dictionary(bytes)?;
     let days = file.get(REMEMBER_KEY_DAYS).map(days);
-    let mut passed_over: Vec<String> = unknown_keys(&file).map(|key| format!("{key} is not a setting")).collect();
+    let mut unused: Vec<String> = unknown_keys(&file).map(|key| format!("{key} is not a setting")).collect();
     if days == Some(None) {
-        passed_over.push(format!("{REMEMBER_KEY_DAYS} is not a whole number from 0 to {MAX_DAYS}"));
+        unused.push(format!("{REMEMBER_KEY_DAYS} is not a whole number from 0 to {MAX_DAYS}"));
     }
     Ok(Settings {
         tenants: file.get(TENANT).map(|value| tenants(value).ok_or(TenantProblem)),
         remember_key_days: days.flatten(),
-        passed_over,
+        unused,
     })
 }
 
@@ -76,7 +76,7 @@ fn tenants(value: &Value) -> Option<Tenants> {
     ids.filter(|ids| !ids.is_empty()).map(Tenants::new)
 }
 
-/// A tenant id, which may be in braces; `None` if this is not a GUID.
+/// A tenant ID in lower case, without braces; `None` if this is not a GUID.
 pub fn tenant_id(text: &str) -> Option<String> {
     let text = text.trim();
     let text = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or(text);
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenant_is_a_text_or_a_list() {
+    fn a_tenant_is_a_string_or_a_list() {
         for text in [TENANTS[0].to_ascii_uppercase(), format!(" {} ", TENANTS[0]), format!("{{{}}}", TENANTS[0])] {
             assert_eq!(ids(&read(&format!("<key>tenant</key><string>{text}</string>"))), &TENANTS[..1], "{text}");
         }
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenant_that_cannot_be_used_is_an_error_and_never_passed_over() {
+    fn a_tenant_that_cannot_be_used_is_an_error() {
         let mixed = format!("<array><string>{}</string><string>contoso.com</string></array>", TENANTS[0]);
         for value in
             ["<string>contoso.com</string>", "<string/>", "<array/>", "<true/>", "<integer>1</integer>", &mixed]
@@ -138,10 +138,10 @@ mod tests {
     }
 
     #[test]
-    fn days_that_cannot_be_used_and_unknown_keys_are_passed_over_and_named() {
+    fn days_that_cannot_be_used_and_unknown_keys_are_ignored_and_reported() {
         let days = |value: &str| {
             let found = read(&format!("<key>rememberKeyDays</key>{value}"));
-            (found.remember_key_days, found.passed_over)
+            (found.remember_key_days, found.unused)
         };
         for (value, count) in [("<integer>0</integer>", 0), ("<string>1</string>", 1), ("<integer>90</integer>", 90)] {
             assert_eq!(days(value), (Some(count), Vec::new()), "{value}");
@@ -151,6 +151,6 @@ mod tests {
             assert_eq!(days(value), (None, words.clone()), "{value}");
         }
         let misspelt = "<key>tenants</key><string>x</string><key>PayloadUUID</key><string>x</string>";
-        assert_eq!(read(misspelt).passed_over, ["tenants is not a setting"]);
+        assert_eq!(read(misspelt).unused, ["tenants is not a setting"]);
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The tenants that an administrator expects, by their ids in lower case; without any, every tenant counts.
+/// The IDs of the tenants that an administrator expects, in lower case. If there are none, every tenant counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tenants(Vec<String>);
 
@@ -11,12 +11,12 @@ impl Tenants {
         Self(ids.into_iter().map(|id| id.to_ascii_lowercase()).collect())
     }
 
-    /// Whether a registration with this tenant counts. One whose tenant is not known does.
+    /// Whether a registration with this tenant counts. It does if the tenant is not known.
     pub fn accept(&self, tenant: Option<&str>) -> bool {
         self.0.is_empty() || tenant.is_none_or(|tenant| self.0.iter().any(|id| id.eq_ignore_ascii_case(tenant)))
     }
 
-    /// Whether none are named, so that each registration counts.
+    /// Whether no tenant is expected, and therefore every registration counts.
     pub const fn accept_all(&self) -> bool {
         self.0.is_empty()
     }
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_expected_tenant_and_one_that_is_not_known_count() {
+    fn an_expected_tenant_and_an_unknown_one_count() {
         let expected = Tenants::new(["7E0C6B1D-2F4A-4C58-9D3E-1A2B3C4D5E6F".to_owned()]);
         assert!(expected.accept(Some("7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f")));
         assert!(expected.accept(None));

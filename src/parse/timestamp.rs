@@ -1,4 +1,4 @@
-//! Points in time, as this crate compares and prints them.
+//! Points in time, in the form in which this crate compares and prints them.
 
 use std::{
     fmt,
@@ -8,12 +8,12 @@ use std::{
 use serde::{Deserialize, Serialize};
 use x509_cert::der::DateTime;
 
-/// A point in time between 1970 and 9999, in whole seconds; shown in UTC as RFC 3339 writes it.
+/// A point in time between 1970 and 9999, in whole seconds; displayed in UTC in the format of RFC 3339.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "u64", try_from = "u64")]
 pub struct Timestamp(DateTime);
 
-/// Seconds since 1970.
+/// The seconds since 1970.
 impl From<Timestamp> for u64 {
     fn from(time: Timestamp) -> Self {
         time.0.unix_duration().as_secs()
@@ -29,12 +29,12 @@ impl TryFrom<u64> for Timestamp {
 }
 
 impl Timestamp {
-    /// The time that is this long after 1970-01-01T00:00:00Z, if it is before the year 10000.
+    /// The time that is this long after 1970-01-01T00:00:00Z; `None` after the year 9999.
     pub fn from_unix(since_1970: Duration) -> Option<Self> {
         DateTime::from_unix_duration(Duration::from_secs(since_1970.as_secs())).ok().map(Self)
     }
 
-    /// The present, by the system's clock; one that is set outside 1970 to 9999 counts as the nearer end.
+    /// The present time; if the system's clock is outside 1970 to 9999, the nearer end.
     pub fn now() -> Self {
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Self::from_unix(since_1970.unwrap_or_default()).unwrap_or(Self(DateTime::INFINITY))
@@ -62,14 +62,14 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_shown_as_rfc_3339_writes_it() {
+    fn a_time_is_displayed_in_the_format_of_rfc_3339() {
         assert_eq!(at(0).unwrap(), "1970-01-01T00:00:00Z");
         assert_eq!(at(1_709_210_096).unwrap(), "2024-02-29T12:34:56Z");
         assert_eq!(at(253_402_300_799).unwrap(), "9999-12-31T23:59:59Z");
     }
 
     #[test]
-    fn a_time_after_the_year_9999_is_none() {
+    fn a_time_after_the_year_9999_is_refused() {
         assert_eq!(at(253_402_300_800), None);
         assert_eq!(at(u64::MAX), None);
     }

@@ -103,7 +103,7 @@ const fn has_row(code: Code, has_key: bool) -> bool {
         | Code::IssuerNameOutsideCertificates
         | Code::RegisteredWithAnotherTenant
         | Code::TenantNotKnown
-        | Code::SettingPassedOver
+        | Code::SettingUnusable
         | Code::RememberedKeyUnusable => false,
         _ => true,
     }

@@ -354,13 +354,13 @@ fn set_up(set_up: &SetUp) -> SetUpReport {
         }),
         microsoft_ca_enabled: set_up.agent.found().and_then(|agent| agent.conditional_access.value()),
         has_old_connector: set_up.agent.found().map(|agent| agent.has_old_connector),
-        gathered_as_root: is_there(&set_up.plist_of_root),
-        company_portal_installed: is_there(&set_up.company_portal),
+        gathered_as_root: is_present(&set_up.plist_of_root),
+        company_portal_installed: is_present(&set_up.company_portal),
         jamf_tool: set_up.jamf_tool.found().map(|tool| tool.name()),
     }
 }
 
-const fn is_there<T>(probe: &Probe<T>) -> Option<bool> {
+const fn is_present<T>(probe: &Probe<T>) -> Option<bool> {
     match probe {
         Probe::Found(_) => Some(true),
         Probe::Absent => Some(false),

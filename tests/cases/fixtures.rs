@@ -1,6 +1,6 @@
-//! Each folder of `fixtures/` is a situation: what the tool says about it stands beside it.
+//! Compares the tool's output for each folder in `fixtures/` with the output that is stored in that folder.
 //!
-//! `WPJ_STATE_UPDATE_FIXTURES=1` keeps what the tool says now; read the difference before it is committed.
+//! `WPJ_STATE_UPDATE_FIXTURES=1` stores the present output; read the difference before you commit it.
 
 use std::{
     collections::BTreeMap,
@@ -30,14 +30,14 @@ pub fn trials() -> Vec<Trial> {
             Trial::test(format!("{name}: {what}"), move || test(&situation))
         };
         [
-            trial("the folder holds what the generator writes", folder_is_as_generated),
-            trial("the result line is right", result_line_is_right),
+            trial("the folder is as generated", folder_is_as_generated),
+            trial("the result line is as expected", result_line_is_as_expected),
             trial("the JSON is as expected", json_is_as_expected),
             trial("the report is as expected", report_is_as_expected),
-            trial("each attribute is what the JSON says", attributes_are_what_the_json_says),
+            trial("the attributes match the JSON", attributes_match_the_json),
         ]
     });
-    let all = Trial::test("fixtures: there is no folder that the generator does not write", no_other_folder);
+    let all = Trial::test("fixtures: all folders are generated", all_folders_are_generated);
     let short = Trial::test("fixtures: the reports are short", reports_are_short);
     trials.chain([all, short]).collect()
 }
@@ -79,7 +79,7 @@ fn collect(top: &Path, folder: &Path, found: &mut BTreeMap<PathBuf, Entry>) -> R
     Ok(())
 }
 
-fn no_other_folder() -> Result<(), Failed> {
+fn all_folders_are_generated() -> Result<(), Failed> {
     let mut found = fs::read_dir("fixtures")?
         .map(|entry| Ok(entry?.file_name().into_string().map_err(|_| "a name")?))
         .collect::<Result<Vec<String>, Failed>>()?;
@@ -90,7 +90,7 @@ fn no_other_folder() -> Result<(), Failed> {
     equal(&found, &generated)
 }
 
-fn result_line_is_right(situation: &Situation) -> Result<(), Failed> {
+fn result_line_is_as_expected(situation: &Situation) -> Result<(), Failed> {
     let output = run(situation, &[])?;
     let expected = format!("<result>{}</result>\n", situation.state.unwrap_or_default());
     equal(&text(&output.stdout), &expected)?;
@@ -117,14 +117,14 @@ fn report_is_as_expected(situation: &Situation) -> Result<(), Failed> {
     if !headline.starts_with(situation.state.unwrap_or("Could not be determined: ")) {
         return Err(headline.into());
     }
-    // What is to be pasted is never broken.
+    // A command that the reader copies must stay on one line.
     let is_pasted = |line: &str| line.starts_with("sudo ") || line.starts_with("/usr/local/");
     let is_wide = |line: &&str| line.chars().count() > 80 && !is_pasted(line);
     equal(&report.lines().find(is_wide), &None)?;
-    // What is wrong is not only told, but also what to do about it.
+    // If something is wrong, the report must say what to do.
     let is_wrong = report.lines().any(|line| line.starts_with("[-]"));
     if is_wrong && report.contains("\nWhat to do\n    Nothing.") {
-        return Err("something is wrong, and nothing is to be done".into());
+        return Err("something is wrong, but the report has no step".into());
     }
     Ok(())
 }
@@ -148,7 +148,7 @@ fn reports_are_short() -> Result<(), Failed> {
     if median <= 22 { Ok(()) } else { Err(format!("a median of {median} lines").into()) }
 }
 
-fn attributes_are_what_the_json_says(situation: &Situation) -> Result<(), Failed> {
+fn attributes_match_the_json(situation: &Situation) -> Result<(), Failed> {
     let json: serde_json::Value = serde_json::from_slice(&run(situation, &["--json"])?.stdout)?;
     let workplace_join = &json["workplace_join"];
     let date = |value: &serde_json::Value| value.as_str().map(|at| at.replace('T', " ").replace('Z', ""));
@@ -236,9 +236,9 @@ fn arguments(situation: &Situation, options: &[&str]) -> Vec<OsString> {
             arguments.extend([option.into(), path(situation, file).into()]);
         }
     }
-    // A relative path, so that what is printed is the same wherever the project lies.
+    // A relative path, because the output must not depend on the project's folder.
     arguments.extend(["--home".into(), path(situation, "home").into()]);
-    // On a Mac its own reader may make sense of a keychain that was damaged on purpose.
+    // On a Mac, macOS's reader may be able to read a keychain that is damaged on purpose.
     arguments.push("--second-opinion=never".into());
     arguments.extend(options.iter().map(OsString::from));
     arguments

@@ -1,5 +1,6 @@
-//! Keychains, certificates and outputs that macOS and Microsoft made; the environment variable `WPJ_STATE_GENUINE`
-//! names their folder. Without it these tests are ignored: the files belong to other projects.
+//! Tests with keychains, certificates and outputs that macOS and Microsoft created. The environment variable
+//! `WPJ_STATE_GENUINE` is the path of their folder. Without it, these tests are ignored, because the files belong to
+//! other projects.
 
 use std::{
     collections::BTreeSet,
@@ -24,7 +25,7 @@ pub fn trials() -> Vec<Trial> {
             keychains(&folder).into_iter().chain(certificates(&folder)).chain(app_sso_outputs(&folder)).collect()
         }
         None => vec![
-            Trial::test(format!("genuine: all files (ignored: {VARIABLE} names no folder)"), || Ok(()))
+            Trial::test(format!("genuine: all files (ignored: {VARIABLE} is not set)"), || Ok(()))
                 .with_ignored_flag(true),
         ],
     }
@@ -130,7 +131,7 @@ fn certificates(folder: &Path) -> Vec<Trial> {
     ];
     rows.map(|(name, device_id, tenant_id)| {
         let path = folder.join("certificates").join(name);
-        Trial::test(format!("genuine: {name}: device and tenant id come out"), move || {
+        Trial::test(format!("genuine: {name}: device and tenant ID are read"), move || {
             let der = fs::read(&path)?;
             equal(&certificate::issuer(&der, None), &Issuer::WorkplaceJoin)?;
             let description = certificate::describe(&der).ok_or("it cannot be parsed")?;

@@ -1,4 +1,4 @@
-//! Tests of which each case is made at run time: the folders of `fixtures/`, and genuine files where there are some.
+//! Tests whose cases are found at run time: the folders in `fixtures/`, and genuine files if there are any.
 
 use libtest_mimic::Arguments;
 

@@ -1,4 +1,4 @@
-//! The arrows between the files of `src`: each room uses only those that it may, and no arrows go round.
+//! Checks the imports between the files in `src`: each place imports only allowed ones, and no imports are circular.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-/// The rooms that each room may use beside itself. `lib.rs` only declares them.
+/// The places that each place may import, besides itself. `lib.rs` only declares them.
 const ARROWS: [(&str, &[&str]); 10] = [
     ("main", &["output", "report", "assess", "collect", "evidence", "cli", "parse"]),
     ("lib", &[]),
@@ -20,10 +20,10 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("parse", &["rows"]),
 ];
 
-/// The text of each module that is a file, such as `parse::keychain`.
+/// The source of each module that is a file, for example `parse::keychain`.
 type Sources = BTreeMap<String, String>;
 
-/// The modules that each module uses.
+/// The modules that each module imports.
 type Uses = BTreeMap<String, BTreeSet<String>>;
 
 fn read_sources(folder: &Path, module: &str, sources: &mut Sources) {
@@ -39,7 +39,7 @@ fn read_sources(folder: &Path, module: &str, sources: &mut Sources) {
     }
 }
 
-/// The lines of code, without those of tests, as rustfmt lays them out.
+/// The code without comments and tests. It relies on the layout of rustfmt.
 fn code(source: &str) -> String {
     let mut code = String::new();
     let mut lines = source.lines().filter(|line| !line.trim_start().starts_with("//"));
@@ -49,7 +49,7 @@ fn code(source: &str) -> String {
             code.push('\n');
             continue;
         };
-        // One line, or all lines up to the brace that is not indented further.
+        // Skip one line, or all lines up to the closing brace with the same indentation.
         let end = format!("{indentation}}}");
         let is_attribute = |line: &&str| line.trim_start().starts_with("#[");
         if lines.by_ref().find(|line| !is_attribute(line)).is_some_and(|line| !line.ends_with(';')) {
@@ -59,7 +59,7 @@ fn code(source: &str) -> String {
     code
 }
 
-/// The names in code, `::`, and all other signs one by one.
+/// The tokens of code: names, `::`, and all other characters one by one.
 fn words(code: &str) -> Vec<&str> {
     let is_name = |character: char| character.is_alphanumeric() || character == '_';
     let mut words = Vec::new();
@@ -77,7 +77,8 @@ fn words(code: &str) -> Vec<&str> {
     words
 }
 
-/// Takes a path or a tree of paths from the beginning of `words`: `a::{b, c::d}` is `a::b` and `a::c::d`.
+/// Removes a path or a tree of paths from the start of `words`, and adds its paths to `found`: `a::{b, c::d}` gives
+/// `a::b` and `a::c::d`.
 fn paths<'a>(words: &mut &[&'a str], before: &[&'a str], found: &mut Vec<Vec<&'a str>>) {
     let mut path = before.to_vec();
     loop {
@@ -88,7 +89,7 @@ fn paths<'a>(words: &mut &[&'a str], before: &[&'a str], found: &mut Vec<Vec<&'a
                     if words.first() != Some(&"}") {
                         paths(words, &path, found);
                     }
-                    // Up to the next path: what is left of `as name`.
+                    // Skip `as name`, up to the next path.
                     let end = words.iter().position(|word| [",", "}"].contains(word)).unwrap_or(words.len());
                     *words = &words[end..];
                 }
@@ -110,7 +111,7 @@ fn paths<'a>(words: &mut &[&'a str], before: &[&'a str], found: &mut Vec<Vec<&'a
     found.push(path);
 }
 
-/// The module that a path from this module leads into, if it is another one.
+/// The module that a path in this module refers to, if it is another one.
 fn target(module: &str, path: &[&str], sources: &Sources) -> Option<String> {
     let mut place: Vec<&str> =
         if ["main", "lib"].contains(&module) { Vec::new() } else { module.split("::").collect() };
@@ -155,21 +156,21 @@ fn uses(sources: &Sources) -> Uses {
     sources.iter().map(of_module).collect()
 }
 
-fn room(module: &str) -> &str {
+fn place_of(module: &str) -> &str {
     module.split("::").next().unwrap()
 }
 
 fn wrong_arrows(uses: &Uses) -> Vec<String> {
     let mut wrong = Vec::new();
     for (from, used) in uses {
-        let (_, allowed) = ARROWS.iter().find(|(name, _)| *name == room(from)).unwrap_or(&("", &[]));
-        let is_wrong = |to: &&String| room(to) != room(from) && !allowed.contains(&room(to));
+        let (_, allowed) = ARROWS.iter().find(|(name, _)| *name == place_of(from)).unwrap_or(&("", &[]));
+        let is_wrong = |to: &&String| place_of(to) != place_of(from) && !allowed.contains(&place_of(to));
         wrong.extend(used.iter().filter(is_wrong).map(|to| format!("{from} -> {to}")));
     }
     wrong
 }
 
-/// The arrows that are part of a circle.
+/// The imports that are part of a circle.
 fn circles(uses: &Uses) -> Vec<String> {
     let leads_to = |from: &str, to: &str| {
         let mut seen = BTreeSet::new();
@@ -186,11 +187,11 @@ fn circles(uses: &Uses) -> Vec<String> {
 }
 
 #[test]
-fn each_room_uses_only_those_that_it_may_and_no_arrows_go_round() {
+fn each_place_imports_only_allowed_places_and_no_imports_are_circular() {
     let mut sources = Sources::new();
     read_sources(Path::new("src"), "", &mut sources);
-    let rooms: BTreeSet<&str> = sources.keys().map(|module| room(module)).collect();
-    assert_eq!(rooms, ARROWS.iter().map(|(name, _)| *name).collect());
+    let places: BTreeSet<&str> = sources.keys().map(|module| place_of(module)).collect();
+    assert_eq!(places, ARROWS.iter().map(|(name, _)| *name).collect());
     let uses = uses(&sources);
     assert_eq!((wrong_arrows(&uses), circles(&uses)), (vec![], vec![]));
 }
@@ -200,7 +201,7 @@ fn uses_of(sources: &[(&str, &str)]) -> Uses {
 }
 
 #[test]
-fn every_way_to_name_a_module_is_an_arrow() {
+fn every_way_to_name_a_module_counts_as_an_import() {
     let uses = uses_of(&[
         ("main", "use wpj_state::{\n    cli::{self as line, option::{Kind, Value as V}},\n    report,\n};\nmod unix;"),
         ("unix", "use std::{fs, report::X};"),
@@ -227,7 +228,7 @@ fn every_way_to_name_a_module_is_an_arrow() {
 }
 
 #[test]
-fn a_wrong_arrow_and_a_circle_are_found() {
+fn a_forbidden_import_and_a_circle_are_found() {
     let uses = uses_of(&[
         ("assess", "use crate::collect::command;"),
         ("collect", "use crate::parse;"),
@@ -243,7 +244,7 @@ fn a_wrong_arrow_and_a_circle_are_found() {
     assert_eq!(circles(&uses), circle);
 }
 
-/// A file that no `mod` names is not compiled, and its tests are not missed.
+/// Without `mod`, a file is not compiled, and nobody would notice that its tests do not run.
 #[test]
 fn every_file_of_the_tests_is_a_module_of_its_program() {
     for program in ["tests/suite", "tests/cases"] {

@@ -1,4 +1,4 @@
-//! The tool as its users call it: whole standard output, standard error and exit status.
+//! Runs the tool like its users do, and checks the whole standard output, standard error and exit status.
 
 use std::{
     fs::{self, File},
@@ -16,7 +16,7 @@ const KEYCHAIN: &str = "Library/Keychains/login.keychain-db";
 const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
 const REGISTERED: &str = "fixtures/registered/home";
 
-/// Whoever owns nothing.
+/// A user who owns no files.
 const NOBODY: u32 = 65534;
 
 fn tool(arguments: &[&str]) -> Output {
@@ -29,7 +29,7 @@ fn assert_output(output: &Output, stdout: &str, stderr: &str, status: i32) {
     assert_eq!(output.status.code(), Some(status));
 }
 
-/// A copy of the registered home, which a test may spoil.
+/// A copy of the registered home, which a test may change.
 struct Home {
     _all: TempDir,
     home: PathBuf,
@@ -45,8 +45,8 @@ impl Home {
             fs::create_dir_all(copy.parent().unwrap()).unwrap();
             fs::copy(Path::new(REGISTERED).join(file), copy).unwrap();
         }
-        // Where nobody may run it from, too. Copied by another process: a program that is open for writing, if only in
-        // a child that another test has just forked, cannot be started.
+        // A copy of the tool, which NOBODY may run, too. `cp` writes it: a program that is open for writing cannot be
+        // started, and a child that another test forks would keep it open.
         let tool = all.path().join("wpj-state");
         assert!(Command::new("cp").arg(cargo_bin("wpj-state")).arg(&tool).status().unwrap().success());
         fs::set_permissions(all.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -57,7 +57,7 @@ impl Home {
         self.home.join(file)
     }
 
-    /// Runs the tool without root's rights.
+    /// Runs the tool as a user without special rights.
     fn run(&self) -> Output {
         let mut command = Command::new(&self.tool);
         if Uid::effective().is_root() {
@@ -74,7 +74,7 @@ impl Home {
 
 #[test]
 #[cfg(not(target_os = "macos"))]
-fn without_a_home_the_tool_says_what_to_give() {
+fn without_a_home_the_tool_says_which_option_is_needed() {
     let stderr = "wpj-state: name a user: a home directory with --home DIR, or an account with --user NAME\n\n\
         Usage: wpj-state [OPTIONS]\n\nFor more information, try '--help'.\n";
     for arguments in [&[][..], &["--json"], &["--keychain", "x"], &["--plist", "x"]] {
@@ -102,16 +102,16 @@ fn a_home_and_a_user_together_are_wrong_usage() {
 }
 
 #[test]
-fn a_user_without_an_account_is_no_answer() {
+fn a_user_without_an_account_is_an_error() {
     let stderr = "wpj-state: there is no account \"nobody\\n-of-this-name\", or the directory does not \
         answer; check the name, and that the directory can be reached\n";
     assert_output(&tool(&["--user", "nobody\n-of-this-name"]), "<result></result>\n", stderr, 1);
 }
 
 #[test]
-fn nothing_but_a_private_copy_is_ever_shown_to_the_second_reader() {
+fn the_second_reader_reads_only_private_copies() {
     let keychain = format!("{REGISTERED}/Library/Keychains/login.keychain-db");
-    let stderr = format!("wpj-state: {keychain}: this is not a copy that wpj-state has made\n");
+    let stderr = format!("wpj-state: {keychain}: this is not a copy made by wpj-state\n");
     assert_output(&tool(&["--read-copy", &keychain]), "", &stderr, 1);
 }
 
@@ -142,7 +142,7 @@ fn the_home_of_an_account_is_read() {
 }
 
 #[test]
-fn a_deadline_has_to_be_between_one_second_and_one_hour() {
+fn a_deadline_must_be_between_one_second_and_one_hour() {
     for seconds in ["0", "3601", "-1", "soon"] {
         let output = tool(&["--home", REGISTERED, &format!("--deadline={seconds}")]);
         assert_eq!(String::from_utf8_lossy(&output.stdout), "");
@@ -153,21 +153,21 @@ fn a_deadline_has_to_be_between_one_second_and_one_hour() {
 
 #[test]
 #[cfg(not(target_os = "macos"))]
-fn a_second_opinion_is_missing_where_there_is_no_mac() {
+fn there_is_no_second_opinion_on_other_systems() {
     let output = tool(&["--home", REGISTERED, "--second-opinion", "--json"]);
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["state"], "Registered");
     let expected = serde_json::json!([{
         "code": "second-opinion-missing",
         "severity": "warning",
-        "message": "macOS's own keychain reader does not help: only a Mac has one.",
+        "message": "No second opinion: macOS's keychain reader exists only on a Mac.",
         "remedy": "Check that the disk has room, because macOS's own reader works on a copy.",
     }]);
     assert_eq!(json["findings"], expected);
 }
 
 #[test]
-fn renamed_keychains_are_not_looked_at_for_a_keychain_that_is_given() {
+fn renamed_keychains_are_not_read_if_an_option_names_the_keychain() {
     let keychain = "fixtures/login-keychain-reset/home/Library/Keychains/login.keychain-db";
     let output = tool(&["--home", "fixtures/login-keychain-reset/home", "--keychain", keychain, "--json"]);
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -182,12 +182,12 @@ fn an_unknown_option_is_wrong_usage() {
 }
 
 #[test]
-fn the_version_is_that_of_the_package() {
+fn the_version_is_the_one_of_the_package() {
     assert_output(&tool(&["--version"]), concat!("wpj-state ", env!("CARGO_PKG_VERSION"), "\n"), "", 0);
 }
 
 #[test]
-fn the_help_is_one_screen_and_names_every_option_and_exit_status() {
+fn the_help_fits_on_one_screen_and_lists_every_option_and_exit_status() {
     let help = include_str!("help.txt");
     for option in ["--help", "-h"] {
         assert_output(&tool(&[option]), help, "", 0);
@@ -216,12 +216,12 @@ users                String  the state of each local user, a line each
 }
 
 #[test]
-fn the_manual_page_is_that_of_the_package() {
+fn the_manual_page_is_the_packaged_one() {
     assert_output(&tool(&["--man"]), &fs::read_to_string("packaging/wpj-state.1").unwrap(), "", 0);
 }
 
 #[test]
-fn options_that_contradict_each_other_are_refused_with_a_sentence_that_names_them() {
+fn contradictory_options_are_refused_with_a_message_that_names_them() {
     let cases = [
         ("--json --explain", "the argument '--json' cannot be used with '--explain'"),
         ("--json --attribute state", "the argument '--json' cannot be used with '--attribute <NAME>'"),
@@ -271,7 +271,7 @@ fn options_that_contradict_each_other_are_refused_with_a_sentence_that_names_the
 
 #[test]
 #[cfg(not(target_os = "macos"))]
-fn only_a_mac_knows_all_its_users() {
+fn all_users_can_be_found_only_on_a_mac() {
     let stderr = "wpj-state: name the users: give their home directories, each with --home DIR\n\n\
         Usage: wpj-state [OPTIONS]\n\nFor more information, try '--help'.\n";
     for arguments in [&["--all-users"][..], &["--attribute", "users"], &["--all-users", "--json"]] {
@@ -280,7 +280,7 @@ fn only_a_mac_knows_all_its_users() {
 }
 
 #[test]
-fn a_value_that_is_not_known_is_blank_and_the_reason_is_told() {
+fn an_unknown_value_is_blank_and_the_reason_is_reported() {
     let stderr = "wpj-state: no user was found; see --explain\n";
     let registered = ["--home", "fixtures/registered/home", "--attribute", "user"];
     assert_output(&tool(&registered), "<result></result>\n", stderr, 1);
@@ -293,7 +293,7 @@ fn a_value_that_is_not_known_is_blank_and_the_reason_is_told() {
 }
 
 #[test]
-fn what_a_mac_without_a_registration_has_none_of_is_empty_and_no_failure() {
+fn values_that_need_a_registration_are_empty_without_one_and_not_an_error() {
     for attribute in ["device-id", "tenant-id", "user-principal-name", "certificate-expires"] {
         let output = tool(&["--home", "fixtures/not-registered/home", "--attribute", attribute]);
         assert_output(&output, "<result></result>\n", "", 0);
@@ -301,7 +301,7 @@ fn what_a_mac_without_a_registration_has_none_of_is_empty_and_no_failure() {
 }
 
 #[test]
-fn a_value_that_a_spreadsheet_takes_for_a_formula_is_blank() {
+fn a_value_that_a_spreadsheet_would_evaluate_as_a_formula_is_blank() {
     let home = Home::new();
     let status = home.path("psso-status");
     let output = |name: &str| {
@@ -326,7 +326,7 @@ fn a_value_that_a_spreadsheet_takes_for_a_formula_is_blank() {
 }
 
 #[test]
-fn a_tenant_has_to_be_a_guid_and_a_key_is_not_remembered_for_a_home() {
+fn a_tenant_must_be_a_guid_and_no_key_is_remembered_for_a_given_home() {
     let output = tool(&["--home", "fixtures/registered/home", "--tenant", "contoso.com"]);
     assert_eq!(output.status.code(), Some(2));
     let words = "a tenant id is a GUID, as 7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f";
@@ -352,7 +352,7 @@ fn a_registration_with_another_tenant_than_the_one_given_does_not_count() {
 }
 
 #[test]
-fn a_value_that_jamf_may_not_take_is_blank() {
+fn a_value_that_jamf_might_refuse_is_blank() {
     let home = Home::new();
     let status = home.path("psso-status");
     let name = "a&b@contoso.com";
@@ -369,7 +369,7 @@ fn a_value_that_jamf_may_not_take_is_blank() {
 }
 
 #[test]
-fn a_report_is_in_ascii_where_the_locale_is_not_utf_8() {
+fn a_report_is_in_ascii_unless_the_locale_is_utf_8() {
     let report = |home: &str, locale: &[(&str, &str)]| {
         let mut command = Command::new(cargo_bin("wpj-state"));
         command.env_remove("LC_ALL").env_remove("LC_CTYPE").env_remove("LANG").envs(locale.iter().copied());
@@ -388,7 +388,7 @@ fn a_report_is_in_ascii_where_the_locale_is_not_utf_8() {
 }
 
 #[test]
-fn control_characters_of_a_name_reach_no_terminal() {
+fn control_characters_in_a_name_do_not_reach_the_terminal() {
     let name = "fixtures/no\u{1b}]0;title\u{7}\n[+] such\u{202e} home";
     for arguments in [&["--explain"][..], &[], &["--explain", "--all-users"]] {
         let mut command = Command::new(cargo_bin("wpj-state"));
@@ -403,19 +403,19 @@ fn control_characters_of_a_name_reach_no_terminal() {
 }
 
 #[test]
-fn a_report_is_coloured_on_a_terminal_only_and_not_if_that_is_not_wanted() {
+fn a_report_is_coloured_only_on_a_terminal_and_not_with_no_color() {
     let on_terminal = |environment: &[(&str, &str)]| {
         let terminal = nix::pty::openpty(None, None).unwrap();
         let mut command = Command::new(cargo_bin("wpj-state"));
         command.env_remove("NO_COLOR").env("TERM", "xterm").envs(environment.iter().copied());
         command.args(["--explain", "--home", REGISTERED]).stdout(terminal.slave);
         let mut child = command.spawn().unwrap();
-        // Until nobody has the other end any more.
+        // Reads until the other end is closed.
         drop(command);
         let mut text = Vec::new();
         let mut reader = File::from(terminal.master);
         let mut buffer = [0; 4096];
-        // The end of a terminal reads as an error on Linux.
+        // On Linux, reading at the end of a terminal gives an error.
         while let Ok(length @ 1..) = reader.read(&mut buffer) {
             text.extend(&buffer[..length]);
         }
@@ -426,13 +426,13 @@ fn a_report_is_coloured_on_a_terminal_only_and_not_if_that_is_not_wanted() {
     assert!(coloured.starts_with("\u{1b}[1m\u{1b}[32mRegistered\u{1b}[0m\n"), "{coloured:?}");
     assert!(!on_terminal(&[("NO_COLOR", "1")]).contains('\u{1b}'));
     assert!(!on_terminal(&[("TERM", "dumb")]).contains('\u{1b}'));
-    // The variable has to have a value to count.
+    // An empty variable does not count.
     assert!(on_terminal(&[("NO_COLOR", "")]).contains('\u{1b}'));
     assert!(!tool(&["--explain", "--home", REGISTERED]).stdout.contains(&0x1b));
 }
 
 #[test]
-fn a_keychain_and_a_plist_that_are_given_replace_those_of_the_home() {
+fn options_replace_the_keychain_and_the_plist_of_the_home() {
     let other = ["--keychain", "fixtures/not-registered/home/Library/Keychains/login.keychain-db"];
     assert_output(&tool(&["--home", REGISTERED, other[0], other[1]]), "<result>Not Registered</result>\n", "", 0);
     let plist = "fixtures/aad-id-not-acquired/home/Library/Preferences/com.jamf.management.jamfAAD.plist";
@@ -441,7 +441,7 @@ fn a_keychain_and_a_plist_that_are_given_replace_those_of_the_home() {
 }
 
 #[test]
-fn a_file_that_is_given_has_to_exist() {
+fn a_file_that_an_option_names_must_exist() {
     for option in ["--keychain", "--plist"] {
         let stderr = "wpj-state: no-such-file: this file does not exist; give an existing file\n";
         assert_output(&tool(&["--home", REGISTERED, option, "no-such-file"]), "<result></result>\n", stderr, 1);
@@ -449,7 +449,7 @@ fn a_file_that_is_given_has_to_exist() {
 }
 
 #[test]
-fn a_folder_with_the_systems_files_has_to_exist() {
+fn a_folder_with_system_files_must_exist() {
     for root in ["no-such-folder", "fixtures/registered/home/Library/Preferences/com.jamf.management.jamfAAD.plist"] {
         let stderr = format!("wpj-state: {root}: there is no such folder; give an existing folder\n");
         let output = tool(&["--home", REGISTERED, "--system-root", root]);
@@ -458,7 +458,7 @@ fn a_folder_with_the_systems_files_has_to_exist() {
 }
 
 #[test]
-fn a_closed_pipe_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     let home = ["--home", REGISTERED];
     let with = |option| [home[0], home[1], option];
     for arguments in [&home[..], &with("--json"), &with("--explain"), &["--help"], &["--man"], &["--list-attributes"]] {
@@ -471,11 +471,10 @@ fn a_closed_pipe_is_no_error() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn an_answer_that_cannot_be_written_is_a_failure() {
+fn an_answer_that_cannot_be_written_is_an_error() {
     let full = File::options().write(true).open("/dev/full").unwrap();
     let output = Command::new(cargo_bin("wpj-state")).args(["--home", REGISTERED]).stdout(full).output().unwrap();
-    let stderr = "wpj-state: writing the answer to standard output; run it again where there is room: \
-        No space left on device (os error 28)\n";
+    let stderr = "wpj-state: cannot write to standard output: No space left on device (os error 28)\n";
     assert_output(&output, "", stderr, 1);
 }
 
@@ -493,10 +492,10 @@ fn closed_standard_streams_do_not_change_the_exit_status() {
 }
 
 #[test]
-fn a_home_that_is_not_named_in_utf_8_or_has_spaces_is_read() {
+fn a_home_whose_name_is_not_utf_8_or_has_spaces_is_read() {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
     let home = Home::new();
-    // macOS' file systems take nothing but UTF-8.
+    // macOS's file systems accept only UTF-8.
     let name = if cfg!(target_os = "macos") { OsStr::new("über all") } else { OsStr::from_bytes(b"\xFCber all") };
     let moved = home.home.with_file_name(name);
     fs::rename(&home.home, &moved).unwrap();
@@ -505,14 +504,14 @@ fn a_home_that_is_not_named_in_utf_8_or_has_spaces_is_read() {
 }
 
 #[test]
-fn a_keychain_that_permissions_hide_is_undetermined() {
+fn without_permission_to_read_the_keychain_the_state_is_undetermined() {
     let home = Home::new();
     fs::set_permissions(home.path(KEYCHAIN), fs::Permissions::from_mode(0o000)).unwrap();
     home.assert_undetermined(KEYCHAIN, "permission denied; run it with sudo");
 }
 
 #[test]
-fn a_folder_that_permissions_hide_is_undetermined() {
+fn without_permission_to_enter_the_folder_the_state_is_undetermined() {
     let home = Home::new();
     let folder = home.path("Library/Keychains");
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o000)).unwrap();
@@ -521,7 +520,7 @@ fn a_folder_that_permissions_hide_is_undetermined() {
 }
 
 #[test]
-fn a_plist_that_permissions_hide_is_undetermined_only_if_there_is_a_key() {
+fn without_permission_to_read_the_plist_the_state_is_undetermined_only_with_a_key() {
     let home = Home::new();
     fs::set_permissions(home.path(PLIST), fs::Permissions::from_mode(0o000)).unwrap();
     home.assert_undetermined(PLIST, "permission denied; run it with sudo");
@@ -530,7 +529,7 @@ fn a_plist_that_permissions_hide_is_undetermined_only_if_there_is_a_key() {
 }
 
 #[test]
-fn a_fifo_in_place_of_a_file_is_refused_and_does_not_hang() {
+fn a_fifo_instead_of_a_file_is_refused_and_does_not_hang() {
     for file in [KEYCHAIN, PLIST] {
         let home = Home::new();
         fs::remove_file(home.path(file)).unwrap();
@@ -540,10 +539,10 @@ fn a_fifo_in_place_of_a_file_is_refused_and_does_not_hang() {
 }
 
 #[test]
-fn a_socket_in_place_of_a_file_is_refused() {
+fn a_socket_instead_of_a_file_is_refused() {
     let home = Home::new();
     fs::remove_file(home.path(KEYCHAIN)).unwrap();
-    // The keychain's path may have more bytes than a Mac allows for a socket.
+    // The keychain's path may be longer than the path of a socket may be on a Mac.
     let _listener = UnixListener::bind(home.path("socket")).unwrap();
     fs::rename(home.path("socket"), home.path(KEYCHAIN)).unwrap();
     fs::set_permissions(home.path(KEYCHAIN), fs::Permissions::from_mode(0o666)).unwrap();
@@ -551,10 +550,10 @@ fn a_socket_in_place_of_a_file_is_refused() {
 }
 
 #[test]
-fn a_file_that_is_too_large_is_refused_unread() {
+fn a_file_that_is_too_large_is_refused_without_reading_it() {
     for (file, limit) in [(KEYCHAIN, 256 * 1024 * 1024), (PLIST, 1024 * 1024)] {
         let home = Home::new();
-        // Sparse: it takes no room, and reading it would take long.
+        // A sparse file uses no space, but reading it would take long.
         File::options().write(true).open(home.path(file)).unwrap().set_len(1 << 40).unwrap();
         let reason = format!(
             "the file has 1099511627776 bytes, and no more than {limit} are read; find out what wrote it and move it away"

@@ -1,4 +1,4 @@
-//! A small keychain, damaged in each place: the answer stays right, or there is an error that points into the file.
+//! Damages a small keychain at each offset: the answer stays correct, or there is an error with an offset in the file.
 
 use std::{cell::Cell, io, ops::Range};
 
@@ -8,7 +8,7 @@ use wpj_state::parse::{
     login_keychain::{self, Depth},
 };
 
-/// Bytes that watch how much of them is asked for at once.
+/// Bytes that check that no single read is larger than the file.
 struct Watched<'a> {
     bytes: &'a [u8],
     largest: Cell<usize>,
@@ -25,13 +25,13 @@ impl ReadAt for Watched<'_> {
     }
 }
 
-/// Whether a Workplace Join key is present; `None` if a certificate with a key may be anybody's. Both depths have to
-/// agree, and none may ask for more than there is.
+/// Whether a Workplace Join key is present; `None` if the issuer of a certificate with a key is unknown. Both depths
+/// must agree.
 fn has_key(bytes: &[u8]) -> Result<Option<bool>, Error> {
     let [state, details] = [Depth::State, Depth::Details].map(|depth| {
         let watched = Watched { bytes, largest: Cell::new(0) };
         let answer = login_keychain::read(&watched, depth);
-        assert!(watched.largest.get() <= bytes.len(), "asked for {} bytes", watched.largest.get());
+        assert!(watched.largest.get() <= bytes.len(), "{} bytes were read at once", watched.largest.get());
         answer.map(|found| {
             let has_key = found.workplace_join_identity().is_some();
             (has_key || found.unknown_issuer.is_none()).then_some(has_key)
@@ -52,7 +52,7 @@ fn with_key() -> Vec<u8> {
     Keychain::new().certificate(&certificate()).workplace_join_key(&certificate()).to_bytes()
 }
 
-/// Where the values stand that make the answer: changed, they rightly make another.
+/// The offsets of the values on which the answer depends, so a change may give another answer.
 fn content(bytes: &[u8]) -> Vec<Range<usize>> {
     [certificate().der(), certificate().public_key_hash()]
         .iter()
@@ -73,7 +73,7 @@ fn a_keychain_that_is_cut_at_any_length_is_an_error() {
 }
 
 #[test]
-fn each_atom_may_be_wrong_and_the_answer_is_not() {
+fn a_wrong_atom_never_gives_a_wrong_answer() {
     let without_key = Keychain::new().certificate(&certificate()).to_bytes();
     for (whole, answer) in [(with_key(), true), (without_key, false)] {
         let content = content(&whole);
@@ -89,7 +89,7 @@ fn each_atom_may_be_wrong_and_the_answer_is_not() {
                     Ok(found) if found == Some(answer) => {}
                     Ok(_) => assert!(
                         content.iter().any(|range| range.contains(&offset) || range.contains(&(offset + 3))),
-                        "{value:#x} at {offset} turned the answer"
+                        "{value:#x} at {offset} changed the answer"
                     ),
                     Err(_) => errors += 1,
                 }
@@ -103,22 +103,28 @@ fn each_atom_may_be_wrong_and_the_answer_is_not() {
 fn more_values_in_an_attribute_than_macos_accepts_are_an_error() {
     let mut bytes = Keychain::new().certificate(&certificate()).with_two_aliases().to_bytes();
     let first = bytes.windows(5).position(|window| window == b"first").unwrap();
-    // The count stands before the first value's length.
+    // The count precedes the length of the first value.
     let count = first - 8;
     assert_eq!(bytes[count..count + 4], [0, 0, 0, 2]);
     bytes[count..count + 4].copy_from_slice(&1025u32.to_be_bytes());
     let error = has_key(&bytes).unwrap_err();
-    assert_eq!(error.to_string(), format!("1025 values in one attribute (at offset {count})"));
+    assert_eq!(
+        error.to_string(),
+        format!("damaged keychain: an attribute has an impossible number of values (1025) (at offset {count})")
+    );
 }
 
 #[test]
 fn a_table_that_names_a_record_twice_is_an_error() {
     let two = Keychain::new().certificate(&certificate()).certificate(&Certificate::contoso()).to_bytes();
     let place = |der: &[u8]| two.windows(der.len()).position(|window| window == der).unwrap() - (24 + 4 * 9);
-    // Both records claim the number of the first.
+    // Both records have the number of the first one.
     let mut damaged = two.clone();
     let second = place(&Certificate::contoso().der()) + 4;
     damaged[second..second + 4].copy_from_slice(&[0; 4]);
     let error = has_key(&damaged).unwrap_err();
-    assert_eq!(error.to_string(), format!("record numbers and records do not agree (at offset {second})"));
+    assert_eq!(
+        error.to_string(),
+        format!("damaged keychain: record numbers and records do not agree (at offset {second})")
+    );
 }

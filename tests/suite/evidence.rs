@@ -1,4 +1,4 @@
-//! Evidence is plain data: what a reader process sends is what is read back.
+//! Evidence survives the pipe between a reader process and its parent unchanged.
 
 use std::{
     ffi::OsString,
@@ -41,7 +41,7 @@ use wpj_state::{
 
 use crate::mac::{KEYCHAIN, PLIST};
 
-/// Any bytes but NUL, which no path has.
+/// Any bytes except NUL, which a path cannot contain.
 fn path() -> impl Strategy<Value = PathBuf> {
     vec(1..=u8::MAX, 0..20).prop_map(|bytes| OsString::from_vec(bytes).into())
 }
@@ -225,9 +225,9 @@ fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(sent: &T) -> 
     Ok(())
 }
 
-/// Of a keychain and of JamfAAD's plist, whose evidence only their parsers make.
+/// Uses fixtures, because only the parsers can create evidence about keychains and JamfAAD's plist.
 #[test]
-fn what_each_fixture_holds_comes_back_from_a_pipe_unchanged() {
+fn the_evidence_of_each_fixture_survives_the_pipe() {
     let mut keychains = 0;
     for fixture in fs::read_dir("fixtures").unwrap() {
         let home = fixture.unwrap().path().join("home");
@@ -247,7 +247,7 @@ fn what_each_fixture_holds_comes_back_from_a_pipe_unchanged() {
 
 proptest! {
     #[test]
-    fn evidence_comes_back_from_a_pipe_unchanged(
+    fn any_evidence_survives_the_pipe(
         user in user(),
         obstacle in option::of((option::of(path()), cause())),
         second_opinion in second_opinion(),

@@ -52,7 +52,7 @@ fn with(name: &'static str, mac: &Mac, change: impl Fn(Request) -> Request) -> C
 }
 
 fn of_request(name: &'static str, mac: &Mac, request: Request) -> Case {
-    let mut evidence = mac.look(&request);
+    let mut evidence = mac.evidence(&request);
     // Where the made-up Mac's files lie differs each time.
     if evidence.user.home.is_some() {
         evidence.user.home = Some(HOME.into());
@@ -168,7 +168,7 @@ fn cases() -> Vec<Case> {
             tenants: Tenants::new(["11111111-1111-1111-1111-111111111111".to_owned()]),
             ..request
         }),
-        at("setting-passed-over", &{
+        at("setting-unusable", &{
             let mac = at_console();
             mac.set_up(
                 "Library/Managed Preferences/wpj-state.plist",

@@ -1,5 +1,5 @@
-//! What goes wrong around the files: they change while they are read, the disk fails or is full, there are no
-//! descriptors, outputs are closed, the clock is wrong. There is the right answer or none, and nothing is left behind.
+//! Faults of the system: files change while they are read, the disk fails or is full, there are no descriptors, outputs
+//! are closed, the clock is wrong. The tool gives the correct answer or none, and leaves nothing behind.
 
 use std::{
     cell::Cell,
@@ -37,7 +37,7 @@ fn not_registered() -> Vec<u8> {
     Keychain::new().certificate(&own).private_key(["Contoso", "\0"], &[own.public_key_hash()]).to_bytes()
 }
 
-/// Bytes that become others at a certain read, or that cannot be read from then on.
+/// Bytes that change after a number of reads, or cannot be read after that.
 struct Changing<'a> {
     before: &'a [u8],
     after: Option<&'a [u8]>,
@@ -70,11 +70,11 @@ impl ReadAt for Changing<'_> {
     }
 }
 
-/// More than any small keychain takes.
+/// More reads than any small keychain needs.
 const READS: usize = 40;
 
 #[test]
-fn a_keychain_that_changes_while_it_is_read_gives_an_answer_of_before_or_after_or_none() -> Outcome {
+fn a_keychain_that_changes_while_it_is_read_gives_the_old_or_the_new_answer_or_none() -> Outcome {
     let (old, new) = (registered(), not_registered());
     let grown = [old.as_slice(), &[0; 5000]].concat();
     let another = [&new[..], &new].concat();
@@ -83,11 +83,11 @@ fn a_keychain_that_changes_while_it_is_read_gives_an_answer_of_before_or_after_o
     for depth in [Depth::State, Depth::Details] {
         for after in after {
             for reads in 0..READS {
-                // The key was there before; that it is not may only be said of the whole keychain that comes after.
+                // The old keychain has the key. "No key" is correct only for the complete new keychain.
                 if let Ok(found) = login_keychain::read(Changing::new(&old, Some(after), reads), depth) {
                     equal(&(found.workplace_join_identity().is_some() || after == new), &true)?;
                 }
-                // No key was there before, nor is one after.
+                // Neither keychain has a key.
                 if let Ok(found) = login_keychain::read(Changing::new(&new, Some(after), reads), depth) {
                     equal(&found.workplace_join_identity().is_some(), &false)?;
                 }
@@ -110,7 +110,7 @@ fn a_disk_that_fails_at_any_moment_gives_no_answer() -> Outcome {
         for reads in 0..complete {
             match login_keychain::read(Changing::new(&bytes, None, reads), depth) {
                 Err(error) => equal(&matches!(error.kind, ErrorKind::Read(_)), &true)?,
-                // Only what the state does not depend on could not be read.
+                // Only tables that the state does not depend on could not be read.
                 Ok(found) => {
                     equal(&found.workplace_join_identity().is_some(), &true)?;
                     let error = found.details.and_then(|details| details.other_records.err()).ok_or("an error")?;
@@ -122,9 +122,9 @@ fn a_disk_that_fails_at_any_moment_gives_no_answer() -> Outcome {
     Ok(())
 }
 
-/// Whatever of a table has been read when the disk fails, it is not the table that is damaged.
+/// An input error must not be reported as a damaged table, even in the middle of a table.
 #[test]
-fn a_disk_that_fails_is_not_taken_for_damage() -> Outcome {
+fn a_failing_disk_is_not_reported_as_damage() -> Outcome {
     let own = Certificate::contoso();
     for size in (600..1624).step_by(4) {
         let one = |keychain: Keychain, _| keychain.certificate_record(&own, vec![0; size]);
@@ -138,7 +138,7 @@ fn a_disk_that_fails_is_not_taken_for_damage() -> Outcome {
     Ok(())
 }
 
-/// The tool, run by a shell that does something before.
+/// A command that runs the tool from a shell, after these shell commands.
 fn by_shell(home: &Home, before: &str, redirections: &str) -> Command {
     let script = format!("{before}\nexec \"$@\" {redirections}");
     let mut command = Command::new("/bin/sh");
@@ -148,7 +148,7 @@ fn by_shell(home: &Home, before: &str, redirections: &str) -> Command {
 
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "needs Linux, which says what it does without descriptors")]
-fn a_lack_of_descriptors_gives_the_answer_or_none_with_a_reason() -> Outcome {
+fn with_few_descriptors_there_is_an_answer_or_a_reason() -> Outcome {
     let home = Home::new()?;
     let mut answered = 0;
     for limit in 3..24 {
@@ -164,7 +164,7 @@ fn a_lack_of_descriptors_gives_the_answer_or_none_with_a_reason() -> Outcome {
                 let is_right = names_file && stderr.contains("Too many open files") && stderr.lines().count() == 1;
                 equal(&is_right, &true).map_err(|_| stderr)?;
             }
-            // The dynamic linker has not even come so far.
+            // Not even the dynamic linker could run.
             Some(127) => equal(&stdout, "")?,
             other => return Err(format!("{limit} descriptors: {other:?}: {stdout}{stderr}").into()),
         }
@@ -172,7 +172,7 @@ fn a_lack_of_descriptors_gives_the_answer_or_none_with_a_reason() -> Outcome {
     equal(&(answered > 0), &true)
 }
 
-/// Redirections, and what is then printed. What is written to nowhere is written, as far as anybody can tell.
+/// Redirections, and the expected standard output. Writing to a closed stream does not count as an error.
 const CLOSED: [(&str, &str); 6] = [
     ("<&-", REGISTERED),
     ("2>&-", REGISTERED),
@@ -183,7 +183,7 @@ const CLOSED: [(&str, &str); 6] = [
 ];
 
 #[test]
-fn closed_standard_streams_change_nothing_but_what_is_written_to_them() -> Outcome {
+fn closed_standard_streams_do_not_affect_the_others() -> Outcome {
     let home = Home::new()?;
     CLOSED.into_iter().try_for_each(|(streams, stdout)| {
         let expected = (stdout.to_owned(), String::new(), Some(0));
@@ -194,14 +194,14 @@ fn closed_standard_streams_change_nothing_but_what_is_written_to_them() -> Outco
 
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "needs /dev/full, which only Linux has")]
-fn a_full_disk_behind_standard_output_is_a_failure() -> Outcome {
+fn a_full_disk_behind_standard_output_is_an_error() -> Outcome {
     let (_, stderr, status) = answer(&mut by_shell(&Home::new()?, "", ">/dev/full"))?;
-    let words = "wpj-state: writing the answer to standard output; run it again where there is room: ";
+    let words = "wpj-state: cannot write to standard output: ";
     equal(&(stderr.starts_with(words), status), &(true, Some(1)))
 }
 
 #[test]
-fn ignored_and_default_sigpipe_are_the_same() -> Outcome {
+fn sigpipe_may_be_ignored_or_not() -> Outcome {
     let home = Home::new()?;
     for before in ["", "trap '' PIPE"] {
         let (reader, writer) = io::pipe()?;
@@ -213,7 +213,7 @@ fn ignored_and_default_sigpipe_are_the_same() -> Outcome {
 }
 
 #[test]
-fn no_environment_changes_nothing() -> Outcome {
+fn an_empty_environment_gives_the_same_answer() -> Outcome {
     equal(&answer(Home::new()?.tool().env_clear().current_dir("/"))?, &is_registered())
 }
 
@@ -244,10 +244,10 @@ mod strace {
         outcome::Failed,
     };
 
-    /// More calls than the tool makes to read its two files.
+    /// More calls than the tool needs to read its two files.
     const CALLS: usize = 40;
 
-    /// Runs the tool so that some of its calls fail.
+    /// Runs the tool under strace, which makes some of its system calls fail.
     fn with_faults(home: &Home, faults: &str, options: &[&str]) -> Result<Answer, Failed> {
         let mut command = Command::new("strace");
         command.args(["-f", "--quiet=all", "-o", "/dev/null"]).args(options).args(["-e", &format!("inject={faults}")]);
@@ -256,7 +256,7 @@ mod strace {
 
     #[test]
     #[ignore = "needs strace, and the right to trace"]
-    fn interrupted_calls_are_made_again() -> Outcome {
+    fn interrupted_calls_are_repeated() -> Outcome {
         let home = Home::new()?;
         let files = [KEYCHAIN, PLIST].map(|file| home.file(file).display().to_string());
         let files = ["-P", &files[0], "-P", &files[1]];
@@ -274,13 +274,13 @@ mod strace {
 
     #[test]
     #[ignore = "needs strace, and the right to trace"]
-    fn a_disk_that_fails_under_the_tool_gives_a_blank_result_and_the_reason() -> Outcome {
+    fn a_failing_disk_gives_a_blank_result_and_the_reason() -> Outcome {
         let words = "run it again, and check the disk if that does not help";
         let home = Home::new()?;
         for (file, name) in [(KEYCHAIN, "pread64"), (KEYCHAIN, "openat"), (PLIST, "read"), (PLIST, "openat")] {
             let path = home.file(file).display().to_string();
             let run = |call| with_faults(&home, &format!("{name}:error=EIO:when={call}"), &["-P", &path]);
-            // The first call that is not made any more does not fail.
+            // With more calls than the tool makes, nothing fails.
             let mut calls = 1;
             let mut found = run(calls)?;
             while found.2 != Some(0) {
@@ -300,7 +300,7 @@ mod strace {
 
     #[test]
     #[ignore = "needs strace, and the right to trace"]
-    fn where_no_reader_process_can_be_started_the_result_is_blank() -> Outcome {
+    fn if_no_reader_process_can_be_started_the_result_is_blank() -> Outcome {
         let home = Home::new()?;
         let reason = "the process that reads the user's files gave no answer";
         let remedy = "run it again, and find out what ends processes of this user";
@@ -333,7 +333,7 @@ mod root {
             command
         };
         equal(&answer(&mut without(""))?, &is_registered())?;
-        // Rust's own start puts it in the place of streams that are closed, and ends the process if it cannot.
+        // Rust's runtime opens /dev/null for standard streams that are closed, and aborts if that fails.
         let output = without("<&-").output()?;
         equal(&(output.stdout, output.status.signal()), &(Vec::new(), Some(6)))
     }

@@ -1,4 +1,4 @@
-//! A user's home, and the tool to be run on it.
+//! Creates a user's home, and runs the tool on it.
 
 use std::{
     fs::{self, File, Permissions},
@@ -22,7 +22,7 @@ pub type Answer = (String, String, Option<i32>);
 pub const REGISTERED: &str = "<result>Registered</result>\n";
 pub const BLANK: &str = "<result></result>\n";
 
-/// A registered user's home in a folder of its own, which everybody may enter.
+/// The home of a registered user, in a temporary folder that every user may enter.
 pub struct Home {
     pub folder: TempDir,
     pub path: PathBuf,
@@ -46,7 +46,7 @@ impl Home {
         Ok(home)
     }
 
-    /// With this keychain.
+    /// A home with this keychain.
     pub fn with_keychain(bytes: &[u8]) -> Result<Self, Failed> {
         let home = Self::new()?;
         fs::write(home.file(KEYCHAIN), bytes)?;
@@ -54,13 +54,13 @@ impl Home {
         Ok(home)
     }
 
-    /// Has a file changed an hour ago: what has only just changed is read twice.
+    /// Sets a file's modification time to an hour ago, because a file that has just changed is read twice.
     pub fn age(&self, file: &str) -> Result<(), Failed> {
         let file = File::options().write(true).open(self.file(file))?;
         Ok(file.set_modified(SystemTime::now() - Duration::from_secs(3600))?)
     }
 
-    /// Gives the home to a user, which takes root.
+    /// Changes the owner of the home, which needs root.
     pub fn belonging_to(self, uid: u32, gid: u32) -> Result<Self, Failed> {
         for path in ["", "Library", "Library/Keychains", "Library/Preferences", KEYCHAIN, PLIST] {
             chown(self.file(path), Some(uid), Some(gid))?;
@@ -72,7 +72,7 @@ impl Home {
         if name.is_empty() { self.path.clone() } else { self.path.join(name) }
     }
 
-    /// The tool on this home.
+    /// A command that runs the tool on this home.
     pub fn tool(&self) -> Command {
         let mut tool = Command::new(cargo_bin("wpj-state"));
         tool.arg("--home").arg(&self.path);
@@ -86,7 +86,7 @@ pub fn answer(command: &mut Command) -> Result<Answer, Failed> {
     Ok((text(output.stdout), text(output.stderr), output.status.code()))
 }
 
-/// That the state could not be determined, with this reason.
+/// The answer that the state could not be determined, with this reason.
 pub fn undetermined(reason: impl std::fmt::Display) -> Answer {
     (BLANK.to_owned(), format!("wpj-state: {reason}\n"), Some(1))
 }

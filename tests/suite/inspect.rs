@@ -1,4 +1,4 @@
-//! Gathering the evidence on a Mac that answers as told: what the files alone do not show.
+//! Collects evidence on a made-up Mac, to test what files alone do not show: commands, sessions, the second opinion.
 
 use std::{fs, thread, time::Duration};
 
@@ -20,7 +20,7 @@ use crate::mac::{
 };
 
 #[test]
-fn a_keychain_that_is_being_created_is_read_once_it_is_there() {
+fn a_keychain_that_is_being_created_is_read_again() {
     let mac = Mac::new(b"");
     let created = mac.path("created");
     fs::write(&created, registered()).unwrap();
@@ -38,37 +38,37 @@ fn a_keychain_that_is_being_created_is_read_once_it_is_there() {
 }
 
 #[test]
-fn macos_is_not_asked_about_a_keychain_that_stays_empty() {
+fn a_keychain_that_stays_empty_gets_no_second_opinion() {
     let mac = Mac::new(b"");
     let (state, findings) = mac.assess(AskMacos::IfDamaged);
     let path = mac.path(KEYCHAIN);
     let reason = format!("{}: the file is empty; run it again when the user has logged in", path.display());
     assert_eq!((state, findings), (Err(reason), vec![]));
-    assert!(mac.asked_about.borrow().is_empty());
+    assert!(mac.keychains_read.borrow().is_empty());
 }
 
 #[test]
 fn a_readable_keychain_needs_no_second_opinion() {
     let mac = Mac::new(&registered());
     assert_eq!(mac.assess(AskMacos::IfDamaged), (Ok("Registered"), vec![]));
-    assert!(mac.asked_about.borrow().is_empty());
+    assert!(mac.keychains_read.borrow().is_empty());
 }
 
 #[test]
-fn a_damaged_keychain_is_judged_by_what_macos_finds() {
+fn for_a_damaged_keychain_the_second_opinion_counts() {
     let with_key = Mac { opinion: Ok(records(&both(), &both())), ..Mac::new(&damaged()) };
     assert_eq!(with_key.assess(AskMacos::IfDamaged), (Ok("Registered"), vec![Code::SecondOpinionUsed]));
-    assert_eq!(*with_key.asked_about.borrow(), [damaged(), damaged()]);
+    assert_eq!(*with_key.keychains_read.borrow(), [damaged(), damaged()]);
 }
 
 #[test]
-fn where_macos_does_not_help_a_damaged_keychain_stays_without_an_answer() {
+fn without_a_usable_second_opinion_a_damaged_keychain_gives_no_answer() {
     let without_key = records(&both(), &[Certificate::contoso()]);
     for opinion in [Err("it fails".to_owned()), Ok(records(&[], &[])), Ok(without_key)] {
         let mac = Mac { opinion, ..Mac::new(&damaged()) };
         let (state, findings) = mac.assess(AskMacos::IfDamaged);
         let reason = format!(
-            "{}: the file is cut short; restore it from a backup; a reset of the login \
+            "{}: damaged keychain: the file is cut short; restore it from a backup; a reset of the login \
              keychain loses the passwords in it",
             mac.path(KEYCHAIN).display()
         );
@@ -77,19 +77,19 @@ fn where_macos_does_not_help_a_damaged_keychain_stays_without_an_answer() {
 }
 
 #[test]
-fn macos_is_not_asked_if_that_is_forbidden() {
+fn the_second_opinion_can_be_switched_off() {
     let mac = Mac { opinion: Ok(records(&both(), &both())), ..Mac::new(&damaged()) };
     let (state, findings) = mac.assess(AskMacos::Never);
     assert!(state.is_err());
     assert_eq!(findings, vec![]);
-    assert!(mac.asked_about.borrow().is_empty());
+    assert!(mac.keychains_read.borrow().is_empty());
 }
 
 #[test]
-fn a_second_opinion_that_was_asked_for_is_compared_and_changes_nothing() {
+fn a_requested_second_opinion_is_compared_and_changes_nothing() {
     let agrees = Mac { opinion: Ok(records(&both(), &both())), ..Mac::new(&registered()) };
     assert_eq!(agrees.assess(AskMacos::Always), (Ok("Registered"), vec![Code::SecondOpinionAgrees]));
-    assert_eq!(*agrees.asked_about.borrow(), [registered(), registered()]);
+    assert_eq!(*agrees.keychains_read.borrow(), [registered(), registered()]);
     let differs = Mac { opinion: Ok(records(&[], &both())), ..Mac::new(&registered()) };
     assert_eq!(differs.assess(AskMacos::Always), (Ok("Registered"), vec![Code::SecondOpinionDiffers]));
     let missing = Mac { opinion: Err("it fails".to_owned()), ..Mac::new(&registered()) };
@@ -99,7 +99,7 @@ fn a_second_opinion_that_was_asked_for_is_compared_and_changes_nothing() {
 }
 
 #[test]
-fn a_second_opinion_on_a_keychain_that_is_not_there_is_missing() {
+fn there_is_no_second_opinion_on_a_missing_keychain() {
     let mac = Mac::new(&registered());
     fs::remove_file(mac.path(KEYCHAIN)).unwrap();
     assert_eq!(mac.assess(AskMacos::Always), (Ok("Not Registered"), vec![Code::SecondOpinionMissing]));
@@ -107,13 +107,13 @@ fn a_second_opinion_on_a_keychain_that_is_not_there_is_missing() {
     let (state, findings) = mac.assess(AskMacos::Always);
     assert!(state.is_err());
     assert_eq!(findings, vec![Code::SecondOpinionMissing]);
-    assert!(mac.asked_about.borrow().is_empty());
+    assert!(mac.keychains_read.borrow().is_empty());
 }
 
 #[test]
-fn on_a_mac_that_nobody_has_used_nobody_is_registered() {
+fn on_a_mac_without_users_the_state_is_not_registered() {
     let mac = Mac::new(&registered());
-    let json: serde_json::Value = serde_json::from_str(&mac.at_console(Output::Json).document).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&mac.report_at_console(Output::Json).document).unwrap();
     let expected = serde_json::json!({
         "schema": 1,
         "state": "Not Registered",
@@ -201,7 +201,7 @@ fn on_a_mac_that_nobody_has_used_nobody_is_registered() {
 }
 
 #[test]
-fn the_latest_renamed_keychains_are_looked_at_and_not_more_than_sixteen() {
+fn at_most_the_sixteen_latest_renamed_keychains_are_read() {
     let mac = Mac::new(&Keychain::new().to_bytes());
     let renamed = |number: u32| format!("Library/Keychains/login_renamed_{number}.keychain-db");
     for number in 1..=17 {
@@ -213,14 +213,14 @@ fn the_latest_renamed_keychains_are_looked_at_and_not_more_than_sixteen() {
     assert_eq!(mac.assess(AskMacos::Never), (Ok("Not Registered"), vec![Code::LoginKeychainReset]));
 }
 
-const ASKED_APP_SSO: &str = "as 501|/usr/bin/app-sso|platform|-s";
+const RAN_APP_SSO: &str = "as 501|/usr/bin/app-sso|platform|-s";
 
-/// State or file that keeps it from being told, and the commands that were run; both depths have to agree.
-fn ask(mac: &Mac, change: impl Fn(Request) -> Request) -> (Result<&'static str, String>, Vec<String>) {
+/// The state, or the reason why it cannot be determined, and the commands that were run; both depths must agree.
+fn outcome(mac: &Mac, change: impl Fn(Request) -> Request) -> (Result<&'static str, String>, Vec<String>) {
     let [plain, detailed] = [Output::Result(Attribute::State), Output::Json].map(|output| {
         mac.commands.borrow_mut().clear();
         let request = Request { subject: Subject::One(Who::Console), ..mac.request(AskMacos::Never, output) };
-        let evidence = mac.look(&change(request));
+        let evidence = mac.evidence(&change(request));
         let assessment = assess(&evidence, Timestamp::now());
         let state = assessment.state.as_ref().map(|state| state.as_str()).map_err(|undetermined| {
             let path = undetermined.path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
@@ -237,7 +237,7 @@ fn same(request: Request) -> Request {
 }
 
 #[test]
-fn where_the_login_keychain_has_the_key_commands_are_only_run_for_details_and_change_no_state() {
+fn with_a_key_in_the_login_keychain_commands_are_run_only_for_details_and_do_not_change_the_state() {
     let programs = vec![(APP_SSO, Ok(b"Killed: 9\n".to_vec())), (JAMF, Ok(sso_status(3, "")))];
     let mac = Mac { console: Some(console("adele", ADELE, ADELE)), programs, ..Mac::new(&registered()) };
     for (output, commands) in [
@@ -249,51 +249,51 @@ fn where_the_login_keychain_has_the_key_commands_are_only_run_for_details_and_ch
     ] {
         mac.commands.borrow_mut().clear();
         let evidence =
-            mac.look(&Request { subject: Subject::One(Who::Console), ..mac.request(AskMacos::Never, output) });
+            mac.evidence(&Request { subject: Subject::One(Who::Console), ..mac.request(AskMacos::Never, output) });
         assert_eq!(assess(&evidence, Timestamp::now()).state.unwrap().as_str(), "Registered", "{output:?}");
         assert_eq!(mac.commands.borrow().len(), commands, "{output:?}");
     }
 }
 
 #[test]
-fn platform_sso_is_asked_first_and_jamfs_tool_only_if_that_shows_no_key() {
+fn app_sso_is_run_first_and_the_jamf_tool_only_if_it_shows_no_key() {
     let device = Certificate::workplace_join().subject;
     let registered = || Ok(PlatformSso::registered().json());
     let both = Mac { programs: vec![(JAMF, Ok(sso_status(3, ""))), (APP_SSO, registered())], ..with_session() };
-    assert_eq!(ask(&both, same), (Ok("Registered"), vec![ASKED_APP_SSO.to_owned()]));
+    assert_eq!(outcome(&both, same), (Ok("Registered"), vec![RAN_APP_SSO.to_owned()]));
     let programs = vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(sso_status(0, device)))];
-    let asked = vec![ASKED_APP_SSO.to_owned(), format!("as 501|{JAMF}|getPSSOStatus")];
-    assert_eq!(ask(&Mac { programs, ..with_session() }, same), (Ok("Registered"), asked));
+    let commands_run = vec![RAN_APP_SSO.to_owned(), format!("as 501|{JAMF}|getPSSOStatus")];
+    assert_eq!(outcome(&Mac { programs, ..with_session() }, same), (Ok("Registered"), commands_run));
     let neither = vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(sso_status(0, "")))];
-    let (state, commands) = ask(&Mac { programs: neither, ..with_session() }, same);
+    let (state, commands) = outcome(&Mac { programs: neither, ..with_session() }, same);
     assert_eq!((state, commands.len()), (Ok("Not Registered"), 2));
 }
 
 #[test]
-fn what_is_not_installed_or_has_no_such_verb_is_not_asked() {
-    assert_eq!(ask(&with_session(), same), (Ok("Not Registered"), vec![]));
+fn a_missing_tool_or_verb_counts_as_not_checked() {
+    assert_eq!(outcome(&with_session(), same), (Ok("Not Registered"), vec![]));
     let usage = vec![(APP_SSO, Ok(b"Usage: app-sso <verb>\n".to_vec()))];
-    let state = ask(&Mac { programs: usage, ..with_session() }, same);
-    assert_eq!(state, (Ok("Not Registered"), vec![ASKED_APP_SSO.to_owned()]));
+    let state = outcome(&Mac { programs: usage, ..with_session() }, same);
+    assert_eq!(state, (Ok("Not Registered"), vec![RAN_APP_SSO.to_owned()]));
     let help = Ok(b"clean, gatherAADInfo, registerWithIntune, version, help\n".to_vec());
     let mac = Mac { programs: vec![(APP_SSO, Ok(not_configured())), (JAMF, help)], ..with_session() };
-    assert_eq!(ask(&mac, same).0, Ok("Not Registered"));
+    assert_eq!(outcome(&mac, same).0, Ok("Not Registered"));
 }
 
 #[test]
-fn a_source_that_does_not_tell_leaves_no_answer_unless_the_other_does() {
+fn an_unclear_output_gives_no_answer_unless_the_other_command_shows_a_key() {
     let failures = [
-        (Err(Failure::TimedOut), "there was no answer in time"),
-        (Err(Failure::Missing), "it could not be run: launchctl or sudo is missing"),
-        (Err(Failure::TooMuch), "the output cannot be understood: it is more than 1 MiB"),
-        (Err(Failure::Failed("no memory".to_owned())), "it could not be run: no memory"),
+        (Err(Failure::TimedOut), "the command timed out"),
+        (Err(Failure::Missing), "the command could not be run: launchctl or sudo is missing"),
+        (Err(Failure::TooMuch), "the output cannot be understood: more than 1 MiB"),
+        (Err(Failure::Failed("no memory".to_owned())), "the command could not be run: no memory"),
         (Ok(b"sudo: unknown user\n".to_vec()), "the output cannot be understood: a section is missing"),
     ];
     for (failure, words) in failures {
         let app_sso = |jamf: Option<Vec<u8>>| {
             let mut programs = vec![(APP_SSO, failure.clone())];
             programs.extend(jamf.map(|output| (JAMF, Ok(output))));
-            ask(&Mac { programs, ..with_session() }, same).0
+            outcome(&Mac { programs, ..with_session() }, same).0
         };
         assert_eq!(app_sso(None), Err(format!("{APP_SSO}: {words}")));
         assert_eq!(app_sso(Some(sso_status(0, ""))), Err(format!("{APP_SSO}: {words}")));
@@ -302,46 +302,46 @@ fn a_source_that_does_not_tell_leaves_no_answer_unless_the_other_does() {
 }
 
 #[test]
-fn jamfs_tool_is_asked_once_more_after_a_pause_where_it_gave_no_answer() {
-    let asked_jamf = format!("as 501|{JAMF}|getPSSOStatus");
-    let asked = vec![ASKED_APP_SSO.to_owned(), asked_jamf.clone(), "wait".to_owned(), asked_jamf.clone()];
+fn the_jamf_tool_is_run_again_after_a_pause_if_it_gave_no_answer() {
+    let ran_jamf = format!("as 501|{JAMF}|getPSSOStatus");
+    let commands_run = vec![RAN_APP_SSO.to_owned(), ran_jamf.clone(), "wait".to_owned(), ran_jamf.clone()];
     let device = Certificate::workplace_join().subject;
     let first = [Ok(b"Warning:Timedout\n".to_vec()), Ok(b"0\n".to_vec()), Ok(Vec::new()), Err(Failure::TimedOut)];
     for first in first {
         let programs = vec![(APP_SSO, Ok(not_configured())), (JAMF, first), (JAMF, Ok(sso_status(0, device)))];
-        assert_eq!(ask(&Mac { programs, ..with_session() }, same), (Ok("Registered"), asked.clone()));
+        assert_eq!(outcome(&Mac { programs, ..with_session() }, same), (Ok("Registered"), commands_run.clone()));
     }
     let refused = vec![(APP_SSO, Ok(not_configured())), (JAMF, Err(Failure::Failed("no memory".to_owned())))];
-    let (state, commands) = ask(&Mac { programs: refused, ..with_session() }, same);
-    assert_eq!(state, Err(format!("{JAMF}: it could not be run: no memory")));
-    assert_eq!(commands, [ASKED_APP_SSO.to_owned(), asked_jamf]);
+    let (state, commands) = outcome(&Mac { programs: refused, ..with_session() }, same);
+    assert_eq!(state, Err(format!("{JAMF}: the command could not be run: no memory")));
+    assert_eq!(commands, [RAN_APP_SSO.to_owned(), ran_jamf]);
 }
 
 #[test]
-fn where_jamfs_tool_never_answers_only_a_mac_without_any_set_up_is_not_registered() {
+fn without_an_answer_of_the_jamf_tool_only_a_mac_without_set_up_is_not_registered() {
     let mac = |app_sso: Vec<u8>| {
         let programs = vec![(APP_SSO, Ok(app_sso)), (JAMF, Ok(b"Warning:Timedout\n".to_vec()))];
         Mac { programs, ..with_session() }
     };
-    let no_answer = Err(format!("{JAMF}: there was no answer in time"));
-    assert_eq!(ask(&mac(not_configured()), same).0, Ok("Not Registered"));
+    let no_answer = Err(format!("{JAMF}: the command timed out"));
+    assert_eq!(outcome(&mac(not_configured()), same).0, Ok("Not Registered"));
     let by_team = mac(not_configured());
     by_team.set_up(
         "Library/Managed Preferences/adele/com.apple.extensiblesso.plist",
         "<key>a</key><array><dict><key>TeamIdentifier</key><string>UBF8T346G9</string></dict></array>",
     );
-    assert_eq!(ask(&by_team, same).0, no_answer);
+    assert_eq!(outcome(&by_team, same).0, no_answer);
     let declared = mac(not_configured());
     declared.set_up(VERSION, "<key>ProductVersion</key><string>27.1</string>");
-    assert_eq!(ask(&declared, same).0, no_answer);
+    assert_eq!(outcome(&declared, same).0, no_answer);
     let to_register = PlatformSso { user_state: None, ..PlatformSso::registered() }.json();
-    assert_eq!(ask(&mac(to_register), same).0, no_answer);
+    assert_eq!(outcome(&mac(to_register), same).0, no_answer);
 }
 
 const VERSION: &str = "System/Library/CoreServices/SystemVersion.plist";
 
 #[test]
-fn from_macos_27_on_no_file_proves_nothing_where_nobody_is_logged_in() {
+fn since_macos_27_missing_files_prove_nothing_if_nobody_is_logged_in() {
     let mac = Mac { console: Some(console("loginwindow", 0, 0)), ..with_session() };
     for (version, state) in [
         ("26.4", Ok("Not Registered")),
@@ -355,78 +355,78 @@ fn from_macos_27_on_no_file_proves_nothing_where_nobody_is_logged_in() {
         ),
     ] {
         mac.set_up(VERSION, &format!("<key>ProductVersion</key><string>{version}</string>"));
-        assert_eq!(ask(&mac, same), (state, vec![]), "{version}");
+        assert_eq!(outcome(&mac, same), (state, vec![]), "{version}");
     }
 }
 
 #[test]
-fn app_sso_is_not_asked_before_macos_13() {
+fn app_sso_is_not_run_before_macos_13() {
     let programs = || vec![(APP_SSO, Ok(PlatformSso::registered().json())), (JAMF, Ok(sso_status(0, "")))];
-    let commands = |version| ask(&Mac { programs: programs(), version, ..with_session() }, same).1;
+    let commands = |version| outcome(&Mac { programs: programs(), version, ..with_session() }, same).1;
     assert_eq!(commands(Some(12)), [format!("as 501|{JAMF}|getPSSOStatus")]);
     for version in [Some(13), Some(26), None] {
-        assert_eq!(commands(version), [ASKED_APP_SSO.to_owned()]);
+        assert_eq!(commands(version), [RAN_APP_SSO.to_owned()]);
     }
 }
 
 #[test]
-fn words_on_standard_error_are_the_reason_and_never_the_answer() {
+fn standard_error_is_the_reason_and_never_the_answer() {
     let refused = "sudo: PAM account management error: permission denied\nsudo: a password is required\n";
     let mac = Mac { programs: vec![(APP_SSO, Ok(Vec::new()))], stderr: refused, ..with_session() };
     let reason = format!("{APP_SSO}: sudo: PAM account management error: permission denied");
-    assert_eq!(ask(&mac, same).0, Err(reason));
-    // What the runtime says is no reason to believe that there was no answer at all.
+    assert_eq!(outcome(&mac, same).0, Err(reason));
+    // A warning from the runtime does not invalidate the answer on standard output.
     let mac = Mac { programs: vec![(JAMF, Ok(Vec::new()))], stderr: "objc: a warning\n", ..with_session() };
-    assert_eq!(ask(&mac, same).0, Err(format!("{JAMF}: there was no answer; it said: objc: a warning")));
+    assert_eq!(outcome(&mac, same).0, Err(format!("{JAMF}: the command gave no answer, but printed: objc: a warning")));
     let device = Certificate::workplace_join().subject;
     let answer = String::from_utf8(sso_status(2, device)).unwrap().leak();
     let mac = Mac { programs: vec![(JAMF, Ok(sso_status(0, "")))], stderr: answer, ..with_session() };
-    assert_eq!(ask(&mac, same).0, Ok("Not Registered"));
+    assert_eq!(outcome(&mac, same).0, Ok("Not Registered"));
 }
 
 #[test]
-fn platform_sso_proves_the_key_where_the_keychain_cannot_be_read() {
+fn platform_sso_proves_the_key_even_if_the_keychain_cannot_be_read() {
     let mac = Mac { programs: vec![(APP_SSO, Ok(PlatformSso::registered().json()))], ..with_session() };
     mac.write(KEYCHAIN, &damaged());
-    assert_eq!(ask(&mac, same), (Ok("Registered"), vec![ASKED_APP_SSO.to_owned()]));
+    assert_eq!(outcome(&mac, same), (Ok("Registered"), vec![RAN_APP_SSO.to_owned()]));
     let mac = Mac { programs: vec![(APP_SSO, Ok(not_configured()))], ..with_session() };
     mac.write(KEYCHAIN, &damaged());
-    let reason = format!("{}: the file is cut short", mac.path(KEYCHAIN).display());
-    assert_eq!(ask(&mac, same).0, Err(reason));
+    let reason = format!("{}: damaged keychain: the file is cut short", mac.path(KEYCHAIN).display());
+    assert_eq!(outcome(&mac, same).0, Err(reason));
 }
 
 #[test]
-fn a_saved_output_takes_the_place_of_its_command() {
+fn a_saved_output_replaces_its_command() {
     let programs = || vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(sso_status(0, "")))];
     let mac = Mac { programs: programs(), ..with_session() };
     let saved = mac.path("app-sso.txt");
     fs::write(&saved, PlatformSso::registered().json()).unwrap();
     let change = |request| Request { app_sso_state: Some(saved.clone()), ..request };
-    assert_eq!(ask(&mac, change), (Ok("Registered"), vec![]));
+    assert_eq!(outcome(&mac, change), (Ok("Registered"), vec![]));
     let missing = mac.path("no-such-file");
     let change = |request| Request { psso_status: Some(missing.clone()), ..request };
     let reason = format!("{}: this file does not exist", missing.display());
-    assert_eq!(ask(&mac, change), (Err(reason.clone()), vec![]));
-    // Even where the keychain has the key.
+    assert_eq!(outcome(&mac, change), (Err(reason.clone()), vec![]));
+    // Even if the keychain has the key.
     let mac = Mac { console: Some(console("adele", ADELE, ADELE)), ..Mac::new(&registered()) };
     let change = |request| Request { psso_status: Some(missing.clone()), ..request };
-    assert_eq!(ask(&mac, change), (Err(reason), vec![]));
+    assert_eq!(outcome(&mac, change), (Err(reason), vec![]));
 }
 
 #[test]
-fn a_file_given_as_the_plist_that_is_none_is_no_answer() {
+fn a_file_given_as_the_plist_that_is_not_one_is_an_error() {
     let mac = Mac { console: Some(console("adele", ADELE, ADELE)), ..Mac::new(&registered()) };
     let given = mac.path("notes.txt");
     fs::write(&given, "have_an_Azure_id\n").unwrap();
     let change = |request| Request { plist: Some(given.clone()), ..request };
-    let reason = "this is not a plist that can be read: it has a text where a dictionary belongs";
-    assert_eq!(ask(&mac, change).0, Err(format!("{}: {reason}", given.display())));
+    let reason = "this is not a plist that can be read: a string instead of a dictionary";
+    assert_eq!(outcome(&mac, change).0, Err(format!("{}: {reason}", given.display())));
     mac.write(PLIST, b"have_an_Azure_id\n");
-    assert_eq!(ask(&mac, same).0, Ok("WPJ Key present, AAD ID not acquired"));
+    assert_eq!(outcome(&mac, same).0, Ok("WPJ Key present, AAD ID not acquired"));
 }
 
 #[test]
-fn without_a_session_nothing_is_asked_and_single_sign_on_leaves_no_answer() {
+fn without_a_session_no_command_is_run_and_a_single_sign_on_profile_leaves_no_answer() {
     let programs = || vec![(APP_SSO, Ok(PlatformSso::registered().json()))];
     let microsoft = "<plist version=\"1.0\"><dict><key>ExtensionIdentifier</key>\
         <string>com.microsoft.CompanyPortalMac.ssoextension</string></dict></plist>";
@@ -434,42 +434,42 @@ fn without_a_session_nothing_is_asked_and_single_sign_on_leaves_no_answer() {
     let no_session = || Mac { console: Some(console("loginwindow", 0, 0)), programs: programs(), ..with_session() };
     let not_as_this_user = || Mac { may_run: false, programs: programs(), ..with_session() };
     for mac in [no_session(), not_as_this_user()] {
-        assert_eq!(ask(&mac, same), (Ok("Not Registered"), vec![]));
+        assert_eq!(outcome(&mac, same), (Ok("Not Registered"), vec![]));
         for file in ["com.apple.extensiblesso.plist", "adele/com.apple.extensiblesso.plist"] {
             let path = mac.system.path().join(managed).join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, microsoft).unwrap();
             let words = "this sets up single sign-on, whose keys only show in a session of the user's, and none could be entered";
             let unasked = (Err(format!("{}: {words}", path.display())), vec![]);
-            assert_eq!(ask(&mac, same), unasked);
-            // A saved output that shows no key does not speak for the other source.
+            assert_eq!(outcome(&mac, same), unasked);
+            // A saved output of one command without a key proves nothing about the other one.
             let saved = mac.path("app-sso.txt");
             fs::write(&saved, not_configured()).unwrap();
-            assert_eq!(ask(&mac, |request| Request { app_sso_state: Some(saved.clone()), ..request }), unasked);
+            assert_eq!(outcome(&mac, |request| Request { app_sso_state: Some(saved.clone()), ..request }), unasked);
             fs::remove_file(&path).unwrap();
             fs::create_dir(&path).unwrap();
-            assert_eq!(ask(&mac, same), unasked);
+            assert_eq!(outcome(&mac, same), unasked);
             let home = |request| Request { subject: Subject::One(Who::Home(mac.folder.path().to_owned())), ..request };
-            assert_eq!(ask(&mac, home), (Ok("Not Registered"), vec![]));
+            assert_eq!(outcome(&mac, home), (Ok("Not Registered"), vec![]));
             fs::remove_dir(path).unwrap();
         }
     }
-    // A session behind the login window can be asked.
+    // Commands can be run in a session behind the login window.
     let behind = Mac { console: Some(console("loginwindow", 0, ADELE)), programs: programs(), ..with_session() };
-    assert_eq!(ask(&behind, same), (Ok("Registered"), vec![ASKED_APP_SSO.to_owned()]));
+    assert_eq!(outcome(&behind, same), (Ok("Registered"), vec![RAN_APP_SSO.to_owned()]));
 }
 
 #[test]
 fn with_a_home_no_command_is_run() {
     let mac = Mac { programs: vec![(APP_SSO, Ok(PlatformSso::registered().json()))], ..with_session() };
     let home = |request| Request { subject: Subject::One(Who::Home(mac.folder.path().to_owned())), ..request };
-    assert_eq!(ask(&mac, home), (Ok("Not Registered"), vec![]));
+    assert_eq!(outcome(&mac, home), (Ok("Not Registered"), vec![]));
 }
 
 #[test]
-fn the_set_up_is_looked_at_only_for_what_shows_it() {
+fn the_set_up_is_read_only_for_outputs_that_need_it() {
     let mac = Mac::new(&registered());
-    for (output, is_asked) in [
+    for (output, is_read) in [
         (Output::Json, true),
         (Output::Explain, true),
         (Output::Result(Attribute::Finding), true),
@@ -478,21 +478,21 @@ fn the_set_up_is_looked_at_only_for_what_shows_it() {
         (Output::Result(Attribute::UserPrincipalName), false),
     ] {
         let request = Request { subject: Subject::One(Who::Console), ..mac.request(AskMacos::Never, output) };
-        let evidence = mac.look(&request);
-        assert_eq!(!matches!(evidence.set_up.jamf_tool, Probe::NotAsked), is_asked, "{output:?}");
-        // A home may be another Mac's.
-        let evidence = mac.look(&mac.request(AskMacos::Never, output));
+        let evidence = mac.evidence(&request);
+        assert_eq!(!matches!(evidence.set_up.jamf_tool, Probe::NotAsked), is_read, "{output:?}");
+        // A home may come from another Mac.
+        let evidence = mac.evidence(&mac.request(AskMacos::Never, output));
         assert!(matches!(evidence.set_up.jamf_tool, Probe::NotAsked), "{output:?}");
     }
 }
 
 #[test]
-fn a_set_up_that_hangs_takes_nothing_from_the_state_and_leaves_no_finding() {
+fn a_set_up_that_hangs_affects_findings_but_not_the_state() {
     let mac = Mac { console: Some(console("adele", ADELE, ADELE)), ..Mac::new(&registered()) };
     let look = |output| {
-        // The home, then the set-up.
+        // The first read is the home, the second one the set-up.
         mac.reads.set(1);
-        mac.look(&Request { subject: Subject::One(Who::Console), ..mac.request(AskMacos::IfDamaged, output) })
+        mac.evidence(&Request { subject: Subject::One(Who::Console), ..mac.request(AskMacos::IfDamaged, output) })
     };
     let late = Cause::DeadlinePassed(10);
     for output in [Output::Json, Output::Explain] {
@@ -504,10 +504,10 @@ fn a_set_up_that_hangs_takes_nothing_from_the_state_and_leaves_no_finding() {
 }
 
 #[test]
-fn a_home_that_was_never_used_is_no_answer_where_it_is_not_known_who_has_a_session() {
+fn a_home_that_was_never_used_is_an_error_if_sessions_are_unknown() {
     let mac = Mac { console: Some("?".to_owned()), ..Mac::new(&registered()) };
     fs::remove_dir_all(mac.path("Library")).unwrap();
     let subject = Subject::One(Who::User("adele".to_owned()));
-    let evidence = mac.look(&Request { subject, ..mac.request(AskMacos::IfDamaged, Output::Explain) });
+    let evidence = mac.evidence(&Request { subject, ..mac.request(AskMacos::IfDamaged, Output::Explain) });
     assert_eq!(evidence.obstacle.map(|obstacle| obstacle.cause), Some(Cause::NotAHome));
 }

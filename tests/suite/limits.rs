@@ -1,5 +1,5 @@
-//! Files that are made to take time or memory: for each kind of output the tool answers, within limits of memory and of
-//! the processor's time that its two processes together keep.
+//! Files that are designed to cost time or memory: for each kind of output, the tool answers within limits of memory
+//! and processor time.
 
 use std::{
     collections::BTreeSet,
@@ -16,10 +16,10 @@ use crate::{
     outcome::{Failed, Outcome, equal},
 };
 
-/// What each of the two processes may take of its address space, so both together take at most 64 MiB of memory.
+/// The limit of address space for each of the two processes, so both together use at most 64 MiB of memory.
 const KILOBYTES: u64 = 32 * 1024;
 
-/// What both together may take of the processor's time.
+/// The limit of processor time for both processes together.
 const CPU_SECONDS: f64 = 1.0;
 
 /// The kinds of output.
@@ -27,7 +27,7 @@ const MODES: [&[&str]; 4] = [&[], &["--json"], &["--attribute", "finding"], &["-
 
 type Make = fn() -> Result<Vec<u8>, Failed>;
 
-/// Name, the keychain, what is printed: the result and, if there is none, the reason without the file.
+/// Hostile keychains: name, function that creates it, and the expected state or, if it is empty, a part of the reason.
 const KEYCHAINS: [(&str, Make, &str, &str); 11] = [
     ("four billion claimed records", || patched(8, u32::MAX), "", "record numbers and records do not agree"),
     ("four billion claimed record numbers", || patched(24, u32::MAX), "", "a table header contradicts itself"),
@@ -40,18 +40,8 @@ const KEYCHAINS: [(&str, Make, &str, &str); 11] = [
     ("tables that overlap", overlapping_tables, "", "two tables for relation 0x80001000"),
     ("a million free record numbers", || many(1_000_000, 0), "Not Registered", ""),
     ("a hundred thousand certificates", || many(0, 100_000), "Not Registered", ""),
-    (
-        "a million certificates",
-        || many(0, 1_000_000),
-        "",
-        "more certificates, or public key hashes of them, than any keychain has",
-    ),
-    (
-        "more labels than any keychain has",
-        || Ok(labelled(5_000)),
-        "",
-        "more private keys, or labels of them, than any keychain has",
-    ),
+    ("a million certificates", || many(0, 1_000_000), "", "an impossible number of certificates or public key hashes"),
+    ("more labels than any keychain has", || Ok(labelled(5_000)), "", "an impossible number of private keys or labels"),
     (
         "a certificate that is nested very deeply",
         || with_certificate(nested(20_000)),
@@ -68,11 +58,11 @@ const KEYCHAINS: [(&str, Make, &str, &str); 11] = [
         "a certificate of 16 MiB",
         || with_certificate([&b"\x30\x84\x00\xff\xff\xfa"[..], &vec![0; 0xFF_FFFA]].concat()),
         "",
-        "impossible record size 16777460",
+        "a record has an impossible size (16777460)",
     ),
 ];
 
-/// As for keychains.
+/// Hostile plists, in the same form.
 const PLISTS: [(&str, Make, &str, &str); 11] = [
     ("XML that is nested deeply", || Ok(xml(&"<array>".repeat(MOST / 8))), NOT_ACQUIRED, ""),
     ("a binary plist that is nested as deep as it is long", || Ok(chain(100_000, false)), NOT_ACQUIRED, ""),
@@ -81,7 +71,7 @@ const PLISTS: [(&str, Make, &str, &str); 11] = [
     ("a binary text that claims 2^60 characters", || Ok(claiming(0x6F)), NOT_ACQUIRED, ""),
     ("nothing but texts", || Ok(texts()), NOT_ACQUIRED, ""),
     ("a text in UTF-16", || Ok(wide()), NOT_ACQUIRED, ""),
-    ("a small file that stands for 6 GB of text", || Ok(same_text(60_000, 60_000)), NOT_ACQUIRED, ""),
+    ("a small file that expands to 6 GB of text", || Ok(same_text(60_000, 60_000)), NOT_ACQUIRED, ""),
     ("one comment that never ends", || Ok(xml(&format!("<!--{}", "x".repeat(MOST - 100)))), NOT_ACQUIRED, ""),
     ("many entities", || Ok(xml(&format!("<dict><key>{}</key></dict>", "&lt;".repeat(MOST / 5)))), NOT_ACQUIRED, ""),
     (
@@ -92,14 +82,14 @@ const PLISTS: [(&str, Make, &str, &str); 11] = [
     ),
 ];
 
-/// The most bytes of a plist that are read.
+/// The size limit for plists, in bytes.
 const MOST: usize = 1024 * 1024;
 
 const NOT_ACQUIRED: &str = "WPJ Key present, AAD ID not acquired";
 
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "only Linux limits an address space")]
-fn hostile_keychains_take_no_more_memory_and_time_than_others() -> Outcome {
+fn hostile_keychains_stay_within_the_limits() -> Outcome {
     every(KEYCHAINS.iter().map(|(name, make, state, words)| {
         let content = make()?;
         Ok((*name, gives(KEYCHAIN, &content, state, words)))
@@ -108,14 +98,14 @@ fn hostile_keychains_take_no_more_memory_and_time_than_others() -> Outcome {
 
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "only Linux limits an address space")]
-fn hostile_plists_take_no_more_memory_and_time_than_others() -> Outcome {
+fn hostile_plists_stay_within_the_limits() -> Outcome {
     every(PLISTS.iter().map(|(name, make, state, words)| {
         let content = make()?;
         Ok((*name, gives(PLIST, &content, state, words)))
     }))
 }
 
-/// Names every one that fails.
+/// Fails with the names of all cases that fail.
 fn every(outcomes: impl Iterator<Item = Result<(&'static str, Outcome), Failed>>) -> Outcome {
     let mut failures = Vec::new();
     for outcome in outcomes {
@@ -126,10 +116,10 @@ fn every(outcomes: impl Iterator<Item = Result<(&'static str, Outcome), Failed>>
     if failures.is_empty() { Ok(()) } else { Err(failures.join("\n").into()) }
 }
 
-/// What the tool answers about a home, and the processor's time that both of its processes took.
+/// The answer for a home, and the processor time that both processes used.
 fn run(home: &Home, kilobytes: u64, options: &[&str]) -> Result<(Answer, f64), Failed> {
     let times = tempfile::NamedTempFile::new()?;
-    // The second line of what `times` prints is of the processes that have ended.
+    // The second line of `times` is about children that have ended.
     let script = "ulimit -v \"$1\" && times=$2 && shift 2 && \"$@\"; status=$?; times >\"$times\"; exit \"$status\"";
     let mut command = Command::new("/bin/sh");
     command.args(["-c", script, "sh", &kilobytes.to_string()]).arg(times.path()).arg(cargo_bin("wpj-state"));
@@ -143,7 +133,7 @@ fn run(home: &Home, kilobytes: u64, options: &[&str]) -> Result<(Answer, f64), F
     Ok((found, times.sum::<Result<f64, Failed>>()?))
 }
 
-/// That the tool gives this state, or none for a reason with these words, for every kind of output, and within limits.
+/// Checks that every kind of output gives this state, or none with a reason that contains `words`, within the limits.
 fn gives(file: &str, content: &[u8], state: &str, words: &str) -> Outcome {
     let home = Home::new()?;
     fs::write(home.file(file), content)?;
@@ -166,14 +156,15 @@ fn gives_for(home: &Home, state: &str, words: &str) -> Outcome {
         }
         equal(&status, &Some(i32::from(state.is_empty()))).map_err(failed)?;
         // A report has the reason in its first line; it is the same for all others.
-        let told = if *options == ["--explain"] {
+        let output = if *options == ["--explain"] {
             equal(&stderr, "").map_err(failed)?;
             stdout.lines().take(3).collect::<Vec<_>>().join(" ")
         } else {
             equal(&stderr, reason.get_or_insert(stderr.clone())).map_err(failed)?;
             stderr.clone()
         };
-        let is_right = told.contains(words) && !told.contains("this tool failed") && !told.contains("the process");
+        let is_right =
+            output.contains(words) && !output.contains("this tool failed") && !output.contains("the process");
         equal(&is_right, &true).map_err(failed)?;
         equal(&(seconds <= CPU_SECONDS), &true).map_err(|_| failed(format!("{seconds} s").into()))?;
     }
@@ -182,21 +173,21 @@ fn gives_for(home: &Home, state: &str, words: &str) -> Outcome {
 
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "only Linux limits an address space")]
-fn a_keychain_of_256_mib_of_zeros_takes_no_more() -> Outcome {
+fn a_keychain_of_256_mib_of_zeros_stays_within_the_limits() -> Outcome {
     let home = Home::new()?;
     File::create(home.file(KEYCHAIN))?.set_len(256 << 20)?;
     home.age(KEYCHAIN)?;
     gives_for(&home, "", "not a macOS file keychain")
 }
 
-/// A lack of memory ends a process, but not the one that answers: with any amount of it there is an answer, or a blank
-/// result and a reason.
+/// A lack of memory can end the reader process, but not the parent. So with any amount of memory there is an answer, or
+/// a blank result and a reason.
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "only Linux limits an address space")]
-fn files_that_take_more_memory_than_there_is_give_the_answer_or_a_reason() -> Outcome {
+fn with_little_memory_there_is_an_answer_or_a_reason() -> Outcome {
     const STEP: u64 = 512;
     let home = Home::new()?;
-    // As much as the tool takes at least.
+    // The least memory with which the tool starts.
     let enough = (1..100).map(|step| step * STEP).find(|&kilobytes| {
         run(&home, kilobytes, &["--json"])
             .is_ok_and(|((_, stderr, status), _)| (stderr.as_str(), status) == ("", Some(0)))
@@ -226,7 +217,7 @@ fn files_that_take_more_memory_than_there_is_give_the_answer_or_a_reason() -> Ou
     Ok(())
 }
 
-/// What needs more gets no answer: these tests would fail.
+/// With less memory there is no answer, which shows that the other tests would notice a higher need.
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "only Linux limits an address space")]
 fn the_limits_are_enforced() -> Outcome {
@@ -239,7 +230,7 @@ fn registered() -> Vec<u8> {
     Keychain::new().certificate(&certificate).workplace_join_key(&certificate).to_bytes()
 }
 
-/// A keychain with this many private keys, each of which has as many labels as there can be.
+/// A keychain with this many private keys, each with as many labels as possible.
 fn labelled(keys: u32) -> Vec<u8> {
     let labels = |key: u32| (0..1024).map(|label| (key * 1024 + label).to_be_bytes().to_vec()).collect::<Vec<_>>();
     (0..keys).fold(Keychain::new(), |keychain, key| keychain.private_key(["Contoso", "\0"], &labels(key))).to_bytes()
@@ -252,7 +243,7 @@ fn with_certificate(der: Vec<u8>) -> Result<Vec<u8>, Failed> {
     Ok(keychain.workplace_join_key(&certificate).to_bytes())
 }
 
-/// SEQUENCEs in SEQUENCEs, of indefinite length.
+/// Nested SEQUENCEs of indefinite length.
 fn nested(depth: usize) -> Vec<u8> {
     [0x30, 0x80].repeat(depth)
 }
@@ -271,7 +262,7 @@ fn replaced(bytes: &[u8], offset: usize, atom: u32) -> Vec<u8> {
 const SCHEMA: usize = 20;
 const CERTIFICATES: u32 = 0x8000_1000;
 
-/// Where each table begins, and where the last one ends.
+/// The offset of each table, and the end of the last one.
 fn tables(bytes: &[u8]) -> Result<Vec<usize>, Failed> {
     let count = usize::try_from(atom(bytes, SCHEMA + 4)?)?;
     let offsets = (0..count).map(|number| Ok(SCHEMA + usize::try_from(atom(bytes, SCHEMA + 8 + 4 * number)?)?));
@@ -283,13 +274,13 @@ fn certificate_table(bytes: &[u8]) -> Result<usize, Failed> {
     Ok(found.ok_or("there is a table of certificates")?)
 }
 
-/// With another atom in the certificate table's header.
+/// A keychain with another atom in the header of the certificate table.
 fn patched(offset: usize, value: u32) -> Result<Vec<u8>, Failed> {
     let bytes = registered();
     Ok(replaced(&bytes, certificate_table(&bytes)? + offset, value))
 }
 
-/// The last table begins where the one before does.
+/// A keychain whose last table starts at the offset of the one before.
 fn overlapping_tables() -> Result<Vec<u8>, Failed> {
     let bytes = registered();
     let last = tables(&bytes)?.len() - 1;
@@ -297,7 +288,7 @@ fn overlapping_tables() -> Result<Vec<u8>, Failed> {
     Ok(replaced(&bytes, SCHEMA + 8 + 4 * last, before))
 }
 
-/// A keychain whose table of certificates has this many free numbers and small certificates.
+/// A keychain with this many free numbers and small certificates in the certificate table.
 fn many(free: u32, certificates: u32) -> Result<Vec<u8>, Failed> {
     let certificate = Certificate::contoso();
     let one = Keychain::new().certificate_record(&certificate, vec![0x30, 0]).free(Relation::PrivateKey).to_bytes();
@@ -331,7 +322,7 @@ fn xml(content: &str) -> Vec<u8> {
     format!("<?xml version=\"1.0\"?><plist version=\"1.0\">{content}</plist>").into_bytes()
 }
 
-/// A binary plist of these objects, the first of which is outermost; references have four bytes.
+/// A binary plist with these objects, the first of which is the outermost; references have four bytes.
 fn binary(objects: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = b"bplist00".to_vec();
     let mut offsets = Vec::new();
@@ -350,7 +341,7 @@ fn reference(to: usize) -> [u8; 4] {
     u32::try_from(to).unwrap_or_default().to_be_bytes()
 }
 
-/// Arrays in arrays; the last one is empty or the first one again.
+/// Nested arrays; the last one is empty or refers to the first one.
 fn chain(depth: usize, closed: bool) -> Vec<u8> {
     let array = |number: usize| match number + 1 < depth {
         true => [&[0xA1][..], &reference(number + 1)].concat(),
@@ -360,12 +351,12 @@ fn chain(depth: usize, closed: bool) -> Vec<u8> {
     binary(&(0..depth).map(array).collect::<Vec<_>>())
 }
 
-/// An object whose length stands behind it, in eight bytes: 2^60.
+/// An object that claims to have the length 2^60.
 fn claiming(marker: u8) -> Vec<u8> {
     binary(&[[&[marker, 0x13][..], &(1u64 << 60).to_be_bytes()].concat()])
 }
 
-/// Keys and values of 100 bytes each.
+/// A plist with keys and values of 100 bytes each.
 fn texts() -> Vec<u8> {
     let mut content = String::from("<dict>");
     let text = "x".repeat(80);
@@ -381,7 +372,7 @@ fn wide() -> Vec<u8> {
     binary(&[[&[0x6F, 0x12][..], &length, &[0x26, 0x03].repeat(characters)].concat()])
 }
 
-/// An array whose values are all the same text.
+/// A plist with an array whose values all refer to the same text.
 fn same_text(length: u16, times: u16) -> Vec<u8> {
     let array = [&[0xAF, 0x11][..], &times.to_be_bytes(), &reference(1).repeat(times.into())].concat();
     binary(&[array, [&[0x5F, 0x11][..], &length.to_be_bytes(), &vec![b'x'; length.into()]].concat()])

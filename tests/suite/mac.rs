@@ -1,4 +1,4 @@
-//! A Mac that answers as told.
+//! A made-up Mac whose answers the tests set.
 
 use std::{
     cell::{Cell, RefCell},
@@ -28,35 +28,35 @@ use wpj_state::{
 pub const KEYCHAIN: &str = "Library/Keychains/login.keychain-db";
 pub const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
 
-/// A Mac with one home and nobody at the console.
+/// A Mac with one home and, by default, nobody at the console.
 pub struct Mac {
     pub folder: TempDir,
-    /// Where the system's own files are.
+    /// The folder with the system's own files.
     pub system: TempDir,
-    /// What macOS' own reader finds.
+    /// What macOS's own reader finds.
     pub opinion: Result<OtherReading, String>,
-    /// What macOS' own reader was given.
-    pub asked_about: RefCell<Vec<Vec<u8>>>,
-    /// The console's record, as a property list.
+    /// The keychains that macOS's own reader got.
+    pub keychains_read: RefCell<Vec<Vec<u8>>>,
+    /// The console record, as a property list.
     pub console: Option<String>,
-    /// What each program that is installed prints; one that is there twice prints the second the second time.
+    /// The output of each installed program. A second entry for a program is the output of its second run.
     pub programs: Vec<(&'static str, Result<Vec<u8>, Failure>)>,
-    /// What each program prints on standard error.
+    /// The output of each program on standard error.
     pub stderr: &'static str,
-    /// The first number of macOS's version.
+    /// The major version of macOS.
     pub version: Option<u32>,
-    /// Which commands were run, and when it was waited.
+    /// The commands that were run, and the pauses between them.
     pub commands: RefCell<Vec<String>>,
     /// Whether commands can be run as a user.
     pub may_run: bool,
-    /// Others who have a home beside the first user's: number and name.
+    /// Other users with a home: UID and name.
     pub others: Vec<(u32, &'static str)>,
     /// How many times a reader process answers before the disk hangs.
     pub reads: Cell<usize>,
 }
 
 pub const ADELE: u32 = 501;
-/// Somebody whose account cannot be asked for.
+/// The UID of a user whose account lookup fails.
 pub const NO_RECORD: u32 = 666;
 pub const APP_SSO: &str = "/usr/bin/app-sso";
 pub const JAMF: &str = "/Library/Application Support/JAMF/Jamf.app/Contents/MacOS/Jamf Conditional Access.app/Contents/MacOS/Jamf Conditional Access";
@@ -66,8 +66,8 @@ impl Mac {
         let mac = Self {
             folder: tempfile::tempdir().unwrap(),
             system: tempfile::tempdir().unwrap(),
-            opinion: Err("nobody asked".to_owned()),
-            asked_about: RefCell::default(),
+            opinion: Err("macOS's reader timed out".to_owned()),
+            keychains_read: RefCell::default(),
             console: None,
             programs: Vec::new(),
             stderr: "",
@@ -122,29 +122,29 @@ impl Mac {
     }
 
     pub fn gather(&self, second_opinion: AskMacos, output: Output) -> Evidence {
-        self.look(&self.request(second_opinion, output))
+        self.evidence(&self.request(second_opinion, output))
     }
 
-    /// The evidence on one user.
-    pub fn look(&self, request: &Request) -> Evidence {
+    /// The evidence about the only user.
+    pub fn evidence(&self, request: &Request) -> Evidence {
         let mut evidence = collect::gather(request, self);
         assert_eq!(evidence.len(), 1, "{request:?}");
         evidence.remove(0)
     }
 
-    /// What is printed.
+    /// The report on this request.
     pub fn report(&self, request: &Request) -> Report {
         let evidence = collect::gather(request, self);
         let assessments: Vec<_> = evidence.iter().map(|evidence| assess(evidence, Timestamp::now())).collect();
         report::report(request, &assessments, Style { colour: false, unicode: true })
     }
 
-    /// What the person at the console is told.
-    pub fn at_console(&self, output: Output) -> Report {
+    /// The report about the console user.
+    pub fn report_at_console(&self, output: Output) -> Report {
         self.report(&Request { subject: Subject::One(Who::Console), ..self.request(AskMacos::IfDamaged, output) })
     }
 
-    /// The state and the codes of the findings; the state alone has to be the same.
+    /// The state and the codes of the findings; the output for the state alone must give the same state.
     pub fn assess(&self, second_opinion: AskMacos) -> (Result<&'static str, String>, Vec<Code>) {
         let [plain, detailed] = [Output::Result(Attribute::State), Output::Json].map(|output| {
             let evidence = self.gather(second_opinion, output);
@@ -162,7 +162,7 @@ impl collect::Mac for Mac {
         true
     }
 
-    /// To become a user would take a process of its own, and these tests are one.
+    /// Never root, because switching to a user needs a separate process.
     fn is_root(&self) -> bool {
         false
     }
@@ -201,7 +201,7 @@ impl collect::Mac for Mac {
         Ok(first.chain(self.others.iter().map(|(uid, _)| *uid)).collect())
     }
 
-    /// What a reader process sends is read back, as it is there.
+    /// Runs the jobs in this process, but passes their results through JSON, like a reader process does.
     fn read<T: Serialize + DeserializeOwned>(&self, jobs: Vec<Job<'_, T>>) -> Vec<Result<T, Obstacle>> {
         let left = self.reads.get();
         if left == 0 {
@@ -226,7 +226,7 @@ impl collect::Mac for Mac {
 
     fn run(&self, commands: Vec<Vec<String>>) -> Vec<Result<Printed, Failure>> {
         let answer = |command: Vec<String>| {
-            // What a command is run with as another user comes first.
+            // The words before the command run it as another user.
             let program = command.iter().find(|word| word.starts_with('/')).unwrap().clone();
             let command = (command.join("|"), program);
             let earlier = self.commands.borrow().iter().filter(|it| **it == command.0).count();
@@ -238,7 +238,7 @@ impl collect::Mac for Mac {
         commands.into_iter().map(answer).collect()
     }
 
-    fn wait_before_asking_again(&self) {
+    fn wait_before_retry(&self) {
         self.commands.borrow_mut().push("wait".to_owned());
     }
 
@@ -246,7 +246,7 @@ impl collect::Mac for Mac {
         assert_eq!(rights, Rights::Caller);
         let content = fs::read(keychain).unwrap();
         let ours = Records::read(content.as_slice()).ok();
-        self.asked_about.borrow_mut().push(content);
+        self.keychains_read.borrow_mut().push(content);
         let theirs = self.opinion.clone()?;
         Ok(SecondReading { judged: theirs.judged, comparison: ours.map(|ours| compare(&ours, &theirs.records)) })
     }
@@ -280,7 +280,7 @@ pub fn with_session() -> Mac {
     Mac { console: Some(console("adele", ADELE, ADELE)), ..Mac::new(&keychain.to_bytes()) }
 }
 
-/// The console's record where one user has a session.
+/// A console record in which one user has a session.
 pub fn console(name: &str, uid: u32, session: u32) -> String {
     format!(
         "<plist version=\"1.0\"><dict><key>Name</key><string>{name}</string><key>UID</key><integer>{uid}</integer>\

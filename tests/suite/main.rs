@@ -1,7 +1,7 @@
-//! All tests but those that are made at run time, which are in `tests/cases/`.
+//! All tests except those whose cases are found at run time, which are in `tests/cases/`.
 //!
-//! A test that needs root is in a module `root`, one that needs strace in a module `strace`; both are ignored unless
-//! they are asked for, as `.ci/run` does. What only one system can show is compiled for that system alone.
+//! A test that needs root is in a module `root`, one that needs strace in a module `strace`. Both are ignored unless
+//! they are requested, like in `.ci/run`. A test that works on only one system is compiled only for that system.
 
 mod architecture;
 mod command_line;
@@ -20,6 +20,7 @@ mod mac;
 mod macos;
 mod outcome;
 mod packaging;
+mod plain_words;
 mod policy_scripts;
 mod properties;
 mod prose;

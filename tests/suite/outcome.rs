@@ -1,4 +1,4 @@
-//! How a test fails.
+//! The error type of tests.
 
 use std::{
     fmt,
@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-/// What went wrong, and in which line of the test.
+/// A failed test: the reason, and the line in the test.
 pub struct Failed {
     words: String,
     place: &'static Location<'static>,
@@ -36,7 +36,7 @@ pub fn equal<T: PartialEq<U> + fmt::Debug + ?Sized, U: fmt::Debug + ?Sized>(foun
     if found == expected { Ok(()) } else { Err(format!("found {found:#?}\nexpected {expected:#?}").into()) }
 }
 
-/// Tries all cases, some at once because most of them wait, and names every one that fails.
+/// Runs a test for all cases, some in parallel because most of them wait, and fails with the names of all that fail.
 pub fn all<T: Sync>(cases: &[(String, T)], test: impl Fn(&T) -> Outcome + Sync) -> Outcome {
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());

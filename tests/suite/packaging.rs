@@ -1,4 +1,4 @@
-//! The scripts that build the package, with stand-ins for Apple's tools that note how they are called.
+//! Tests the scripts that build the package, with stand-ins for Apple's tools that log their calls.
 
 use std::{
     env, fs,
@@ -14,12 +14,12 @@ use wpj_state::cli::{self, attribute::Attribute};
 
 const BINARY: &str = "echo 'wpj-state 1.2.3'";
 
-/// A folder with stand-ins, and their notes.
-struct Place {
+/// A folder with the stand-ins and their log.
+struct StandIns {
     folder: TempDir,
 }
 
-impl Place {
+impl StandIns {
     fn new() -> Self {
         let place = Self { folder: tempfile::tempdir().unwrap() };
         place.stand_in("lipo", "exit 0");
@@ -30,12 +30,12 @@ impl Place {
         self.folder.path().join(name)
     }
 
-    /// Makes a program that notes its name and arguments, and then does what `body` says.
+    /// Creates a program that logs its name and arguments, and then runs `body`.
     fn stand_in(&self, name: &str, body: &str) {
         let notes = self.path("notes");
         let script = format!("#!/bin/sh\necho \"{name} $*\" >>'{}'\n{body}\n", notes.display());
-        // Copied by another process: a program that is open for writing, if only in a child that another test has just
-        // forked, cannot be started.
+        // `cp` writes it: a program that is open for writing cannot be started, and a child that another test forks
+        // would keep it open.
         fs::write(self.path("draft"), script).unwrap();
         fs::set_permissions(self.path("draft"), fs::Permissions::from_mode(0o755)).unwrap();
         assert!(Command::new("cp").arg(self.path("draft")).arg(self.path(name)).status().unwrap().success());
@@ -47,8 +47,8 @@ impl Place {
         command
     }
 
-    /// What was noted, without the folders that are others each time.
-    fn notes(&self) -> Vec<String> {
+    /// The log, without the names of temporary folders.
+    fn calls(&self) -> Vec<String> {
         let notes = fs::read_to_string(self.path("notes")).unwrap_or_default();
         let here = format!("{}/", self.folder.path().display());
         let lines = notes.lines().map(|line| {
@@ -77,9 +77,9 @@ fn assert_output(output: &Output, stdout: &str, stderr: &str, status: i32) {
     assert_eq!(output.status.code(), Some(status));
 }
 
-/// Has the package built; the stand-in for `pkgbuild` lists what would be in it, and the one for `productbuild` shows
-/// what it would be made of.
-fn build(place: &Place, identity: Option<&str>) -> Output {
+/// Builds the package. The stand-in for `pkgbuild` lists its content, and the one for `productbuild` prints the
+/// distribution file.
+fn build(place: &StandIns, identity: Option<&str>) -> Output {
     place.stand_in("tool", BINARY);
     place.stand_in(
         "pkgbuild",
@@ -109,7 +109,7 @@ const PKGBUILD: &str = "pkgbuild --root payload --scripts scripts --identifier w
 
 #[test]
 fn a_package_without_a_certificate_is_named_unsigned() {
-    let place = Place::new();
+    let place = StandIns::new();
     let output = build(&place, None);
     let package = place.path("out/wpj-state-unsigned.pkg");
     assert_output(&output, &format!("{CONTENT}{}\n", package.display()), "", 0);
@@ -120,32 +120,32 @@ fn a_package_without_a_certificate_is_named_unsigned() {
         PKGBUILD,
         "productbuild --distribution distribution.xml --package-path STAGED out/wpj-state-unsigned.pkg",
     ];
-    assert_eq!(place.notes(), expected);
+    assert_eq!(place.calls(), expected);
 }
 
 #[test]
 fn a_package_is_signed_if_there_is_a_certificate() {
-    let place = Place::new();
+    let place = StandIns::new();
     let output = build(&place, Some("Contoso"));
     assert_output(&output, &format!("{CONTENT}{}\n", place.path("out/wpj-state.pkg").display()), "", 0);
     let expected = [
         PKGBUILD,
         "productbuild --distribution distribution.xml --package-path STAGED --sign Contoso --timestamp out/wpj-state.pkg",
     ];
-    assert_eq!(place.notes()[3..], expected);
+    assert_eq!(place.calls()[3..], expected);
 }
 
 #[test]
 fn a_binary_that_lacks_a_slice_is_not_packaged() {
-    let place = Place::new();
+    let place = StandIns::new();
     place.stand_in("lipo", "[ \"$3\" = arm64 ]");
     let output = build(&place, None);
-    let stderr = format!("{}: it lacks the slice for x86_64\n", place.path("tool").display());
+    let stderr = format!("{}: the slice for x86_64 is missing\n", place.path("tool").display());
     assert_output(&output, "", &stderr, 1);
-    assert_eq!(place.notes(), ["lipo tool -verify_arch arm64", "lipo tool -verify_arch x86_64"]);
+    assert_eq!(place.calls(), ["lipo tool -verify_arch arm64", "lipo tool -verify_arch x86_64"]);
 }
 
-/// The text of an element or attribute that occurs once, after `before` and up to `after`.
+/// The text between `before`, which occurs only once, and `after`.
 fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     assert_eq!(text.matches(before).count(), 1, "{before}");
     text.split_once(before).unwrap().1.split_once(after).unwrap().0
@@ -186,7 +186,7 @@ fn the_package_is_for_both_kinds_of_mac_and_for_the_macos_that_the_tool_is_built
 
 #[test]
 fn the_universal_binary_is_built_for_each_kind_of_mac_with_the_list_of_its_crates() {
-    let place = Place::new();
+    let place = StandIns::new();
     for program in ["rustup", "cargo"] {
         place.stand_in(program, "echo \"for macOS $MACOSX_DEPLOYMENT_TARGET\"");
     }
@@ -195,7 +195,7 @@ fn the_universal_binary_is_built_for_each_kind_of_mac_with_the_list_of_its_crate
         place.command("build-universal.sh").arg(place.path("out/tool")).output().unwrap()
     };
     let built = "for macOS 13.0\n".repeat(4);
-    let words = "it is larger than 3 MB; find out what has grown, and make it smaller";
+    let words = "larger than 3 MB; find out what has grown, and make it smaller";
     let stderr = format!("{}: {words}\n", place.path("out/tool").display());
     assert_output(&build(3_145_729), &built, &stderr, 1);
     fs::remove_file(place.path("notes")).unwrap();
@@ -207,11 +207,11 @@ fn the_universal_binary_is_built_for_each_kind_of_mac_with_the_list_of_its_crate
                 target/x86_64-apple-darwin/release/wpj-state";
     let targets = ["aarch64-apple-darwin", "x86_64-apple-darwin"];
     let expected: Vec<String> = targets.into_iter().flat_map(build).chain([lipo.to_owned()]).collect();
-    assert_eq!(place.notes(), expected);
+    assert_eq!(place.calls(), expected);
     assert!(place.path("out").is_dir());
 }
 
-fn notarise(place: &Place, answer: &str) -> Output {
+fn notarise(place: &StandIns, answer: &str) -> Output {
     place.stand_in("xcrun", &format!("case $2 in submit) {answer} ;; esac"));
     let mut command = place.command("notarise.sh");
     command.env("NOTARY_KEY", "key").env("NOTARY_KEY_ID", "id").env("NOTARY_ISSUER", "issuer");
@@ -222,38 +222,38 @@ const SUBMIT: &str = "xcrun notarytool submit a.pkg --key key --key-id id --issu
 
 #[test]
 fn an_accepted_package_gets_its_ticket() {
-    let place = Place::new();
+    let place = StandIns::new();
     let output = notarise(&place, "printf '{\\n  \"id\": \"1-2\",\\n  \"status\": \"Accepted\"\\n}\\n'");
     assert_output(&output, "{\n  \"id\": \"1-2\",\n  \"status\": \"Accepted\"\n}\n", "", 0);
-    assert_eq!(place.notes(), [SUBMIT, "xcrun stapler staple a.pkg", "xcrun stapler validate a.pkg"]);
+    assert_eq!(place.calls(), [SUBMIT, "xcrun stapler staple a.pkg", "xcrun stapler validate a.pkg"]);
 }
 
 #[test]
-fn anything_but_accepted_fails_and_shows_apples_log() {
+fn every_status_except_accepted_fails_and_shows_the_log_from_apple() {
     for status in ["Invalid", "In Progress", "Rejected"] {
-        let place = Place::new();
+        let place = StandIns::new();
         let answer = format!("{{\"status\":\"{status}\",\"id\":\"1-2\"}}");
         let output = notarise(&place, &format!("echo '{answer}'"));
         let status = status.replace(' ', "");
-        let stderr = format!("a.pkg: not notarised; Apple says: {status}\n");
+        let stderr = format!("a.pkg: not notarised; Apple's status is: {status}\n");
         assert_output(&output, &format!("{answer}\n"), &stderr, 1);
-        assert_eq!(place.notes(), [SUBMIT, "xcrun notarytool log 1-2 --key key --key-id id --issuer issuer"]);
+        assert_eq!(place.calls(), [SUBMIT, "xcrun notarytool log 1-2 --key key --key-id id --issuer issuer"]);
     }
-    let place = Place::new();
-    assert_output(&notarise(&place, "echo nonsense"), "nonsense\n", "a.pkg: not notarised; Apple says: \n", 1);
-    assert_eq!(place.notes(), [SUBMIT]);
+    let place = StandIns::new();
+    assert_output(&notarise(&place, "echo nonsense"), "nonsense\n", "a.pkg: not notarised; Apple's status is: \n", 1);
+    assert_eq!(place.calls(), [SUBMIT]);
 }
 
 #[test]
-fn a_submission_that_fails_is_no_success() {
-    let place = Place::new();
+fn a_failed_submission_is_an_error() {
+    let place = StandIns::new();
     assert_output(&notarise(&place, "exit 69"), "", "", 69);
-    assert_eq!(place.notes(), [SUBMIT]);
+    assert_eq!(place.calls(), [SUBMIT]);
 }
 
 #[test]
 fn an_installation_is_checked_by_its_answer_and_exit_status() {
-    let place = Place::new();
+    let place = StandIns::new();
     let check = |body: &str| {
         place.stand_in("tool", body);
         place.command("check-installed.sh").arg(place.path("tool")).output().unwrap().status.code()
@@ -307,7 +307,7 @@ fn the_manual_page_explains_every_option() {
 }
 
 #[test]
-fn the_changelog_and_the_manual_page_are_of_this_version() {
+fn the_changelog_and_the_manual_page_have_this_version() {
     let version = env!("CARGO_PKG_VERSION");
     let changelog = fs::read_to_string("CHANGELOG.md").unwrap();
     let mut releases = changelog.lines().filter_map(|line| line.strip_prefix("## [")?.split_once("] - "));
@@ -322,7 +322,7 @@ fn the_changelog_and_the_manual_page_are_of_this_version() {
     assert_eq!(manual.lines().take(3).map(|line| format!("{line}\n")).collect::<String>(), head);
 }
 
-/// What the generator lacks for bash, also for the old one of macOS: users and folders.
+/// Adds completions of users and folders to those for bash. They also work in macOS's old bash.
 fn for_bash(completions: &str) -> String {
     let mut options = completions.split("                --").map(str::to_owned);
     let first = options.next().unwrap();
@@ -340,9 +340,9 @@ fn for_bash(completions: &str) -> String {
     })
 }
 
-/// `WPJ_STATE_UPDATE_FIXTURES=1` keeps them as they are now.
+/// `WPJ_STATE_UPDATE_FIXTURES=1` stores the present ones.
 #[test]
-fn the_shell_completions_are_those_of_the_command_line() {
+fn the_shell_completions_match_the_command_line() {
     for (shell, file) in [(Shell::Bash, "wpj-state.bash"), (Shell::Fish, "wpj-state.fish"), (Shell::Zsh, "_wpj-state")]
     {
         let mut completions = Vec::new();

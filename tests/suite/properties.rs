@@ -1,4 +1,4 @@
-//! For any keychain: what was put in is what is read, and a single changed bit never makes a wrong answer.
+//! For any generated keychain: the reader finds what was written, and a single changed bit never gives a wrong answer.
 
 use std::{collections::BTreeSet, ops::Range};
 
@@ -9,11 +9,11 @@ use wpj_state::parse::{
     records::Records,
 };
 
-/// A record to be, or a number that is free.
+/// A record that will be written, or a free number.
 #[derive(Debug, Clone)]
 enum Item {
     Certificate(Certificate),
-    /// Labels by the numbers of key pairs; 0 is an empty label.
+    /// The labels, given as numbers of key pairs; 0 is an empty label.
     Key(bool, Vec<u8>),
     Password(GenericPassword),
     Free(Relation),
@@ -32,7 +32,7 @@ fn certificates() -> impl Strategy<Value = Certificate> {
     let subject = select(vec!["0f5b8d8a-98d2-4e3f-8a6c-5d0a3f7e9b21", "a1b2c3d4-0001-4002-8003-000000000001", "", "x"]);
     let not_before = select(vec!["20200101000000Z", "20240229123456Z", "20510101000000Z"]);
     let guid = proptest::option::of(any::<[u8; 16]>());
-    // Positive or negative, but not one octet too long.
+    // Positive or negative, but without unneeded leading octets.
     let serial = vec(any::<u8>(), 1..20).prop_map(|mut serial| {
         serial[0] = if serial[0] < 0x80 { serial[0] | 0x40 } else { serial[0] & 0xBF };
         serial
@@ -60,7 +60,7 @@ fn passwords() -> impl Strategy<Value = GenericPassword> {
     ])
 }
 
-/// Keys have this many labels at most.
+/// Records, with at most this many labels for each key.
 fn items(labels: usize) -> impl Strategy<Value = Vec<Item>> {
     let relation = select(vec![Relation::Certificate, Relation::PrivateKey, Relation::GenericPassword]);
     let item = prop_oneof![
@@ -72,8 +72,8 @@ fn items(labels: usize) -> impl Strategy<Value = Vec<Item>> {
     vec(item, 0..12)
 }
 
-/// How the file is laid out: which relations' records and whether the tables stand in the opposite order, and whether
-/// there are relations and attributes of somebody else's.
+/// The layout of the file: the relations whose records are in reverse order, whether the tables are in reverse order,
+/// and whether there are unknown relations and attributes.
 type Layout = ([bool; 3], bool, bool);
 
 fn hash(key: u8) -> Vec<u8> {
@@ -109,13 +109,13 @@ fn is_workplace_join(certificate: &Certificate) -> bool {
     !matches!(certificate.issuer, WorkplaceJoinOctets | PeerToPeer | WorkplaceJoinAsUnit | Contoso)
 }
 
-/// What was put in, as the reader should give it.
+/// The content of a keychain, as written or as read.
 #[derive(Debug, PartialEq)]
 struct Summary {
     certificates: usize,
     private_keys: usize,
     identities: usize,
-    /// Start of the validity and whether the key is there, in any order.
+    /// For each Workplace Join certificate, the start of its validity and whether it has its key; sorted.
     workplace_join: Vec<(String, bool)>,
     has_key: bool,
 }
@@ -160,8 +160,7 @@ impl Summary {
     }
 }
 
-/// Where the values are that make the answer, the certificates and what pairs them with keys: changed, they may rightly
-/// make another.
+/// The offsets of the certificates and of the values that match them to keys, where a change may give another answer.
 fn content(keychain: &Keychain, bytes: &[u8]) -> Vec<Range<usize>> {
     let values: BTreeSet<&[u8]> = keychain.certificates().into_iter().chain(keychain.key_labels()).collect();
     let places = |value: &[u8]| {
@@ -173,18 +172,18 @@ fn content(keychain: &Keychain, bytes: &[u8]) -> Vec<Range<usize>> {
 }
 
 proptest! {
-    // What fails is shown with the input, and belongs into a test of its own.
+    // A failing input is printed, and should become its own test.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_keychains_reader_returns_what_was_put_in(items in items(2), layout in any::<Layout>()) {
+    fn the_reader_finds_what_was_written(items in items(2), layout in any::<Layout>()) {
         let keychain = keychain(&items, layout);
         let bytes = keychain.to_bytes();
         let [state, details] = [Depth::State, Depth::Details].map(|depth| login_keychain::read(bytes.as_slice(), depth).unwrap());
         let expected = Summary::of_items(&items);
         prop_assert_eq!(Summary::of(&details), Summary { ..expected });
         prop_assert_eq!(state.workplace_join_identity().is_some(), details.workplace_join_identity().is_some());
-        // Of several identities the one whose validity starts last is described.
+        // Of several identities, the one whose validity starts last is chosen.
         let newest = Summary::of_items(&items).workplace_join.into_iter().filter(|(_, has_key)| *has_key).max();
         let described = details.workplace_join_identity().map(|it| it.description.as_ref().unwrap().not_before.to_string());
         prop_assert_eq!(described, newest.map(|(not_before, _)| not_before));
@@ -194,7 +193,7 @@ proptest! {
     }
 
     #[test]
-    fn a_single_changed_bit_makes_no_wrong_answer(
+    fn a_single_changed_bit_never_gives_a_wrong_answer(
         items in items(1),
         layout in any::<Layout>(),
         places in vec((any::<proptest::sample::Index>(), 0..8u32), 64),

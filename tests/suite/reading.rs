@@ -1,4 +1,4 @@
-//! How much of a keychain is read: the tables that the question needs, and no others.
+//! Only the needed tables of a keychain are read.
 
 use std::{cell::Cell, io};
 
@@ -33,7 +33,7 @@ fn bytes_read(bytes: &[u8], depth: Depth) -> usize {
 }
 
 #[test]
-fn passwords_are_not_read_for_the_state_however_many_there_are() {
+fn passwords_are_not_read_for_the_state() {
     let large = bulk(20_000).to_bytes();
     assert!(large.len() > 10_000_000);
     assert!(bytes_read(&large, Depth::State) < 100_000);

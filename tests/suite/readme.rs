@@ -277,9 +277,9 @@ fn unclear_after(unclear: Option<&Unclear>) -> Option<Unclear> {
         Some(Unclear::OnlyWords(_)) => Unclear::Failed("words".to_owned()),
         Some(Unclear::Failed(_)) => Unclear::Refused("sudo: words".to_owned()),
         Some(Unclear::Refused(_)) => Unclear::TakenAsRoot,
-        Some(Unclear::TakenAsRoot) => Unclear::OfJamfsTool,
-        Some(Unclear::OfJamfsTool) => Unclear::OfAppSso,
-        Some(Unclear::OfAppSso) => Unclear::Unintelligible("words".into()),
+        Some(Unclear::TakenAsRoot) => Unclear::JamfToolOutput,
+        Some(Unclear::JamfToolOutput) => Unclear::AppSsoOutput,
+        Some(Unclear::AppSsoOutput) => Unclear::Unintelligible("words".into()),
         Some(Unclear::Unintelligible(_)) => return None,
     })
 }

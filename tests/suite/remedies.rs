@@ -1,6 +1,6 @@
-//! The remedy for each combination of evidence. `docs/remedies.md` is generated here.
+//! Checks the remedies for all combinations of evidence, and generates `docs/remedies.md`.
 //!
-//! `WPJ_STATE_UPDATE_FIXTURES=1` saves the present document as the expected one; read the difference before you commit it.
+//! `WPJ_STATE_UPDATE_FIXTURES=1` rewrites the page; read the difference before you commit it.
 
 use std::{env, fmt::Write, fs};
 
@@ -26,14 +26,14 @@ use crate::mac::{Mac, registered};
 
 const DOCUMENT: &str = "docs/remedies.md";
 
-/// What a command says, in words, and as evidence.
-type Says<T> = (&'static str, Probe<T>);
+/// The answer of a source: its name in the page, and the evidence.
+type Answer<T> = (&'static str, Probe<T>);
 
 fn unclear<T>(unclear: Unclear) -> Probe<T> {
     Probe::Unreadable(Cause::Unclear(unclear))
 }
 
-fn app_sso() -> Vec<Says<PlatformSso>> {
+fn app_sso() -> Vec<Answer<PlatformSso>> {
     let found = |key| {
         Probe::Found(PlatformSso {
             registration_completed: None,
@@ -61,12 +61,12 @@ fn app_sso() -> Vec<Says<PlatformSso>> {
         ("UserKeyInvalid (5)", absent(Absence::UserKeyInvalid)),
         ("NewPasswordUser, NewSmartCardUser (4, 6, 7)", found(Key::UnderWay(UnderWay::NewUser))),
         ("NeedsBinding", found(Key::UnderWay(UnderWay::NeedsBinding))),
-        ("time-out", unclear(Unclear::TimedOut)),
+        ("timeout", unclear(Unclear::TimedOut)),
         ("an unknown state, garbage", unclear(Unclear::Unintelligible("the user is in an unknown state".into()))),
     ]
 }
 
-fn jamf() -> Vec<Says<SsoStatus>> {
+fn jamf() -> Vec<Answer<SsoStatus>> {
     let found = |status, device_id: Option<&str>, key| {
         let device_id = device_id.map(str::to_owned);
         Probe::Found(SsoStatus { status, device_id, tenant_id: None, user_principal_name: None, key })
@@ -77,14 +77,14 @@ fn jamf() -> Vec<Says<SsoStatus>> {
         ("0, no device id", found(0, None, Key::Absent(Absence::NotConfigured))),
         ("1, no device id", found(1, None, Key::Absent(Absence::DeviceNotRegistered))),
         ("3", found(3, None, Key::Absent(Absence::NeedsRepair))),
-        ("0, device id", found(0, id, Key::Present)),
-        ("1 or 2, device id", found(2, id, Key::Present)),
+        ("0, device ID", found(0, id, Key::Present)),
+        ("1 or 2, device ID", found(2, id, Key::Present)),
         ("no answer", unclear(Unclear::TimedOut)),
-        ("garbage", unclear(Unclear::Unintelligible("it has no status".into()))),
+        ("garbage", unclear(Unclear::Unintelligible("the status is missing".into()))),
     ]
 }
 
-fn plists() -> Vec<Says<JamfAad>> {
+fn plists() -> Vec<Answer<JamfAad>> {
     let parsed = |have_an_azure_id, last_token| Probe::Found(JamfAad::Parsed { have_an_azure_id, last_token });
     let token = LastToken::At(Timestamp::now());
     vec![
@@ -95,11 +95,11 @@ fn plists() -> Vec<Says<JamfAad>> {
     ]
 }
 
-fn profiles() -> Vec<Says<SsoProfile>> {
+fn profiles() -> Vec<Answer<SsoProfile>> {
     vec![
         ("present", Probe::Found(SsoProfile::OfMicrosoft(Service::ByPrefix))),
         ("missing", Probe::Absent),
-        ("not known", Probe::NotAsked),
+        ("unknown", Probe::NotAsked),
     ]
 }
 
@@ -115,10 +115,10 @@ fn with(
     evidence.sso_extension = Witness { path: Some("/Jamf Conditional Access".into()), probe: jamf.clone() };
     evidence.jamf_aad.probe = plist.clone();
     evidence.set_up.sso_profile = profile.clone();
-    // Files are only asked where no command can be, or where Jamf's tool does not answer.
-    let is_asked = matches!((app_sso, jamf), (Probe::NotAsked, Probe::NotAsked) | (_, Probe::Unreadable(_)));
+    // The profile is checked only if no command can be run, or if Jamf's tool does not answer.
+    let is_checked = matches!((app_sso, jamf), (Probe::NotAsked, Probe::NotAsked) | (_, Probe::Unreadable(_)));
     evidence.sso_set_up = match profile {
-        _ if !is_asked => SsoSetUp::NotAsked,
+        _ if !is_checked => SsoSetUp::NotAsked,
         Probe::Found(_) => SsoSetUp::By("/com.apple.extensiblesso.plist".into()),
         _ => SsoSetUp::Nothing,
     };
@@ -131,8 +131,8 @@ fn keychains() -> [Evidence; 2] {
     [of(&empty), of(&registered())]
 }
 
-/// Does something with the assessment of each combination.
-fn each(mut look: impl FnMut(&Assessment<'_>, &Evidence, &str)) {
+/// Runs a check on the assessment of each combination.
+fn each(mut check: impl FnMut(&Assessment<'_>, &Evidence, &str)) {
     for (keychain, has_key) in keychains().iter().zip([false, true]) {
         for (by_app_sso, app_sso) in &app_sso() {
             for (by_jamf, jamf) in &jamf() {
@@ -141,7 +141,7 @@ fn each(mut look: impl FnMut(&Assessment<'_>, &Evidence, &str)) {
                         let evidence = with(keychain, app_sso, jamf, plist, profile);
                         let assessment = assess(&evidence, Timestamp::now());
                         let name = format!("{has_key}, {by_app_sso}, {by_jamf}, {in_plist}, {in_profile}");
-                        look(&assessment, &evidence, &name);
+                        check(&assessment, &evidence, &name);
                     }
                 }
             }
@@ -149,7 +149,7 @@ fn each(mut look: impl FnMut(&Assessment<'_>, &Evidence, &str)) {
     }
 }
 
-/// Whether macOS's own registration or repair is what helps.
+/// Whether the user must register or repair in macOS's own dialogs.
 fn wants_macos(evidence: &Evidence) -> bool {
     let keys = [
         evidence.platform_sso.probe.found_in_tests().map(|found| found.key),
@@ -172,7 +172,7 @@ fn wants_macos(evidence: &Evidence) -> bool {
     })
 }
 
-/// What was found, if anything was.
+/// Access to the found value, which the library does not publish.
 trait Found<T> {
     fn found_in_tests(&self) -> Option<&T>;
 }
@@ -184,7 +184,7 @@ impl<T> Found<T> for Probe<T> {
 }
 
 #[test]
-fn no_user_of_platform_sso_is_sent_to_self_service_where_macos_helps() {
+fn users_who_must_register_in_macos_are_not_sent_to_self_service() {
     each(|assessment, evidence, name| {
         if wants_macos(evidence) {
             let in_self_service = [Remedy::RegisterInSelfService, Remedy::DeployProfile];
@@ -194,7 +194,7 @@ fn no_user_of_platform_sso_is_sent_to_self_service_where_macos_helps() {
 }
 
 #[test]
-fn a_missing_plist_beside_a_key_of_platform_sso_leads_to_gather_aad_info() {
+fn a_missing_plist_with_a_platform_sso_key_leads_to_gather_aad_info() {
     let mut seen = 0;
     each(|assessment, evidence, name| {
         let by_app_sso = evidence.platform_sso.probe.found_in_tests();
@@ -211,7 +211,7 @@ fn a_missing_plist_beside_a_key_of_platform_sso_leads_to_gather_aad_info() {
 }
 
 #[test]
-fn nothing_is_to_be_done_only_for_a_sound_registration() {
+fn only_a_sound_registration_needs_no_remedy() {
     each(|assessment, _, name| {
         let is_registered = assessment.state == Ok(RegistrationState::Registered);
         assert!(assessment.remedy != Remedy::Nothing || is_registered, "{name}");
@@ -221,7 +221,7 @@ fn nothing_is_to_be_done_only_for_a_sound_registration() {
 }
 
 #[test]
-fn a_finding_that_a_remedy_mends_comes_with_one() {
+fn a_finding_with_a_remedy_never_leaves_the_remedy_empty() {
     each(|assessment, _, name| {
         let mended = assessment.findings.iter().any(|finding| matches!(finding.code.mend(), Mend::By(_)));
         assert!(!mended || assessment.remedy != Remedy::Nothing, "{name}: {:?}", assessment.findings);
@@ -229,12 +229,12 @@ fn a_finding_that_a_remedy_mends_comes_with_one() {
 }
 
 #[test]
-fn nobody_is_told_to_run_again_what_running_again_cannot_change() {
+fn only_reasons_that_may_disappear_advise_to_run_it_again() {
     each(|assessment, _, name| {
         let Err(obstacle) = &assessment.state else { return };
         let may_change = matches!(&obstacle.cause, Cause::Unclear(Unclear::TimedOut | Unclear::NoAnswer));
         assert_eq!(reason(obstacle).contains("again"), may_change, "{name}: {}", reason(obstacle));
-        // Where the findings call for something else, that is the remedy.
+        // If the findings have a better remedy, it is used.
         assert_eq!(assessment.remedy != Remedy::MendEvidence, is_known_without_state(assessment), "{name}");
     });
     let again = |text: &str| text.contains("again");
@@ -280,7 +280,7 @@ fn every_remedy_but_two_has_a_source_and_no_two_have_the_same_text() {
 }
 
 #[test]
-fn the_document_says_what_the_tool_does() {
+fn the_page_matches_the_tool() {
     let written = document();
     if env::var_os("WPJ_STATE_UPDATE_FIXTURES").is_some() {
         fs::write(DOCUMENT, &written).unwrap();
@@ -367,7 +367,7 @@ fn document() -> String {
     page
 }
 
-/// State, finding and remedy.
+/// The table cells with state, finding and remedy.
 fn cells(assessment: &Assessment<'_>) -> String {
     let state = assessment.state.as_ref().map_or("?", |state| state.as_str());
     let finding = assessment.findings.iter().find(|it| it.code.severity() != Severity::Info);

@@ -1,4 +1,4 @@
-//! Which device it is, the account's record, and keys that are remembered while nobody is logged in.
+//! Device IDs, account records, and keys that are remembered while nobody is logged in.
 
 use std::{
     fs,
@@ -28,7 +28,7 @@ const DEVICE: &str = "0f5b8d8a-98d2-4e3f-8a6c-5d0a3f7e9b21";
 const TENANT: &str = "7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f";
 const DAY: u64 = 24 * 60 * 60;
 
-/// A Mac where a profile sets up Microsoft's extension and nobody is logged in.
+/// A Mac on which a profile sets up Microsoft's extension, and nobody is logged in.
 fn at_login_window() -> Mac {
     let mac = Mac { console: Some(console("loginwindow", 0, 0)), ..with_session() };
     mac.set_up(PROFILE, "<key>TeamIdentifier</key><string>UBF8T346G9</string>");
@@ -41,7 +41,7 @@ fn remembering(mac: &Mac, output: Output) -> Request {
 }
 
 fn evidence(mac: &Mac) -> Evidence {
-    mac.look(&remembering(mac, Output::Json))
+    mac.evidence(&remembering(mac, Output::Json))
 }
 
 fn outcome(evidence: &Evidence) -> (Option<&'static str>, Vec<Code>) {
@@ -74,7 +74,7 @@ fn write_note(mac: &Mac, days: u64) -> PathBuf {
 }
 
 #[test]
-fn a_remembered_key_counts_while_nobody_is_logged_in_and_the_plist_decides_as_ever() {
+fn a_remembered_key_counts_while_nobody_is_logged_in_and_the_plist_decides_the_rest() {
     let mac = at_login_window();
     assert_eq!(outcome(&evidence(&mac)), (None, vec![]));
     write_note(&mac, 29);
@@ -90,27 +90,27 @@ fn a_remembered_key_counts_while_nobody_is_logged_in_and_the_plist_decides_as_ev
 }
 
 #[test]
-fn a_remembered_key_does_not_count_unless_that_is_wanted_and_nothing_else_decides() {
+fn a_remembered_key_counts_only_if_that_is_enabled_and_nothing_else_decides() {
     let mac = at_login_window();
     write_note(&mac, 1);
     let not_wanted = Request { remember_key_days: None, ..remembering(&mac, Output::Json) };
-    assert_eq!(outcome(&mac.look(&not_wanted)), (None, vec![]));
+    assert_eq!(outcome(&mac.evidence(&not_wanted)), (None, vec![]));
     let shorter = Request { remember_key_days: Some(1), ..remembering(&mac, Output::Json) };
     write_note(&mac, 2);
-    assert_eq!(outcome(&mac.look(&shorter)), (None, vec![]));
+    assert_eq!(outcome(&mac.evidence(&shorter)), (None, vec![]));
     mac.set_up(SETTINGS, "<key>rememberKeyDays</key><integer>7</integer>");
-    assert_eq!(outcome(&mac.look(&not_wanted)).0, Some("Registered"));
+    assert_eq!(outcome(&mac.evidence(&not_wanted)).0, Some("Registered"));
     let other = "11111111-1111-1111-1111-111111111111";
     mac.set_up(SETTINGS, &format!("<key>tenant</key><string>{other}</string>"));
     assert_eq!(outcome(&evidence(&mac)).0, None);
     fs::remove_file(mac.system.path().join(SETTINGS)).unwrap();
     let home =
         Request { subject: Subject::One(Who::Home(mac.folder.path().to_owned())), ..remembering(&mac, Output::Json) };
-    assert_eq!(outcome(&mac.look(&home)), (Some("Not Registered"), vec![]));
+    assert_eq!(outcome(&mac.evidence(&home)), (Some("Not Registered"), vec![]));
     let not_root = Mac { may_run: false, ..at_login_window() };
     write_note(&not_root, 1);
     assert_eq!(outcome(&evidence(&not_root)), (None, vec![]));
-    // Where nothing is set up, there is no key any more.
+    // If single sign-on is no longer set up, there is no key.
     fs::remove_file(mac.system.path().join(PROFILE)).unwrap();
     assert_eq!(outcome(&evidence(&mac)), (Some("Not Registered"), vec![]));
     let session = Mac { programs: vec![(APP_SSO, Ok(not_configured()))], ..with_session() };
@@ -129,9 +129,9 @@ fn a_note_that_does_not_count_is_a_finding() {
     assert_eq!(outcome(&evidence(&mac)), (None, vec![Code::RememberedKeyUnusable]));
 }
 
-/// What a run in a session notes.
+/// The note that a run in a session gives.
 fn noted(mac: &Mac, output: Output) -> Option<(u32, Option<RememberedKey>)> {
-    let evidence = mac.look(&remembering(mac, output));
+    let evidence = mac.evidence(&remembering(mac, output));
     note(&evidence, days_ago(0))
 }
 
@@ -139,7 +139,7 @@ fn registered_in_enclave() -> Mac {
     Mac { programs: vec![(APP_SSO, Ok(PlatformSso::registered().json()))], ..with_session() }
 }
 
-/// The same Mac, with a saved output in place of what macOS says.
+/// A request that reads a saved output instead of running `app-sso`.
 fn by_saved_output(mac: &Mac) -> Request {
     let saved = mac.path("app-sso.txt");
     fs::write(&saved, PlatformSso::registered().json()).unwrap();
@@ -151,7 +151,7 @@ fn what_a_run_in_a_session_notes_counts_at_the_login_window_until_a_run_removes_
     let mac = registered_in_enclave();
     let team = "<key>TeamIdentifier</key><string>UBF8T346G9</string>";
     let remember = |mac: &Mac| {
-        let found = mac.look(&remembering(mac, Output::Result(Attribute::State)));
+        let found = mac.evidence(&remembering(mac, Output::Result(Attribute::State)));
         assert_eq!(remember(note(&found, days_ago(0)).into_iter().collect(), mac), []);
     };
     fs::create_dir_all(mac.system.path().join("private/var/db")).unwrap();
@@ -160,7 +160,7 @@ fn what_a_run_in_a_session_notes_counts_at_the_login_window_until_a_run_removes_
     let mac = Mac { console: Some(console("loginwindow", 0, 0)), ..mac };
     assert_eq!(outcome(&evidence(&mac)), (Some("Registered"), vec![Code::KeyRemembered]));
     // For files of another Mac it says nothing.
-    assert_eq!(outcome(&mac.look(&by_saved_output(&mac))).1, vec![]);
+    assert_eq!(outcome(&mac.evidence(&by_saved_output(&mac))).1, vec![]);
     let programs = vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(sso_status(0, "")))];
     let mac = Mac { console: Some(console("adele", ADELE, ADELE)), programs, ..mac };
     remember(&mac);
@@ -169,13 +169,13 @@ fn what_a_run_in_a_session_notes_counts_at_the_login_window_until_a_run_removes_
 }
 
 #[test]
-fn a_note_never_stands_against_a_state_that_something_else_determines() {
+fn a_note_does_not_count_if_something_else_determines_the_state() {
     let foreign = Certificate { tenant_id: Some([0x11; 16]), ..Certificate::workplace_join() };
     let keychain = Keychain::new().certificate(&foreign).workplace_join_key(&foreign).to_bytes();
     let mac = Mac { console: Some(console("loginwindow", 0, 0)), ..Mac::new(&keychain) };
     write_note(&mac, 1);
     let request = Request { tenants: Tenants::new([TENANT.to_owned()]), ..remembering(&mac, Output::Json) };
-    assert_eq!(outcome(&mac.look(&request)), (Some("Not Registered"), vec![]));
+    assert_eq!(outcome(&mac.evidence(&request)), (Some("Not Registered"), vec![]));
 }
 
 #[test]
@@ -190,12 +190,12 @@ fn without_a_plist_a_remembered_key_calls_for_a_look_in_a_session() {
 fn a_setting_that_cannot_be_used_is_named_and_takes_no_state() {
     let mac = Mac { console: Some(console("adele", ADELE, ADELE)), ..Mac::new(&registered()) };
     mac.set_up(SETTINGS, "<key>rememberKeyDays</key><integer>365</integer><key>tenants</key><string>x</string>");
-    let found = mac.look(&Request { remember_key_days: None, ..remembering(&mac, Output::Json) });
+    let found = mac.evidence(&Request { remember_key_days: None, ..remembering(&mac, Output::Json) });
     let words = ["tenants is not a setting", "rememberKeyDays is not a whole number from 0 to 90"];
-    assert_eq!(found.settings_passed_over, words);
+    assert_eq!(found.unused_settings, words);
     let found = assess(&found, Timestamp::now());
     assert_eq!(found.state.map(|state| state.as_str()), Ok("Registered"));
-    assert!(found.findings.iter().any(|finding| finding.code == Code::SettingPassedOver));
+    assert!(found.findings.iter().any(|finding| finding.code == Code::SettingUnusable));
 }
 
 #[test]
@@ -208,14 +208,14 @@ fn the_name_and_the_sign_in_of_another_provider_are_not_taken_for_microsofts() {
     let linked = "AltSecurityIdentities: PlatformSSO:adele@okta.contoso.com\n";
     let programs = vec![(APP_SSO, Ok(okta.json())), (DSCL, Ok(linked.into()))];
     let mac = Mac { console: Some(console("adele", ADELE, ADELE)), programs, ..Mac::new(&registered()) };
-    let json: serde_json::Value = serde_json::from_str(&mac.at_console(Output::Json).document).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&mac.report_at_console(Output::Json).document).unwrap();
     assert_eq!(json["workplace_join"]["user_principal_name"], serde_json::Value::Null);
-    let value = mac.at_console(Output::Result(Attribute::SignInMethod));
+    let value = mac.report_at_console(Output::Result(Attribute::SignInMethod));
     assert_eq!((value.document.as_str(), value.is_complete), ("<result></result>\n", true));
 }
 
 #[test]
-fn a_run_in_a_session_notes_a_key_that_it_proves_and_forgets_one_that_is_gone() {
+fn a_run_in_a_session_notes_a_key_and_forgets_one_that_no_longer_exists() {
     let state = Output::Result(Attribute::State);
     let in_session = |programs| Mac { programs, ..with_session() };
     let key = |mac: &Mac| RememberedKey {
@@ -236,12 +236,12 @@ fn a_run_in_a_session_notes_a_key_that_it_proves_and_forgets_one_that_is_gone() 
     assert_eq!(noted(&none, state), Some((ADELE, None)));
     // What is given proves nothing about this Mac, and what another tenant has is a key all the same.
     let saved = by_saved_output(&none);
-    assert_eq!(note(&none.look(&saved), Timestamp::now()), None);
+    assert_eq!(note(&none.evidence(&saved), Timestamp::now()), None);
     let of_another = Request {
         tenants: Tenants::new(["11111111-1111-1111-1111-111111111111".to_owned()]),
         ..remembering(&registered_in_enclave(), state)
     };
-    let found = note(&registered_in_enclave().look(&of_another), Timestamp::now()).unwrap().1.unwrap();
+    let found = note(&registered_in_enclave().evidence(&of_another), Timestamp::now()).unwrap().1.unwrap();
     assert_eq!(found.tenant_id.as_deref(), Some(TENANT));
     // Neither shows that there is no key.
     let unclear = in_session(vec![(APP_SSO, Ok(b"Killed: 9\n".to_vec()))]);
@@ -250,22 +250,22 @@ fn a_run_in_a_session_notes_a_key_that_it_proves_and_forgets_one_that_is_gone() 
     assert_eq!(noted(&in_session(vec![(APP_SSO, Ok(new_user.json()))]), state), None);
     assert_eq!(noted(&in_session(Vec::new()), state), None);
     assert_eq!(noted(&at_login_window(), state), None);
-    // Nobody was asked, because the login keychain has the key.
+    // No command was run, because the login keychain has the key.
     let in_keychain = Mac { console: Some(console("adele", ADELE, ADELE)), ..Mac::new(&registered()) };
     assert_eq!(noted(&in_keychain, state), None);
     let not_wanted = Request { remember_key_days: None, ..remembering(&none, state) };
-    assert_eq!(note(&none.look(&not_wanted), Timestamp::now()), None);
+    assert_eq!(note(&none.evidence(&not_wanted), Timestamp::now()), None);
 }
 
 #[test]
-fn detailed_output_lists_every_device_id_and_names_several() {
+fn detailed_output_lists_all_device_ids_and_has_a_finding_about_several() {
     let another = Certificate { device_id: Some([0x22; 16]), ..Certificate::workplace_join() };
     let programs = vec![
         (APP_SSO, Ok(PlatformSso { certificate: Some(another), ..PlatformSso::registered() }.json())),
         (JAMF, Ok(sso_status(2, DEVICE))),
     ];
     let mac = Mac { console: Some(console("adele", ADELE, ADELE)), programs, ..Mac::new(&registered()) };
-    let json: serde_json::Value = serde_json::from_str(&mac.at_console(Output::Json).document).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&mac.report_at_console(Output::Json).document).unwrap();
     let since = "2024-02-29T12:34:56Z";
     assert_eq!(
         json["devices"],
@@ -282,17 +282,20 @@ fn detailed_output_lists_every_device_id_and_names_several() {
     let codes: Vec<&str> =
         json["findings"].as_array().unwrap().iter().map(|finding| finding["code"].as_str().unwrap()).collect();
     assert!(codes.contains(&"several-device-ids"), "{codes:?}");
-    let report = mac.at_console(Output::Explain).document;
+    let report = mac.report_at_console(Output::Explain).document;
     let row = "[-] Other device id      22222222-2222-2222-2222-222222222222 (Platform SSO\n";
     assert!(report.contains(row), "{report}");
-    // The plain attributes ask nobody.
+    // The other attributes run no commands.
     mac.commands.borrow_mut().clear();
-    assert_eq!(mac.at_console(Output::Result(Attribute::DeviceId)).document, format!("<result>{DEVICE}</result>\n"));
+    assert_eq!(
+        mac.report_at_console(Output::Result(Attribute::DeviceId)).document,
+        format!("<result>{DEVICE}</result>\n")
+    );
     assert_eq!(*mac.commands.borrow(), Vec::<String>::new());
 }
 
 #[test]
-fn the_account_record_gives_a_name_and_never_a_state() {
+fn the_account_record_gives_only_a_name_and_never_a_state() {
     let linked = "AltSecurityIdentities: PlatformSSO:adele.vance@contoso.com\n";
     let mac = Mac { programs: vec![(DSCL, Ok(linked.into()))], ..at_login_window() };
     let json: serde_json::Value = serde_json::from_str(&mac.report(&remembering(&mac, Output::Json)).document).unwrap();
@@ -305,9 +308,9 @@ fn the_account_record_gives_a_name_and_never_a_state() {
         report.contains(" ·  Account record       linked to Platform SSO as adele.vance@contoso.com\n"),
         "{report}"
     );
-    let asked = format!("{DSCL}|.|-read|/Users/adele|dsAttrTypeStandard:AltSecurityIdentities");
-    assert!(mac.commands.borrow().contains(&asked), "{:?}", mac.commands.borrow());
-    // Where nothing else has the user principal name.
+    let command = format!("{DSCL}|.|-read|/Users/adele|dsAttrTypeStandard:AltSecurityIdentities");
+    assert!(mac.commands.borrow().contains(&command), "{:?}", mac.commands.borrow());
+    // It is used if no other source has the user principal name.
     write_note(&mac, 1);
     let json: serde_json::Value = serde_json::from_str(&mac.report(&remembering(&mac, Output::Json)).document).unwrap();
     assert_eq!(json["workplace_join"]["user_principal_name"], "adele.vance@contoso.com");
@@ -317,10 +320,10 @@ fn the_account_record_gives_a_name_and_never_a_state() {
 }
 
 #[test]
-fn the_way_to_sign_in_is_asked_even_where_the_login_keychain_has_the_key() {
+fn the_sign_in_method_is_checked_even_if_the_login_keychain_has_the_key() {
     let value = |programs| {
         let mac = Mac { console: Some(console("adele", ADELE, ADELE)), programs, ..Mac::new(&registered()) };
-        let report = mac.at_console(Output::Result(Attribute::SignInMethod));
+        let report = mac.report_at_console(Output::Result(Attribute::SignInMethod));
         (report.document, report.reasons.len())
     };
     let registered = PlatformSso { login_type: "POLoginTypePassword (1)", ..PlatformSso::registered() };

@@ -1,4 +1,5 @@
-//! Renamed keychains share one budget: what is over it is refused like a file that is too large.
+//! Renamed keychains share one size limit. A keychain that exceeds the rest of it is refused like a file that is too
+//! large.
 
 use std::fs::{self, File};
 
@@ -9,7 +10,7 @@ use serde_json::Value;
 const MIB: u64 = 1024 * 1024;
 
 #[test]
-fn of_renamed_keychains_no_more_than_64_mib_are_read_together() {
+fn at_most_64_mib_of_renamed_keychains_are_read() {
     let home = tempfile::tempdir().unwrap();
     let keychains = home.path().join("Library/Keychains");
     fs::create_dir_all(&keychains).unwrap();
@@ -39,7 +40,7 @@ fn of_renamed_keychains_no_more_than_64_mib_are_read_together() {
         "login_renamed_1.keychain-db cannot be read: the file has {size} bytes, and no more than {left} are read."
     );
     assert_eq!(findings(), [reset(2), refused]);
-    // What is refused takes nothing from those that follow it.
+    // A refused keychain does not affect the ones after it.
     File::create(place(3)).unwrap().set_len(1 << 40).unwrap();
     assert!(findings().contains(&reset(2)));
 }

@@ -1,5 +1,5 @@
-//! What macOS encrypts in a keychain, keys, passwords and what unlocks them, never shows: not in any kind of output,
-//! not in an error, nor in what the library's types say of themselves; and what is not needed is not even in memory.
+//! Checks that nothing that macOS encrypts in a keychain appears in an output, in an error, or in the debug output of
+//! the library's types. Tables that are not needed are not even in memory.
 
 use std::{cell::RefCell, fs, io, ops::Range};
 
@@ -16,7 +16,7 @@ use wpj_state::{
 
 use crate::home::{Home, answer};
 
-/// Long enough not to be there by chance, and short enough to be whole in everything that is encrypted.
+/// Long enough not to occur by chance, and short enough to fit into everything that is encrypted.
 const SECRET: &[u8] = b"Xq7-SECRET-wZ";
 
 const RENAMED: &str = "Library/Keychains/login_renamed_1.keychain-db";
@@ -34,11 +34,11 @@ fn keychain() -> Keychain {
         .with_secret(SECRET)
 }
 
-/// Fails if a text has the secret, as it is, in hexadecimal, in base64, or as a list of numbers.
+/// Fails if a text contains the secret as text, in hexadecimal, in base64, or as a list of numbers.
 fn assert_hidden(text: &str, whence: &str) {
     let hexadecimal: String = SECRET.iter().map(|byte| format!("{byte:02x}")).collect();
     let numbers: Vec<String> = SECRET.iter().map(u8::to_string).collect();
-    // In base64 it looks different at each of three places; its middle is in two of them.
+    // In base64 the secret has three forms, which depend on its offset; the middle is the same in two of them.
     let base64 = (0..3).map(|skip| BASE64_STANDARD.encode(&SECRET[skip..skip + 9]));
     let forms = [String::from_utf8_lossy(SECRET).into_owned(), hexadecimal, numbers.join(", ")];
     for form in forms.into_iter().chain(base64) {
@@ -47,7 +47,7 @@ fn assert_hidden(text: &str, whence: &str) {
     }
 }
 
-/// Checks all that the tool prints about a home, in every way.
+/// Checks every kind of output about a home.
 fn assert_all_hidden(home: &Home, whence: &str) {
     let attributes = Attribute::ALL.map(|attribute| vec!["--attribute", attribute.name()]);
     let others = [vec!["--json"], vec!["--explain"], vec!["--all-users", "--json"], vec!["--second-opinion", "--json"]];
@@ -67,7 +67,8 @@ fn home(keychain: &[u8]) -> Home {
 fn the_secret_is_in_everything_that_is_encrypted() {
     let bytes = keychain().to_bytes();
     let count = bytes.windows(SECRET.len()).filter(|window| *window == SECRET).count();
-    // Two keys of 200 bytes, three passwords of 76, and 140 bytes of what unlocks them, without their first bytes.
+    // Two keys of 200 bytes, three passwords of 76, and 140 bytes of the keychain's own keys, without their first
+    // bytes.
     assert_eq!(count, 2 * (200 / SECRET.len()) + 3 * (76 / SECRET.len()) + 140 / SECRET.len());
 }
 
@@ -84,7 +85,8 @@ fn no_output_shows_what_is_encrypted() {
 fn no_error_shows_what_is_encrypted() {
     let bytes = keychain().to_bytes();
     let places: Vec<usize> = (0..bytes.len() - SECRET.len()).filter(|&at| bytes[at..].starts_with(SECRET)).collect();
-    // Cut off within a secret, and with a secret in place of what an error might quote: sizes, numbers and offsets.
+    // Files that are cut off in a secret, and files with a secret instead of sizes, numbers and offsets, which an error
+    // might quote.
     for &place in places.iter().step_by(7) {
         assert_all_hidden(&home(&bytes[..place + 4]), "a keychain that is cut off");
         for before in [4, 32, 64, 96] {
@@ -98,7 +100,7 @@ fn no_error_shows_what_is_encrypted() {
 }
 
 #[test]
-fn what_the_types_say_of_themselves_shows_nothing_that_is_encrypted() {
+fn the_debug_output_of_types_shows_nothing_that_is_encrypted() {
     let bytes = keychain().to_bytes();
     for depth in [Depth::State, Depth::Details] {
         assert_hidden(&format!("{:#?}", login_keychain::read(bytes.as_slice(), depth)), "a login keychain");
@@ -116,7 +118,7 @@ fn atom(bytes: &[u8], offset: usize) -> usize {
     u32::from_be_bytes(*bytes[offset..].first_chunk().unwrap()).try_into().unwrap()
 }
 
-/// The relation and the place of each table.
+/// The relation and the byte range of each table.
 fn tables(bytes: &[u8]) -> Vec<(u32, Range<usize>)> {
     let table = |number: usize| {
         let start = 20 + atom(bytes, 28 + 4 * number);
@@ -125,13 +127,13 @@ fn tables(bytes: &[u8]) -> Vec<(u32, Range<usize>)> {
     (0..atom(bytes, 24)).map(table).collect()
 }
 
-/// Bytes that remember which of them were read.
-struct Noting<'a> {
+/// Bytes that record which of them were read.
+struct Recorded<'a> {
     bytes: &'a [u8],
     read: RefCell<Vec<bool>>,
 }
 
-impl ReadAt for &Noting<'_> {
+impl ReadAt for &Recorded<'_> {
     fn length(&self) -> io::Result<u64> {
         self.bytes.length()
     }
@@ -143,10 +145,10 @@ impl ReadAt for &Noting<'_> {
     }
 }
 
-/// The relations of the tables in which a secret was read.
+/// The relations of the tables whose secrets were read.
 fn tables_whose_secrets_are_read(depth: Depth) -> Vec<u32> {
     let bytes = keychain().to_bytes();
-    let noting = Noting { bytes: &bytes, read: RefCell::new(vec![false; bytes.len()]) };
+    let noting = Recorded { bytes: &bytes, read: RefCell::new(vec![false; bytes.len()]) };
     assert!(login_keychain::read(&noting, depth).unwrap().workplace_join_identity().is_some());
     let read = noting.read.into_inner();
     let shows = |place: Range<usize>| {
@@ -158,7 +160,7 @@ fn tables_whose_secrets_are_read(depth: Depth) -> Vec<u32> {
 }
 
 #[test]
-fn tables_that_are_not_needed_are_not_even_read() {
+fn tables_that_are_not_needed_are_not_read() {
     assert_eq!(tables_whose_secrets_are_read(Depth::State), [PRIVATE_KEYS]);
     assert_eq!(tables_whose_secrets_are_read(Depth::Details), [PRIVATE_KEYS, GENERIC_PASSWORDS]);
 }
@@ -189,10 +191,10 @@ mod memory {
 
     const METADATA: u32 = 0x8000_8000;
 
-    /// In the certificate, which is read.
+    /// A part of the certificate, which is read, so it must be in memory.
     const DEVICE: &[u8] = b"0f5b8d8a-98d2-4e3f-8a6c-5d0a3f7e9b21";
 
-    /// A keychain with secrets in everything that is encrypted, but in the tables of some relations.
+    /// A keychain with secrets in everything that is encrypted, except in the tables of some relations.
     fn keychain_but(is_without: impl Fn(u32) -> bool) -> Vec<u8> {
         let mut bytes = keychain().to_bytes();
         for (_, place) in tables(&bytes).into_iter().filter(|(relation, _)| is_without(*relation)) {
@@ -206,13 +208,13 @@ mod memory {
         bytes
     }
 
-    /// The tool when it has its answer and cannot give it, because nobody reads what is written to this pipe.
+    /// Starts the tool, and waits until it blocks because this pipe is full and not read.
     fn at_the_end(home: &Home, options: &[&str]) -> (Child, PipeReader) {
         let (reader, mut writer) = io::pipe().unwrap();
-        let room = fcntl(&writer, FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
-        writer.write_all(&vec![0; room.try_into().unwrap()]).unwrap();
+        let capacity = fcntl(&writer, FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
+        writer.write_all(&vec![0; capacity.try_into().unwrap()]).unwrap();
         let mut tool = home.tool().args(options).stdout(writer).spawn().unwrap();
-        // The number of the call that it waits in, and the first argument: standard output.
+        // The number of the system call in which it waits, and the first argument: standard output.
         let writes = format!("{SYS_write} 0x1 ");
         let waits = (0..60_000).any(|_| {
             thread::sleep(Duration::from_millis(1));
@@ -225,7 +227,7 @@ mod memory {
         (tool, reader)
     }
 
-    /// All that a process can write to: its heap, its stacks, and what it has freed.
+    /// The writable memory of a process: its heap and stacks, including freed memory.
     fn memory_of(process: u32) -> Vec<u8> {
         let memory = File::open(format!("/proc/{process}/mem")).unwrap();
         let mut all = Vec::new();
@@ -247,7 +249,7 @@ mod memory {
         memory.windows(bytes.len()).any(|window| window == bytes)
     }
 
-    /// Options, and a keychain whose secrets are where these do not look.
+    /// Options, and a keychain with secrets only in tables that are not needed for them.
     fn not_needed() -> [(&'static [&'static str], Vec<u8>); 2] {
         [
             (&[], keychain_but(|relation| relation == PRIVATE_KEYS)),
@@ -256,7 +258,7 @@ mod memory {
     }
 
     #[test]
-    fn what_is_not_needed_is_not_in_the_memory_of_what_answers() {
+    fn tables_that_are_not_needed_are_not_in_the_memory_of_the_parent() {
         for (options, keychain) in not_needed() {
             let home = home(&keychain);
             let (mut tool, _reader) = at_the_end(&home, options);
@@ -268,10 +270,10 @@ mod memory {
         }
     }
 
-    /// It has read the keychain when it reads the plist.
+    /// The reader process has read the keychain when it reads the plist.
     #[test]
     #[ignore = "needs root"]
-    fn what_is_not_needed_is_not_in_the_memory_of_the_reader_process() {
+    fn tables_that_are_not_needed_are_not_in_the_memory_of_the_reader_process() {
         for (options, keychain) in not_needed() {
             let home = home(&keychain).belonging_to(USER, GROUP).unwrap();
             let held_up = HeldUp::of(home, PLIST).unwrap();

@@ -1,4 +1,4 @@
-//! The shells that the scripts are tried in.
+//! The shells in which the scripts are tested.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ pub type Shell = (&'static str, &'static [&'static str]);
 /// The shell that runs the scripts on this system.
 pub const SH: Shell = ("sh", &[]);
 
-/// bash 3.2, which macOS has as `/bin/sh`, is believed to differ from later ones in nothing that the scripts use.
+/// The scripts were not tested with bash 3.2, which is `/bin/sh` on macOS. They use only features that it should have.
 const SHELLS: [Shell; 3] = [("dash", &[]), ("bash", &["--posix"]), ("zsh", &[])];
 
 fn places((program, _): Shell) -> impl Iterator<Item = PathBuf> {
@@ -27,7 +27,7 @@ pub fn installed() -> Vec<Shell> {
     installed
 }
 
-/// Tries the rows of a table in each shell that is installed.
+/// Runs a test for each row of a table, in each installed shell.
 pub fn in_each_shell<T: Copy + Sync>(
     rows: &[T],
     name: impl Fn(T) -> String,
@@ -40,7 +40,7 @@ pub fn in_each_shell<T: Copy + Sync>(
 }
 
 #[test]
-#[ignore = "needs dash, bash and zsh; the scripts are tried in those that are installed"]
+#[ignore = "needs dash, bash and zsh; the scripts are tested in those that are installed"]
 fn every_shell_is_installed() {
     assert_eq!(installed(), SHELLS);
 }

@@ -1,4 +1,4 @@
-//! Whose registration counts: the tenants that an administrator expects.
+//! Checks that only registrations with expected tenants count.
 
 use fixture_generator::{
     Certificate, Keychain,
@@ -17,7 +17,7 @@ const OURS: &str = "7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f";
 const OTHER: &str = "11111111-1111-1111-1111-111111111111";
 const SETTINGS: &str = "Library/Managed Preferences/wpj-state.plist";
 
-/// A Mac with the user, who is registered with our tenant, at the console.
+/// A Mac with a user at the console who is registered with our tenant.
 fn at_console() -> Mac {
     Mac { console: Some(console("adele", ADELE, ADELE)), ..Mac::new(&registered()) }
 }
@@ -30,11 +30,11 @@ fn tenants(ids: &[&str]) -> Tenants {
     Tenants::new(ids.iter().map(|&id| id.to_owned()))
 }
 
-/// State or reason, the findings about tenants, and the remedy; both depths have to agree.
+/// State or reason, the findings about tenants, and the remedy; both depths must agree.
 fn outcome(mac: &Mac, change: impl Fn(Request) -> Request) -> (Result<&'static str, String>, Vec<Code>, Remedy) {
     let [plain, detailed] = [Output::Result(Attribute::State), Output::Json].map(|output| {
         let request = Request { subject: Subject::One(Who::Console), ..mac.request(AskMacos::Never, output) };
-        let evidence = mac.look(&change(request));
+        let evidence = mac.evidence(&change(request));
         let found = assess(&evidence, Timestamp::now());
         let codes = found.findings.iter().map(|finding| finding.code);
         let about_tenants = [Code::RegisteredWithAnotherTenant, Code::TenantNotKnown];
@@ -71,7 +71,7 @@ fn a_key_of_another_tenant_does_not_count() {
 }
 
 #[test]
-fn the_option_wins_and_a_home_that_is_given_has_no_settings() {
+fn the_option_takes_precedence_and_settings_do_not_apply_to_a_given_home() {
     let mac = at_console();
     mac.set_up(SETTINGS, &setting(OTHER));
     let ours = |request| Request { tenants: tenants(&[OURS]), ..request };
@@ -83,7 +83,7 @@ fn the_option_wins_and_a_home_that_is_given_has_no_settings() {
 }
 
 #[test]
-fn the_users_own_settings_go_before_the_ones_for_all() {
+fn settings_of_the_user_take_precedence_over_those_for_all_users() {
     let mac = at_console();
     mac.set_up(SETTINGS, &setting(OURS));
     mac.set_up("Library/Managed Preferences/adele/wpj-state.plist", &setting(OTHER));
@@ -91,11 +91,11 @@ fn the_users_own_settings_go_before_the_ones_for_all() {
 }
 
 #[test]
-fn settings_that_cannot_be_used_leave_no_answer_and_are_named() {
+fn wrong_settings_give_no_answer_and_are_reported() {
     let mac = at_console();
     let path = mac.system.path().join(SETTINGS);
     mac.set_up(SETTINGS, &setting("contoso.com"));
-    let words = "tenant is neither a tenant id (a GUID) nor a list of them; correct the profile that sets it";
+    let words = "tenant must be a tenant ID (a GUID) or a list of them; correct the profile that sets it";
     assert_eq!(outcome(&mac, same), (Err(format!("{}: {words}", path.display())), vec![], Remedy::MendEvidence));
     // What is given goes before what is set.
     let ours = |request| Request { tenants: tenants(&[OURS]), ..request };
@@ -103,7 +103,7 @@ fn settings_that_cannot_be_used_leave_no_answer_and_are_named() {
 }
 
 #[test]
-fn a_key_whose_tenant_is_not_known_counts_with_a_finding() {
+fn a_key_whose_tenant_is_unknown_counts_with_a_finding() {
     let old = Certificate { tenant_id: None, ..Certificate::workplace_join() };
     let mac = Mac {
         console: Some(console("adele", ADELE, ADELE)),
@@ -115,7 +115,7 @@ fn a_key_whose_tenant_is_not_known_counts_with_a_finding() {
 }
 
 #[test]
-fn a_key_that_a_command_reports_is_held_to_the_same_tenants() {
+fn the_tenants_apply_to_keys_that_commands_report_too() {
     let other = |request| Request { tenants: tenants(&[OTHER]), ..request };
     let ours = |request| Request { tenants: tenants(&[OURS]), ..request };
     let device = Certificate::workplace_join().subject;

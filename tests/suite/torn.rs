@@ -1,4 +1,4 @@
-//! Files that are rewritten in place while they are read, as macOS never does it.
+//! Files that are rewritten in place while they are read. macOS itself replaces files instead.
 
 use std::{
     fs::{self, OpenOptions},
@@ -17,8 +17,8 @@ use crate::{
     outcome::{Outcome, equal},
 };
 
-/// Runs the tool so often while a file is rewritten in place with one content after the other. Each of its answers has
-/// to be the one state that both have, or that the file changes.
+/// Runs the tool many times while another thread alternates a file's content in place. Each answer must be the state
+/// that both contents have, or that the file is changing.
 fn is_never_mixed(
     file: &str,
     contents: &[Vec<u8>; 2],
@@ -42,7 +42,7 @@ fn is_never_mixed(
             if is_over.load(Ordering::Relaxed) {
                 break;
             }
-            // At once, and with pauses: a writer that rests in the midst leaves a file that no reader can know for one.
+            // The content is written with one call: no reader could notice a file that stays half-written for long.
             file.write_all_at(content, 0)?;
             thread::sleep(Duration::from_micros(number % 50 * 100));
         }
@@ -70,12 +70,13 @@ fn replaced(bytes: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// With another version, which is behind everything else.
+/// A keychain with another version, which is at the end of the file.
 fn with_version(bytes: &[u8], version: u32) -> Vec<u8> {
     [&bytes[..bytes.len() - 4], &version.to_be_bytes()].concat()
 }
 
-/// One has the certificate and another key, the other one the key and another issuer's certificate.
+/// Two keychains without a Workplace Join identity: one has the certificate and another key, the other one has the key
+/// and a certificate of another issuer.
 fn keychains() -> [Vec<u8>; 2] {
     let certificate = Certificate::workplace_join();
     let names = ["Microsoft Workplace Join Key", "com.microsoft.workplacejoin.privatekey\0"];
@@ -86,7 +87,7 @@ fn keychains() -> [Vec<u8>; 2] {
     [without_key, without_certificate]
 }
 
-/// One says no, the other one yes to another question.
+/// Two plists that do not show an Azure AD ID, although a mixture of them would.
 fn plists() -> [Vec<u8>; 2] {
     let plist = |key: &str, value: &str| {
         let padding = "x".repeat(20_000);
@@ -111,7 +112,7 @@ fn a_plist_that_is_rewritten_in_place_is_never_a_mixture() -> Outcome {
 mod strace {
     use super::*;
 
-    /// The tool, each of whose reads takes its time.
+    /// A command that runs the tool under strace with delayed reads.
     fn slow(home: &Home) -> Command {
         let mut command = Command::new("strace");
         command.args(["-f", "--quiet=all", "-o", "/dev/null", "-e", "inject=pread64,read:delay_enter=400us"]);
@@ -122,7 +123,7 @@ mod strace {
 
     #[test]
     #[ignore = "needs strace, and the right to trace"]
-    fn what_is_rewritten_in_place_while_a_reader_takes_its_time_is_never_a_mixture() -> Outcome {
+    fn a_file_that_is_rewritten_in_place_during_a_slow_read_is_never_a_mixture() -> Outcome {
         is_never_mixed(KEYCHAIN, &keychains(), "Not Registered", 30, slow)?;
         is_never_mixed(PLIST, &plists(), NOT_ACQUIRED, 30, slow)
     }

@@ -1,6 +1,6 @@
-//! Nothing that the tool does changes a home: not a byte, not a time.
+//! Checks that the tool changes nothing in a home.
 //!
-//! The time of the last access is left out: whether reading a file changes it is up to how its disk is mounted.
+//! The access time is ignored, because it depends on the mount options whether reading a file changes it.
 
 use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt, path::PathBuf};
 
@@ -12,7 +12,7 @@ use crate::{
     outcome::{Failed, Outcome, equal},
 };
 
-/// Inode, mode, owner, group, links, size, times of the last changes of content and of everything, and the content.
+/// Inode, mode, owner, group, links, size, times of the last changes of content and metadata, and the content.
 type Kept = (u64, u32, u32, u32, u64, u64, [(i64, i64); 2], Option<Vec<u8>>);
 
 fn everything_in(home: &Home) -> Result<BTreeMap<PathBuf, Kept>, Failed> {

@@ -1,4 +1,4 @@
-//! All users of a Mac at once, and several homes.
+//! Outputs about all users of a Mac, and about several homes.
 
 use std::{fs, os::unix::fs::symlink, path::Path};
 
@@ -16,7 +16,7 @@ use crate::mac::{
 const BEN: u32 = 502;
 const CLAIRE: u32 = 503;
 
-/// A Mac with Adele, who is registered; Ben, who has no keychain; and Claire, whose keychain is a link.
+/// A Mac with three users: Adele is registered, Ben has no keychain, and Claire's keychain is a link.
 fn of_three() -> Mac {
     let mac = Mac { others: vec![(CLAIRE, "claire"), (BEN, "ben")], ..Mac::new(&registered()) };
     fs::create_dir(mac.path("ben")).unwrap();
@@ -37,7 +37,7 @@ fn reason_for_claire(mac: &Mac) -> String {
 }
 
 #[test]
-fn each_user_has_a_line_and_one_who_cannot_be_read_hides_no_other() {
+fn each_user_has_a_line_and_an_unreadable_home_does_not_affect_the_others() {
     let mac = of_three();
     let document = "<result>adele: Registered\nben: Not Registered\nclaire:</result>\n".to_owned();
     let expected = Report { document, reasons: vec![reason_for_claire(&mac)], is_complete: false };
@@ -45,7 +45,7 @@ fn each_user_has_a_line_and_one_who_cannot_be_read_hides_no_other() {
 }
 
 #[test]
-fn the_json_of_all_users_is_an_array_of_what_each_ones_is() {
+fn the_json_of_all_users_is_an_array_of_the_objects_for_one_user() {
     let mac = of_three();
     let report = all(&mac, Output::Json);
     assert_eq!(report.reasons, [reason_for_claire(&mac)]);
@@ -81,7 +81,7 @@ claire  503  ";
 }
 
 #[test]
-fn only_persons_with_an_account_and_a_home_are_listed() {
+fn only_local_users_with_a_home_are_listed() {
     let mac = Mac { others: vec![(BEN, "ben"), (CLAIRE, "claire"), (499, "helper")], ..Mac::new(&registered()) };
     fs::create_dir(mac.path("helper")).unwrap();
     fs::create_dir(mac.path("claire")).unwrap();
@@ -90,7 +90,7 @@ fn only_persons_with_an_account_and_a_home_are_listed() {
 }
 
 #[test]
-fn a_user_whose_account_cannot_be_asked_for_has_a_number() {
+fn a_user_whose_account_lookup_fails_is_listed_by_uid() {
     let mac = Mac { others: vec![(NO_RECORD, "nobody")], ..Mac::new(&registered()) };
     let report = all(&mac, Output::Result(Attribute::Users));
     let document = "<result>adele: Registered\n#666:</result>\n".to_owned();
@@ -99,7 +99,7 @@ fn a_user_whose_account_cannot_be_asked_for_has_a_number() {
 }
 
 #[test]
-fn a_name_that_jamf_may_not_take_gives_way_to_the_number() {
+fn a_name_that_jamf_might_refuse_is_replaced_by_the_uid() {
     let mac = Mac { others: vec![(BEN, "b<e>n")], ..Mac::new(&registered()) };
     fs::create_dir(mac.path("b<e>n")).unwrap();
     let document = "<result>adele: Registered\n#502: Not Registered</result>\n".to_owned();
@@ -107,7 +107,7 @@ fn a_name_that_jamf_may_not_take_gives_way_to_the_number() {
 }
 
 #[test]
-fn where_there_is_no_user_the_list_is_empty_and_the_value_unknown() {
+fn without_users_the_list_is_empty_and_the_value_is_unknown() {
     let mac = Mac::new(&registered());
     let report = |output| all(&mac, output);
     let reasons = vec!["this Mac has no local user with a home; see --home".to_owned()];
@@ -121,7 +121,7 @@ fn where_there_is_no_user_the_list_is_empty_and_the_value_unknown() {
 }
 
 #[test]
-fn whoever_has_a_session_is_listed_and_can_be_asked_about_single_sign_on() {
+fn a_user_with_a_session_is_listed_and_single_sign_on_is_checked() {
     let programs = vec![(APP_SSO, Ok(PlatformSso::registered().json()))];
     let mac = Mac { programs, ..with_session() };
     let document = "<result>adele: Registered</result>\n".to_owned();
@@ -130,7 +130,7 @@ fn whoever_has_a_session_is_listed_and_can_be_asked_about_single_sign_on() {
 }
 
 #[test]
-fn each_users_damaged_keychain_gets_a_second_opinion() {
+fn each_damaged_keychain_gets_a_second_opinion() {
     let mac = Mac {
         others: vec![(BEN, "ben")],
         opinion: Ok(records(&both(), &both())),
@@ -142,10 +142,10 @@ fn each_users_damaged_keychain_gets_a_second_opinion() {
     }
     let document = "<result>adele: Registered\nben: Registered</result>\n".to_owned();
     assert_eq!(all(&mac, Output::Result(Attribute::Users)), Report { document, reasons: vec![], is_complete: true });
-    assert_eq!(*mac.asked_about.borrow(), [damaged(), damaged()]);
+    assert_eq!(*mac.keychains_read.borrow(), [damaged(), damaged()]);
 }
 
-/// What the tool prints about these homes, and its exit status.
+/// The outputs of the tool for these arguments, and its exit status.
 fn tool(arguments: &[&str]) -> (String, String, Option<i32>) {
     let output =
         std::process::Command::new(cargo_bin("wpj-state")).env("LC_ALL", "C").args(arguments).output().unwrap();
@@ -171,7 +171,7 @@ fn several_homes_are_a_list() {
 }
 
 #[test]
-fn a_name_that_is_too_long_for_its_column_has_a_line_of_its_own() {
+fn a_name_that_is_too_long_for_its_column_has_a_separate_line() {
     let homes = ["--home", "fixtures/registered/home", "--home", "fixtures/not-registered/home", "--explain"];
     let expected = "\
 NAME                      STATE                                   KEY STORAGE
@@ -185,7 +185,7 @@ fixtures/not-registered/home
 }
 
 #[test]
-fn a_home_that_cannot_stand_in_a_list_as_it_is_hides_nobody() {
+fn a_home_with_an_unusual_name_does_not_affect_the_others() {
     let odd = "fixtures/no-such-h\u{f6}me <b>: Registered";
     let reason = "this home directory does not exist; give an existing home directory with --home";
     let homes = ["--home", "fixtures/registered/home", "--home", odd];
@@ -197,7 +197,7 @@ fn a_home_that_cannot_stand_in_a_list_as_it_is_hides_nobody() {
 }
 
 #[test]
-fn a_name_that_looks_like_a_state_gives_way_to_the_number() {
+fn a_name_that_looks_like_a_state_is_replaced_by_the_uid() {
     let mac = Mac { others: vec![(BEN, "ben: Registered")], ..Mac::new(&registered()) };
     fs::create_dir(mac.path("ben: Registered")).unwrap();
     let document = "<result>adele: Registered\n#502: Not Registered</result>\n".to_owned();
@@ -205,7 +205,7 @@ fn a_name_that_looks_like_a_state_gives_way_to_the_number() {
 }
 
 #[test]
-fn single_sign_on_is_asked_about_however_many_users_there_are() {
+fn single_sign_on_is_checked_for_any_number_of_users() {
     let many: Vec<(u32, &'static str)> = (502..542).map(|uid| (uid, "other")).collect();
     let programs = vec![(APP_SSO, Ok(PlatformSso::registered().json()))];
     let mac = Mac { programs, others: many, ..with_session() };
@@ -217,7 +217,7 @@ fn single_sign_on_is_asked_about_however_many_users_there_are() {
 }
 
 #[test]
-fn a_user_with_a_session_whose_home_is_gone_is_not_left_out() {
+fn a_user_with_a_session_but_without_a_home_is_listed() {
     let mac = Mac { console: Some(console("claire", 503, 503)), ..of_three() };
     fs::remove_dir_all(mac.path("claire")).unwrap();
     let report = all(&mac, Output::Result(Attribute::Users));

@@ -33,60 +33,60 @@ fn both_ends_of_the_validity_belong_to_it() {
 }
 
 #[test]
-fn it_is_told_when_the_answer_is_not_about_the_person_at_the_console() {
-    let told = |name: Option<&str>, source, at_console| {
+fn an_answer_about_another_user_than_the_console_user_has_a_finding() {
+    let finding = |name: Option<&str>, source, at_console| {
         let user = User { name: name.map(str::to_owned), source: Some(source), console: at_console, ..User::default() };
         described(console(&user))
     };
     let not_at_console = |message: &str| Some(("not-at-the-console", message.to_owned()));
     let adele = Some("adele");
-    assert_eq!(told(adele, Source::Console, Console::ThisUser), None);
-    assert_eq!(told(adele, Source::UserOption, Console::ThisUser), None);
-    assert_eq!(told(None, Source::HomeOption, Console::NotAsked), None);
+    assert_eq!(finding(adele, Source::Console, Console::ThisUser), None);
+    assert_eq!(finding(adele, Source::UserOption, Console::ThisUser), None);
+    assert_eq!(finding(None, Source::HomeOption, Console::NotAsked), None);
     assert_eq!(
-        told(adele, Source::LastConsole, Console::Nobody),
+        finding(adele, Source::LastConsole, Console::Nobody),
         not_at_console("Nobody is at the console; this is about adele, who was there last.")
     );
     assert_eq!(
-        told(adele, Source::MostRecent, Console::Nobody),
+        finding(adele, Source::MostRecent, Console::Nobody),
         not_at_console("Nobody is at the console; this is about adele, whose login keychain changed last.")
     );
     assert_eq!(
-        told(None, Source::None, Console::Nobody),
+        finding(None, Source::None, Console::Nobody),
         not_at_console("Nobody is at the console, and there is no user whose login keychain could be looked at.")
     );
     assert_eq!(
-        told(adele, Source::UserOption, Console::Nobody),
+        finding(adele, Source::UserOption, Console::Nobody),
         not_at_console("Nobody is at the console; this is about adele.")
     );
     assert_eq!(
-        told(adele, Source::UserOption, Console::Another(502)),
-        not_at_console("The user with the number 502 is at the console; this is about adele.")
+        finding(adele, Source::UserOption, Console::Another(502)),
+        not_at_console("User 502 is at the console; this is about adele.")
     );
     let contradictory = "macOS names adele as the console user, but the session on the console is another user's.";
     assert_eq!(
-        told(adele, Source::Console, Console::Contradictory),
+        finding(adele, Source::Console, Console::Contradictory),
         Some(("console-contradictory", contradictory.to_owned()))
     );
 }
 
 #[test]
-fn it_is_told_what_became_of_the_second_opinion() {
-    let told = |opinion| described(second_opinion(&opinion));
+fn each_outcome_of_the_second_opinion_has_its_finding() {
+    let finding = |opinion| described(second_opinion(&opinion));
     let counts = |certificates, private_keys| Counts { certificates, private_keys };
-    assert_eq!(told(SecondOpinion::NotAsked), None);
+    assert_eq!(finding(SecondOpinion::NotAsked), None);
     assert_eq!(
-        told(SecondOpinion::Missing("it is away".to_owned())),
-        Some(("second-opinion-missing", "macOS's own keychain reader does not help: it is away.".to_owned()))
+        finding(SecondOpinion::Missing("it is away".to_owned())),
+        Some(("second-opinion-missing", "No second opinion: it is away.".to_owned()))
     );
     let error = keychain::Error { kind: ErrorKind::Truncated, offset: 20 };
-    let used = "This tool's reader cannot read the login keychain: the file is cut short. \
-        macOS's own reader can, and was believed.";
-    assert_eq!(told(SecondOpinion::Used(error)), Some(("second-opinion-used", used.to_owned())));
-    let agrees = "macOS's own keychain reader finds the same certificates (2) and private keys (1).";
-    assert_eq!(told(SecondOpinion::Agrees(counts(2, 1))), Some(("second-opinion-agrees", agrees.to_owned())));
-    let differs = "macOS's own keychain reader misses certificates (1) and private keys (0) that this tool's finds, \
-        and finds other certificates (0) and private keys (3).";
+    let used = "This tool could not read the login keychain (damaged keychain: the file is cut short). \
+        The result relies on macOS's own reader.";
+    assert_eq!(finding(SecondOpinion::Used(error)), Some(("second-opinion-used", used.to_owned())));
+    let agrees = "macOS's own reader finds the same certificates (2) and private keys (1).";
+    assert_eq!(finding(SecondOpinion::Agrees(counts(2, 1))), Some(("second-opinion-agrees", agrees.to_owned())));
+    let differs = "macOS's reader and this tool disagree. Only this tool found certificates (1) and private keys (0); \
+        only macOS's found certificates (0) and private keys (3).";
     let opinion = SecondOpinion::Differs { only_here: counts(1, 0), only_there: counts(0, 3) };
-    assert_eq!(told(opinion), Some(("second-opinion-differs", differs.to_owned())));
+    assert_eq!(finding(opinion), Some(("second-opinion-differs", differs.to_owned())));
 }

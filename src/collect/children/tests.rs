@@ -1,4 +1,4 @@
-//! Programs that misbehave, run for real.
+//! Runs real programs that misbehave.
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ const LONG: Duration = Duration::from_secs(120);
 /// Short enough to wait for.
 const SHORT: Duration = Duration::from_millis(500);
 
-/// A folder where scripts, for which it is `$1`, note their PIDs.
+/// A folder where scripts write their PIDs. The scripts get it as `$1`.
 struct Notes(TempDir);
 
 impl Notes {
@@ -39,7 +39,7 @@ impl Notes {
         run(vec![(self.words(script), Instant::now() + limit)]).pop().unwrap()
     }
 
-    /// Runs a script the way a reader process runs: in this process's group, with one output.
+    /// Runs a script the way reader processes run: in this process's group, with one output.
     fn reader(&self, script: &str, limit: Duration) -> Ended {
         let (output, answer) = io::pipe().unwrap();
         let words = self.words(script);
@@ -50,14 +50,15 @@ impl Notes {
         await_all(vec![child]).pop().unwrap()
     }
 
-    /// Whether a process that was noted goes; its new parent may not have waited for it yet.
+    /// Whether the process with the PID in this file ends. A zombie counts as ended: its parent may not have waited
+    /// yet.
     fn is_gone(&self, name: &str) -> bool {
         let pid = Pid::from_raw(fs::read_to_string(self.path(name)).unwrap().trim().parse().unwrap());
         let is_gone = || {
             let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
             kill(pid, None) == Err(Errno::ESRCH) || state.contains(") Z ")
         };
-        // One that was killed takes a moment; one that was not sleeps far longer than this.
+        // A killed process takes a moment to end; one that was not killed sleeps far longer than this.
         (0..10_000).any(|_| {
             is_gone() || {
                 thread::sleep(Duration::from_millis(1));
@@ -67,7 +68,7 @@ impl Notes {
     }
 }
 
-/// What a command printed to both of its outputs, or why it was stopped.
+/// What a command printed to both outputs, or why it was stopped.
 fn printed(ended: Ended) -> Result<String, Failure> {
     ended.outcome.map(|_| String::from_utf8(ended.outputs.concat()).unwrap())
 }
@@ -77,7 +78,7 @@ fn sh(script: &str, limit: Duration) -> Result<String, Failure> {
 }
 
 #[test]
-fn both_outputs_and_the_exit_are_given() {
+fn both_outputs_and_the_exit_are_returned() {
     let ended = Notes::new().sh("echo one; echo two >&2; exit 3", LONG);
     assert_eq!(ended.outputs, [b"one\n", b"two\n"]);
     assert_eq!(ended.outcome, Ok(Some(Exit::Status(3))));
@@ -106,7 +107,7 @@ fn a_command_has_neither_input_nor_environment() {
 }
 
 #[test]
-fn what_a_command_printed_before_it_was_stopped_is_given() {
+fn output_from_before_a_command_was_stopped_is_returned() {
     let ended = Notes::new().sh("echo begun; sleep 1000", SHORT);
     assert_eq!((ended.outcome, ended.outputs.concat()), (Err(Failure::TimedOut), b"begun\n".to_vec()));
 }
@@ -135,7 +136,7 @@ fn a_command_that_ignores_sigterm_is_killed() {
 }
 
 #[test]
-fn a_command_that_sigterm_ends_has_time_for_it() {
+fn a_command_has_time_to_clean_up_after_sigterm() {
     let notes = Notes::new();
     let script = "trap 'echo cleaned; exit' TERM; echo begun; sleep 1000 & wait";
     let ended = notes.sh(script, SHORT);
@@ -153,7 +154,7 @@ fn a_command_that_prints_too_much_is_stopped() {
 }
 
 #[test]
-fn what_a_command_leaves_behind_is_killed_and_does_not_hold_up_the_answer() {
+fn background_processes_of_a_command_are_killed_and_do_not_delay_the_answer() {
     let notes = Notes::new();
     let script = "sleep 1000 & echo $! >\"$1/left\"; echo done";
     assert_eq!(printed(notes.sh(script, LONG)), Ok("done\n".to_owned()));
@@ -161,7 +162,7 @@ fn what_a_command_leaves_behind_is_killed_and_does_not_hold_up_the_answer() {
 }
 
 #[test]
-fn what_a_slow_command_has_started_is_killed_with_it() {
+fn the_children_of_a_slow_command_are_killed_with_it() {
     let notes = Notes::new();
     let script = "sh -c 'trap \"\" TERM; echo $$ >\"$1/grandchild\"; while :; do sleep 1; done' sh \"$1\"; echo done";
     assert_eq!(printed(notes.sh(script, SHORT)), Err(Failure::TimedOut));
@@ -169,7 +170,7 @@ fn what_a_slow_command_has_started_is_killed_with_it() {
 }
 
 #[test]
-fn a_program_that_is_missing_or_cannot_be_run_says_so() {
+fn a_missing_program_and_one_that_cannot_be_run_are_reported() {
     let run = |program: &Path| {
         let words = vec![program.to_str().unwrap().to_owned()];
         run(vec![(words, Instant::now() + LONG)]).pop().unwrap().outcome
@@ -200,7 +201,7 @@ fn a_reader_that_sends_too_much_is_killed() {
 }
 
 #[test]
-fn how_a_reader_ended_is_given() {
+fn the_exit_of_a_reader_is_returned() {
     let exit = |script| Notes::new().reader(script, LONG).outcome;
     assert_eq!(exit("exit 7"), Ok(Some(Exit::Status(7))));
     assert_eq!(exit("kill -SEGV $$"), Ok(Some(Exit::Signal(Signal::SIGSEGV))));

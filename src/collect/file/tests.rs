@@ -5,7 +5,7 @@ use tempfile::TempDir;
 use super::*;
 
 #[test]
-fn the_rights_of_a_file_and_what_else_forbids_it_have_different_causes() {
+fn missing_rights_and_other_refusals_have_different_causes() {
     let cause = |errno: Errno| cause_of(&io::Error::from_raw_os_error(errno as i32));
     assert_eq!(cause(Errno::EACCES), Cause::PermissionDenied);
     assert_eq!(cause(Errno::EPERM), Cause::NotPermitted);
@@ -40,7 +40,7 @@ impl Rewritten {
         file.set_modified(changed).unwrap();
     }
 
-    /// What is read if, between the two words, something happens to the file; and how often it is read.
+    /// What is read if `happens` runs between the reads of the two words, and how often the file is read.
     fn read(&self, mut happens: impl FnMut(usize)) -> (Result<Option<String>, Cause>, usize) {
         let reads = Cell::new(0);
         let found = stable(&self.path(), 100, |file| {
@@ -55,13 +55,13 @@ impl Rewritten {
 }
 
 #[test]
-fn a_file_at_rest_is_read_once() {
+fn a_file_that_does_not_change_is_read_once() {
     assert_eq!(Rewritten::new().read(|_| ()), (Ok(Some("old old ".to_owned())), 1));
 }
 
 #[test]
 fn a_file_that_is_rewritten_while_it_is_read_is_read_again() {
-    // Its time shows it, or its last bytes, or its size.
+    // The time shows the change, or the last bytes, or the size.
     for (content, later) in [("new new 0001", 60), ("new new 0002", 0), ("new new 00001", 0)] {
         let file = Rewritten::new();
         let rewrite = |read| {
@@ -74,7 +74,7 @@ fn a_file_that_is_rewritten_while_it_is_read_is_read_again() {
 }
 
 #[test]
-fn a_file_that_does_not_stop_changing_gives_no_answer() {
+fn a_file_that_keeps_changing_gives_no_answer() {
     let file = Rewritten::new();
     let rewrite = |read| file.write(["new new 0002", "old old 0003"][read], file.changed);
     assert_eq!(file.read(rewrite), (Err(Cause::Changing), 2));
@@ -95,7 +95,7 @@ fn a_file_that_has_only_just_changed_is_read_again() {
             }
         };
         let found = file.read(rewrite);
-        // A test that was held up shows nothing.
+        // If the test was delayed, the file was no longer fresh, so the result shows nothing.
         if is_fresh.get() {
             return assert_eq!(found, (Ok(Some("new new ".to_owned())), 2));
         }
@@ -118,7 +118,7 @@ fn a_file_that_changes_while_it_cannot_be_read_is_read_again() {
 }
 
 #[test]
-fn a_file_that_is_replaced_while_it_is_read_stays_what_it_was() {
+fn an_open_file_is_not_affected_when_it_is_replaced() {
     let file = Rewritten::new();
     let other = file.folder.path().join("other");
     let replace = |_| {

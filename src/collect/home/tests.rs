@@ -18,7 +18,7 @@ fn registered() -> Vec<u8> {
     Keychain::new().certificate(&certificate).workplace_join_key(&certificate).to_bytes()
 }
 
-/// The name of the keychain that counts, and whether it has the key.
+/// The name of the login keychain that is used, and whether it has the key.
 fn login_keychain(home: &TempDir, trail: &Trail) -> (String, Probe<bool>) {
     let reading = Reading { depth: Depth::State, tenants: &Tenants::default(), rights: Rights::Caller, trail };
     let Witness { path, probe } = reading.login_keychain(home.path());
@@ -27,7 +27,7 @@ fn login_keychain(home: &TempDir, trail: &Trail) -> (String, Probe<bool>) {
 }
 
 #[test]
-fn the_new_name_of_the_login_keychain_goes_before_the_old_one() {
+fn the_new_name_of_the_login_keychain_takes_precedence() {
     let (with_key, without) = (registered(), Keychain::new().to_bytes());
     let found = |files: &[(&str, &[u8])]| login_keychain(&home(files), &Trail::SILENT);
     let [new, old] = [LOGIN_KEYCHAIN, OLD_LOGIN_KEYCHAIN];
@@ -36,7 +36,7 @@ fn the_new_name_of_the_login_keychain_goes_before_the_old_one() {
     assert_eq!(found(&[]), (new.to_owned(), Probe::Absent));
 }
 
-/// What macOS does when it makes the new login keychain out of the old one, just when the old one is about to be read.
+/// Creates the new login keychain, as macOS does, at the moment when the old one is about to be read.
 fn upgrade(path: &Path) {
     if path.ends_with(OLD_LOGIN_KEYCHAIN) {
         fs::rename(path.with_file_name("made"), path.with_file_name(LOGIN_KEYCHAIN)).unwrap();
@@ -54,7 +54,7 @@ fn a_login_keychain_that_appears_while_the_old_one_is_read_is_found() {
 }
 
 #[test]
-fn of_both_names_the_later_change_counts() {
+fn the_later_change_of_both_login_keychains_counts() {
     let home = home(&[(LOGIN_KEYCHAIN, b""), (OLD_LOGIN_KEYCHAIN, b"")]);
     let change = |name: &str, seconds: u64| {
         let file = fs::File::options().write(true).open(home.path().join(KEYCHAINS).join(name)).unwrap();
@@ -80,7 +80,7 @@ fn only_numbered_login_keychains_count_as_renamed() {
 }
 
 #[test]
-fn an_empty_keychain_is_read_once_more_and_nothing_else_is() {
+fn only_an_empty_keychain_is_read_once_more() {
     let empty = Err(Cause::Keychain(keychain::Error { kind: ErrorKind::Empty, offset: 0 }));
     let outcome = |answers: &[Result<u8, Cause>]| {
         let (mut reads, mut waits) = (0, 0);

@@ -46,7 +46,7 @@ fn write_note(root: &TempDir, seconds: u64) -> PathBuf {
 }
 
 #[test]
-fn a_note_comes_back_until_it_is_too_old_or_removed() {
+fn a_note_can_be_read_until_it_is_too_old_or_removed() {
     let root = root();
     assert_eq!(found(&root, 0), Probe::Absent);
     let path = write_note(&root, 100 * DAY);
@@ -64,7 +64,7 @@ fn a_note_comes_back_until_it_is_too_old_or_removed() {
 }
 
 #[test]
-fn a_note_that_says_the_same_is_written_again_after_an_hour() {
+fn an_unchanged_note_is_written_again_after_an_hour() {
     let root = root();
     write_note(&root, 100 * DAY);
     write_note(&root, 100 * DAY + HOUR - 1);
@@ -77,7 +77,7 @@ fn a_note_that_says_the_same_is_written_again_after_an_hour() {
 }
 
 #[test]
-fn a_folder_that_others_can_write_to_is_named_and_not_the_note() {
+fn a_folder_that_others_can_enter_is_reported_and_not_the_note() {
     let root = root();
     let path = write_note(&root, 100 * DAY);
     let folder = path.parent().unwrap();
@@ -87,7 +87,7 @@ fn a_folder_that_others_can_write_to_is_named_and_not_the_note() {
 }
 
 #[test]
-fn a_note_that_is_damaged_from_the_future_or_of_another_home_does_not_count() {
+fn a_note_that_is_damaged_or_from_the_future_or_about_another_home_does_not_count() {
     let problem = |problem| Probe::Unreadable(Cause::Note(problem));
     let root = root();
     let path = write_note(&root, 100 * DAY);
@@ -106,31 +106,31 @@ fn a_note_that_is_damaged_from_the_future_or_of_another_home_does_not_count() {
 }
 
 #[test]
-fn a_note_that_others_could_have_written_does_not_count() {
-    let not_roots = Probe::Unreadable(Cause::Note(NoteProblem::NotRoots));
+fn a_note_that_another_user_could_have_written_does_not_count() {
+    let not_private = Probe::Unreadable(Cause::Note(NoteProblem::NotPrivateToRoot));
     let root = root();
     let path = write_note(&root, 100 * DAY);
     let folder = path.parent().unwrap();
     for place in [folder, &path] {
         let mode = place.metadata().unwrap().permissions();
         fs::set_permissions(place, fs::Permissions::from_mode(mode.mode() | 0o020)).unwrap();
-        assert_eq!(found(&root, 100 * DAY), not_roots, "{}", place.display());
+        assert_eq!(found(&root, 100 * DAY), not_private, "{}", place.display());
         fs::set_permissions(place, mode).unwrap();
     }
     let elsewhere = path.with_file_name("elsewhere");
     fs::rename(&path, &elsewhere).unwrap();
     symlink(&elsewhere, &path).unwrap();
-    assert_eq!(found(&root, 100 * DAY), not_roots);
+    assert_eq!(found(&root, 100 * DAY), not_private);
 }
 
 #[test]
-fn nothing_is_written_through_a_link_or_into_a_folder_that_is_not_roots_alone() {
+fn nothing_is_written_through_a_link_or_into_a_folder_that_is_not_private_to_root() {
     let root = root();
     let folder = root.path().join(FOLDER);
     let other = root.path().join("other");
     fs::create_dir(&other).unwrap();
     symlink(&other, &folder).unwrap();
-    let refused = Err(Obstacle { path: Some(folder.clone()), cause: Cause::Note(NoteProblem::NotRoots) });
+    let refused = Err(Obstacle { path: Some(folder.clone()), cause: Cause::Note(NoteProblem::NotPrivateToRoot) });
     assert_eq!(write(root.path(), &noted(0), &Trail::SILENT), refused);
     fs::remove_file(&folder).unwrap();
     fs::create_dir(&folder).unwrap();
@@ -138,7 +138,7 @@ fn nothing_is_written_through_a_link_or_into_a_folder_that_is_not_roots_alone() 
     assert_eq!(write(root.path(), &noted(0), &Trail::SILENT), refused);
     assert_eq!(fs::read_dir(&other).unwrap().count() + fs::read_dir(&folder).unwrap().count(), 0);
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
-    // What an earlier run left behind, or somebody put there, is replaced and not written to.
+    // A temporary file that an earlier run or another user left there is replaced, not written to.
     symlink(other.join("target"), folder.join(format!(".501.{}.new", process::id()))).unwrap();
     write(root.path(), &noted(0), &Trail::SILENT).unwrap();
     assert!(!other.join("target").exists());

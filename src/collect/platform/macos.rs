@@ -1,8 +1,7 @@
-//! macOS: as thin as it can be; whatever can be decided without Apple's libraries is decided elsewhere.
+//! Calls to Apple's libraries. Decisions that do not need them are made elsewhere.
 //!
-//! The live login keychain is never opened here. [`read_keychain`] is only ever given a private copy, and asks for
-//! certificates and for attributes of keys: nothing of that needs a keychain to be unlocked, and with user interaction
-//! disabled nothing can prompt.
+//! The live login keychain is never opened here. [`read_keychain`] gets only a private copy, and reads certificates and
+//! attributes of keys. That does not need an unlocked keychain, and with user interaction disabled nothing can prompt.
 
 use std::{io, mem::MaybeUninit, path::Path};
 
@@ -23,53 +22,53 @@ use system_configuration::dynamic_store::SCDynamicStoreBuilder;
 
 use crate::parse::login_keychain::OtherReading;
 
-/// Whether this system can tell who is at the console, and has a keychain reader of its own.
+/// Whether this system is macOS, so it has a console user and a keychain reader of its own.
 pub(crate) const IS_MACOS: bool = true;
 
 /// The group of a user without an account: -2 (nobody).
 pub(crate) const NOBODY_GROUP: u32 = 0xFFFF_FFFE;
 
-/// Where private folders are made: not what `TMPDIR` names, which may be anybody's.
+/// Where private folders are created. Not in `TMPDIR`, which the caller could set to another user's folder.
 pub(crate) const TEMPORARY: &str = "/private/tmp";
 
-/// Where the dynamic store keeps who is at the console.
+/// The key of the console user in the dynamic store.
 const CONSOLE_USER: &str = "State:/Users/ConsoleUser";
 
-/// `kSCStatusNoKey`: the dynamic store was asked, and has no such entry.
+/// `kSCStatusNoKey`: the dynamic store has no such entry.
 const NO_KEY: libc::c_int = 1004;
 
-/// `errSecItemNotFound`: what a search that finds nothing gives.
+/// `errSecItemNotFound`: the result of a search that finds nothing.
 const ITEM_NOT_FOUND: i32 = -25300;
 
 /// The attribute of a key that holds its certificate's public key hash: `kSecAttrApplicationLabel`.
 const APPLICATION_LABEL: &str = "klbl";
 
 unsafe extern "C" {
-    /// Why the last call of this thread to SystemConfiguration gave nothing.
+    /// The error of this thread's last call to SystemConfiguration.
     safe fn SCError() -> libc::c_int;
 }
 
-/// macOS' record of the console, as a property list; `None` if there is none, because nobody is there.
+/// macOS's record of the console user, as a property list; `None` if nobody is logged in.
 /// Fails if the dynamic store does not answer.
 pub(crate) fn console_record() -> Result<Option<Vec<u8>>, String> {
-    let unanswered = || format!("the dynamic store does not answer (error {})", SCError());
+    let unanswered = || format!("macOS's dynamic store did not answer (error {})", SCError());
     let store = SCDynamicStoreBuilder::new("wpj-state").build().ok_or_else(unanswered)?;
     let Some(record) = store.get(CONSOLE_USER) else {
         return if SCError() == NO_KEY { Ok(None) } else { Err(unanswered()) };
     };
     let bytes = propertylist::create_data(record.as_CFTypeRef(), kCFPropertyListBinaryFormat_v1_0)
-        .map_err(|error| format!("the console's record: {error}"))?;
+        .map_err(|error| format!("cannot convert the console record: {error}"))?;
     Ok(Some(bytes.bytes().to_vec()))
 }
 
-/// What macOS' own reader finds in a keychain.
-/// Fails if it fails. It passes over records and tables that it cannot read without a word.
+/// What macOS's own reader finds in a keychain. It silently skips records and tables that it cannot read.
+/// Fails with the reader's error.
 pub(crate) fn read_keychain(copy: &Path) -> Result<OtherReading, String> {
     without_dialogs(|| search(copy))?
 }
 
-/// Does something while nothing that this process asks of a keychain can show a dialog.
-/// Fails if dialogs cannot be forbidden.
+/// Runs `work` while keychain dialogs of this process are disabled.
+/// Fails if they cannot be disabled.
 fn without_dialogs<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     // Bound to a name: `_` would drop the guard at once.
     let _no_dialogs = SecKeychain::disable_user_interaction().map_err(|error| error.to_string())?;
@@ -82,13 +81,13 @@ fn search(copy: &Path) -> Result<OtherReading, String> {
         found(options.keychains(std::slice::from_ref(&keychain)).limit(Limit::All).search())
     };
     let certificates = all(ItemSearchOptions::new().class(ItemClass::certificate()).load_refs(true))?;
-    // Attributes only: asking a key itself for its attributes would export it, which unlocks and prompts.
+    // Without references to the keys: reading attributes from a reference exports the key, which unlocks and prompts.
     let keys = all(ItemSearchOptions::new().key_class(KeyClass::private()).load_attributes(true))?;
     let certificates = certificates.iter().map(der).collect::<Result<Vec<_>, _>>()?;
     Ok(OtherReading::new(keys.iter().map(label), certificates))
 }
 
-/// macOS tells an empty search as an error.
+/// The results of a search; macOS reports an empty search as an error.
 fn found(results: SecResult<Vec<SearchResult>>) -> Result<Vec<SearchResult>, String> {
     match results {
         Err(error) if error.code() == ITEM_NOT_FOUND => Ok(Vec::new()),
@@ -99,7 +98,7 @@ fn found(results: SecResult<Vec<SearchResult>>) -> Result<Vec<SearchResult>, Str
 fn der(result: &SearchResult) -> Result<Vec<u8>, String> {
     match result {
         SearchResult::Ref(Reference::Certificate(certificate)) => Ok(certificate.to_der()),
-        other => Err(format!("it gave {other:?} for a certificate")),
+        other => Err(format!("macOS's reader returned {other:?} instead of a certificate")),
     }
 }
 
@@ -110,7 +109,7 @@ fn label(result: &SearchResult) -> Option<Vec<u8>> {
     }
 }
 
-/// The value of an attribute. macOS gives a label of 36 bytes, which could be a UUID's text, as a string.
+/// The value of an attribute. macOS returns a label of 36 bytes as a string, because it could be a UUID.
 fn bytes_of(attributes: &CFDictionary, attribute: &str) -> Option<Vec<u8>> {
     let key = CFString::new(attribute);
     let value = attributes.find(key.to_void())?;
@@ -122,21 +121,21 @@ fn bytes_of(attributes: &CFDictionary, attribute: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// Gives the process these groups.
+/// Sets the supplementary groups of this process.
 /// Fails if the system refuses.
 pub(crate) fn set_groups(groups: &[u32]) -> io::Result<()> {
     let count = libc::c_int::try_from(groups.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
-    // SAFETY: there are `count` numbers.
+    // SAFETY: the array has `count` elements.
     checked(unsafe { libc::setgroups(count, groups.as_ptr()) }).map(drop)
 }
 
-/// Whether a child of this process has ended; it can be waited for afterwards.
+/// Whether a child of this process has ended, without waiting for it.
 pub(crate) fn has_ended(child: Pid) -> bool {
     let mut ended = MaybeUninit::<libc::siginfo_t>::zeroed();
     let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-    // SAFETY: there is room for what is written.
+    // SAFETY: `ended` has the size of the structure that is written.
     let result = unsafe { libc::waitid(libc::P_PID, child.as_raw().cast_unsigned(), ended.as_mut_ptr(), flags) };
-    // SAFETY: zeros are valid there, and macOS leaves them if the child still runs.
+    // SAFETY: zeros are valid in this structure, and macOS leaves them if the child is still running.
     (result, unsafe { ended.assume_init() }.si_pid) != (0, 0)
 }
 

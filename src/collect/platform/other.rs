@@ -1,4 +1,4 @@
-//! Systems that are not macOS: homes can be looked at, but there are no console and no keychain reader to ask.
+//! Other systems than macOS: homes can be checked, but there is no console user and no keychain reader.
 
 use std::{io, path::Path};
 
@@ -9,35 +9,35 @@ use nix::{
 
 use crate::parse::login_keychain::OtherReading;
 
-/// Whether this system can tell who is at the console, and has a keychain reader of its own.
+/// Whether this system is macOS, so it has a console user and a keychain reader of its own.
 pub(crate) const IS_MACOS: bool = false;
 
 /// The group of a user without an account.
 pub(crate) const NOBODY_GROUP: u32 = 65534;
 
-/// Where private folders are made.
+/// Where private folders are created.
 pub(crate) const TEMPORARY: &str = "/tmp";
 
-/// macOS' record of the console, as a property list.
+/// macOS's record of the console user, as a property list.
 /// Always fails.
 pub(crate) fn console_record() -> Result<Option<Vec<u8>>, String> {
-    Err("only a Mac can tell who is at the console".to_owned())
+    Err("only macOS records the console user".to_owned())
 }
 
-/// What macOS' own reader finds in a keychain.
+/// What macOS's own reader finds in a keychain.
 /// Always fails.
 pub(crate) fn read_keychain(_copy: &Path) -> Result<OtherReading, String> {
-    Err("only a Mac has one".to_owned())
+    Err("macOS's keychain reader exists only on a Mac".to_owned())
 }
 
-/// Gives the process these groups.
+/// Sets the supplementary groups of this process.
 /// Fails if the system refuses.
 pub(crate) fn set_groups(groups: &[u32]) -> io::Result<()> {
     let groups: Vec<Gid> = groups.iter().copied().map(Gid::from_raw).collect();
     Ok(setgroups(&groups)?)
 }
 
-/// Whether a child of this process has ended; it can be waited for afterwards.
+/// Whether a child of this process has ended, without waiting for it.
 pub(crate) fn has_ended(child: Pid) -> bool {
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
     waitid(Id::Pid(child), flags) != Ok(WaitStatus::StillAlive)

@@ -4,7 +4,7 @@ use super::*;
 use crate::evidence::FileKind;
 
 #[test]
-fn the_last_user_is_found() {
+fn the_last_user_is_read_from_the_login_window_preferences() {
     let root = tempfile::tempdir().unwrap();
     let found = || last_user(root.path(), &Trail::SILENT);
     assert_eq!(found(), Ok(None));

@@ -12,15 +12,15 @@ use crate::parse::console::ConsoleRecord;
 const ADELE: u32 = 501;
 const BEN: u32 = 502;
 
-/// A Mac that answers as told.
+/// A Mac whose answers the tests set.
 #[derive(Default)]
-struct Made {
+struct FakeMac {
     console: Option<ConsoleRecord>,
     last_user: Option<&'static str>,
     accounts: Vec<Account>,
     aliases: BTreeMap<&'static str, u32>,
     owners: Vec<u32>,
-    /// Seconds after which each account's keychain was changed; those who have a home.
+    /// For each UID that has a home, when its keychain changed, if it has one.
     homes: BTreeMap<u32, Option<u64>>,
     broken: Option<Broken>,
 }
@@ -38,8 +38,8 @@ fn broken() -> Obstacle {
     Cause::AccountsUnavailable("broken".to_owned()).into()
 }
 
-impl Made {
-    /// Adele and Ben have accounts, homes and keychains; Ben's changed last.
+impl FakeMac {
+    /// A Mac on which Adele and Ben have accounts, homes and keychains. Ben's keychain changed last.
     fn of_two() -> Self {
         let account = |name: &str, uid| Account { name: name.to_owned(), uid, gid: 20, home: home_of(name) };
         Self {
@@ -80,7 +80,7 @@ impl Made {
         self
     }
 
-    /// Name, source and console of the choice where nobody is named.
+    /// Name, source and console of the chosen user, if no option names one.
     fn chosen(&self) -> Result<(Option<String>, Source, Console), Obstacle> {
         let choice = choose(None, self)?;
         assert_eq!(choice.account.as_ref().map(|account| &account.home), choice.user.home.as_ref());
@@ -96,7 +96,7 @@ fn chosen(name: &str, source: Source, console: Console) -> Result<(Option<String
     Ok((Some(name.to_owned()), source, console))
 }
 
-impl Mac for Made {
+impl Mac for FakeMac {
     fn console(&self) -> Result<Option<ConsoleRecord>, Cause> {
         self.check(Broken::Console).map_err(|obstacle| obstacle.cause)?;
         Ok(self.console.clone())
@@ -164,7 +164,7 @@ impl Mac for Made {
         panic!("no command is run to choose a user")
     }
 
-    fn wait_before_asking_again(&self) {
+    fn wait_before_retry(&self) {
         panic!("no command is run to choose a user")
     }
 
@@ -174,24 +174,24 @@ impl Mac for Made {
 }
 
 #[test]
-fn the_console_user_is_found_by_number() {
-    let mac = Made::of_two().console("adele", ADELE);
+fn the_console_user_is_found_by_uid() {
+    let mac = FakeMac::of_two().console("adele", ADELE);
     assert_eq!(mac.chosen(), chosen("adele", Source::Console, Console::ThisUser));
 }
 
 #[test]
 fn an_alias_as_console_name_does_not_mislead() {
-    let mac = Made::of_two().console("ben@contoso.com", ADELE);
+    let mac = FakeMac::of_two().console("ben@contoso.com", ADELE);
     assert_eq!(mac.chosen(), chosen("adele", Source::Console, Console::ThisUser));
-    // Even if the name is another account's.
-    let mac = Made::of_two().console("ben", ADELE);
+    // Even if it is the name of another account.
+    let mac = FakeMac::of_two().console("ben", ADELE);
     assert_eq!(mac.chosen(), chosen("adele", Source::Console, Console::ThisUser));
 }
 
 #[test]
-fn a_home_is_wherever_the_account_has_it() {
+fn the_home_is_the_one_in_the_account() {
     for home in ["/Volumes/Data/adele", "/Users/Adele Vance", "/Users/adèle 李", "/"] {
-        let mut mac = Made::of_two().console("adele", ADELE);
+        let mut mac = FakeMac::of_two().console("adele", ADELE);
         mac.accounts[0].home = home.into();
         let choice = choose(None, &mac).unwrap();
         assert_eq!(choice.user.home, Some(home.into()));
@@ -200,33 +200,33 @@ fn a_home_is_wherever_the_account_has_it() {
 }
 
 #[test]
-fn after_fast_user_switching_the_front_user_counts() {
-    let mac = Made::of_two().sessions("ben", BEN, Some(BEN)).last_user("adele");
+fn after_fast_user_switching_the_user_in_front_counts() {
+    let mac = FakeMac::of_two().sessions("ben", BEN, Some(BEN)).last_user("adele");
     assert_eq!(mac.chosen(), chosen("ben", Source::Console, Console::ThisUser));
 }
 
 #[test]
-fn if_the_session_on_the_console_is_another_users_the_outer_number_counts_and_that_is_told() {
-    let mac = Made::of_two().sessions("ben", BEN, Some(ADELE));
+fn if_the_session_on_the_console_has_another_uid_the_outer_uid_counts_and_a_finding_says_so() {
+    let mac = FakeMac::of_two().sessions("ben", BEN, Some(ADELE));
     assert_eq!(mac.chosen(), chosen("ben", Source::Console, Console::Contradictory));
-    let mac = Made::of_two().sessions("ben", BEN, None);
+    let mac = FakeMac::of_two().sessions("ben", BEN, None);
     assert_eq!(mac.chosen(), chosen("ben", Source::Console, Console::ThisUser));
 }
 
 #[test]
 fn a_locked_screen_changes_nothing() {
-    // macOS keeps the record as it is; only the session has a key more.
+    // macOS only adds a key to the session.
     let record = record(
         "<key>Name</key><string>adele</string><key>UID</key><integer>501</integer><key>GID</key><integer>20</integer>\
          <key>SessionInfo</key><array><dict><key>kCGSSessionUserIDKey</key><integer>501</integer>\
          <key>kCGSSessionOnConsoleKey</key><true/><key>CGSSessionScreenIsLocked</key><true/></dict></array>",
     );
-    let mac = Made { console: Some(record), ..Made::of_two() };
+    let mac = FakeMac { console: Some(record), ..FakeMac::of_two() };
     assert_eq!(mac.chosen(), chosen("adele", Source::Console, Console::ThisUser));
 }
 
 #[test]
-fn where_nobody_is_at_the_console_the_last_user_counts() {
+fn if_nobody_is_at_the_console_the_last_user_counts() {
     let nobody = [
         ("", 0),
         ("", ADELE),
@@ -241,36 +241,36 @@ fn where_nobody_is_at_the_console_the_last_user_counts() {
         ("adele", 499),
     ];
     for (name, uid) in nobody {
-        let mac = Made::of_two().console(name, uid).last_user("adele");
+        let mac = FakeMac::of_two().console(name, uid).last_user("adele");
         assert_eq!(mac.chosen(), chosen("adele", Source::LastConsole, Console::Nobody), "{name} {uid}");
     }
-    let absent = Made::of_two().last_user("adele");
+    let absent = FakeMac::of_two().last_user("adele");
     assert_eq!(absent.chosen(), chosen("adele", Source::LastConsole, Console::Nobody));
 }
 
 #[test]
-fn the_first_persons_number_is_500() {
-    let mut mac = Made::of_two().console("adele", 500);
+fn uids_of_local_users_start_at_500() {
+    let mut mac = FakeMac::of_two().console("adele", 500);
     mac.accounts[0].uid = 500;
     assert_eq!(mac.chosen(), chosen("adele", Source::Console, Console::ThisUser));
 }
 
 #[test]
 fn the_last_user_may_be_an_alias() {
-    let mut mac = Made::of_two().last_user("adele@contoso.com");
+    let mut mac = FakeMac::of_two().last_user("adele@contoso.com");
     mac.aliases.insert("adele@contoso.com", ADELE);
     assert_eq!(mac.chosen(), chosen("adele", Source::LastConsole, Console::Nobody));
 }
 
 #[test]
-fn a_last_user_who_is_no_longer_one_gives_way_to_whose_keychain_changed_last() {
-    let mut without_home = Made::of_two().last_user("adele");
+fn a_stale_last_user_is_replaced_by_the_user_whose_keychain_changed_last() {
+    let mut without_home = FakeMac::of_two().last_user("adele");
     without_home.homes.remove(&ADELE);
     let stale = [
-        Made::of_two(),
-        Made::of_two().last_user(""),
-        Made::of_two().last_user("root"),
-        Made::of_two().last_user("_mbsetupuser"),
+        FakeMac::of_two(),
+        FakeMac::of_two().last_user(""),
+        FakeMac::of_two().last_user("root"),
+        FakeMac::of_two().last_user("_mbsetupuser"),
         without_home,
     ];
     for mac in stale {
@@ -279,65 +279,66 @@ fn a_last_user_who_is_no_longer_one_gives_way_to_whose_keychain_changed_last() {
 }
 
 #[test]
-fn a_last_user_who_has_no_account_is_no_answer() {
-    // The directory of a bound Mac may only not answer.
-    let mac = Made::of_two().last_user("adele").without(ADELE);
+fn a_last_user_without_an_account_is_an_error() {
+    // The directory of a bound Mac may be unreachable.
+    let mac = FakeMac::of_two().last_user("adele").without(ADELE);
     assert_eq!(mac.chosen(), Err(Cause::NoSuchAccount("adele".to_owned()).into()));
 }
 
 #[test]
-fn owners_of_homes_of_whom_none_has_an_account_are_no_answer() {
-    let mac = Made::of_two().without(ADELE).without(BEN);
-    let none = Cause::AccountsUnavailable("none of the owners of homes has an account".to_owned());
+fn homes_whose_owners_have_no_accounts_are_an_error() {
+    let mac = FakeMac::of_two().without(ADELE).without(BEN);
+    let none = Cause::AccountsUnavailable("no owner of a folder in /Users has an account".to_owned());
     assert_eq!(mac.chosen(), Err(none.into()));
 }
 
 #[test]
-fn of_all_users_those_without_an_account_are_named_as_well() {
+fn all_users_include_those_without_an_account() {
     let unknown = |uid: u32| {
         let user = User { uid: Some(uid), source: Some(Source::AllUsers), ..User::default() };
         Err(Box::new((user, Cause::NoSuchAccount(uid.to_string()).into())))
     };
-    let mac = Made::of_two().without(ADELE).without(BEN);
-    assert_eq!(everybody(&mac), Ok(vec![unknown(ADELE), unknown(BEN)]));
-    let found = everybody(&Made::of_two().without(BEN)).unwrap();
+    let mac = FakeMac::of_two().without(ADELE).without(BEN);
+    assert_eq!(local_users(&mac), Ok(vec![unknown(ADELE), unknown(BEN)]));
+    let found = local_users(&FakeMac::of_two().without(BEN)).unwrap();
     assert_eq!(found.len(), 2);
     assert_eq!(found[0].as_ref().unwrap().user.name.as_deref(), Some("adele"));
     assert_eq!(found[1], unknown(BEN));
 }
 
 #[test]
-fn who_is_still_logging_in_has_no_session() {
-    let record = ConsoleRecord { logging_in: vec![ADELE], ..Made::of_two().console("adele", ADELE).console.unwrap() };
+fn a_user_who_is_still_logging_in_has_no_session() {
+    let record =
+        ConsoleRecord { logging_in: vec![ADELE], ..FakeMac::of_two().console("adele", ADELE).console.unwrap() };
     let record = ConsoleRecord { sessions: Vec::new(), ..record };
-    let mac = Made { console: Some(record), ..Made::of_two() };
+    let mac = FakeMac { console: Some(record), ..FakeMac::of_two() };
     assert_eq!(choose(None, &mac).unwrap().user.has_session, Some(false));
 }
 
 #[test]
-fn of_the_owners_of_homes_only_persons_with_an_account_and_a_keychain_count() {
-    let mac = Made::of_two().without(BEN);
+fn only_owners_of_homes_with_a_local_account_and_a_keychain_count() {
+    let mac = FakeMac::of_two().without(BEN);
     assert_eq!(mac.chosen(), chosen("adele", Source::MostRecent, Console::Nobody));
-    let mut mac = Made::of_two();
+    let mut mac = FakeMac::of_two();
     mac.homes.insert(BEN, None);
     mac.homes.insert(0, Some(1000));
     assert_eq!(mac.chosen(), chosen("adele", Source::MostRecent, Console::Nobody));
-    let mut mac = Made::of_two();
+    let mut mac = FakeMac::of_two();
     mac.owners = vec![ADELE];
     assert_eq!(mac.chosen(), chosen("adele", Source::MostRecent, Console::Nobody));
 }
 
 #[test]
-fn of_two_keychains_that_changed_at_once_the_first_accounts_counts() {
-    let mut mac = Made::of_two();
+fn of_two_keychains_that_changed_at_the_same_time_the_lower_uid_counts() {
+    let mut mac = FakeMac::of_two();
     mac.homes.insert(ADELE, Some(20));
     assert_eq!(mac.chosen(), chosen("adele", Source::MostRecent, Console::Nobody));
 }
 
 #[test]
-fn where_nobody_has_ever_been_there_is_nobody() {
-    let mac = Made { console: Some(ConsoleRecord::default()), ..Made::default() };
-    for mac in [mac, Made::default()] {
+fn on_a_new_mac_there_is_no_user() {
+    let mac = FakeMac { console: Some(ConsoleRecord::default()), ..FakeMac::default() };
+    for mac in [mac, FakeMac::default()] {
         let choice = choose(None, &mac).unwrap();
         let nobody = User { source: Some(Source::None), console: Console::Nobody, ..User::default() };
         assert_eq!(choice, Choice { user: nobody, account: None });
@@ -345,30 +346,30 @@ fn where_nobody_has_ever_been_there_is_nobody() {
 }
 
 #[test]
-fn a_person_at_the_console_without_an_account_is_not_replaced_by_another() {
-    let mac = Made::of_two().console("adele", ADELE).last_user("ben").without(ADELE);
+fn a_console_user_without_an_account_is_not_replaced_by_another_user() {
+    let mac = FakeMac::of_two().console("adele", ADELE).last_user("ben").without(ADELE);
     assert_eq!(mac.chosen(), Err(Cause::NoSuchAccount("501".to_owned()).into()));
 }
 
 #[test]
-fn a_console_record_without_a_number_is_no_answer() {
-    let mac = Made { console: Some(record("<key>Name</key><string>adele</string>")), ..Made::of_two() };
-    assert_eq!(mac.chosen(), Err(Cause::AccountsUnavailable("the console's record has no UID".to_owned()).into()));
+fn a_console_record_without_a_uid_is_an_error() {
+    let mac = FakeMac { console: Some(record("<key>Name</key><string>adele</string>")), ..FakeMac::of_two() };
+    assert_eq!(mac.chosen(), Err(Cause::AccountsUnavailable("the console record has no UID".to_owned()).into()));
 }
 
 #[test]
-fn what_cannot_be_asked_is_no_answer() {
+fn failed_lookups_are_errors() {
     for what in [Broken::Console, Broken::Accounts] {
-        assert_eq!(Made::of_two().console("adele", ADELE).broken(what).chosen(), Err(broken()));
+        assert_eq!(FakeMac::of_two().console("adele", ADELE).broken(what).chosen(), Err(broken()));
     }
     for what in [Broken::LastUser, Broken::Homes, Broken::Keychains, Broken::Accounts] {
-        assert_eq!(Made::of_two().broken(what).chosen(), Err(broken()));
+        assert_eq!(FakeMac::of_two().broken(what).chosen(), Err(broken()));
     }
 }
 
 #[test]
-fn a_user_may_be_named_or_numbered() {
-    let mac = Made::of_two().console("adele", ADELE);
+fn a_user_may_be_given_by_name_or_uid() {
+    let mac = FakeMac::of_two().console("adele", ADELE);
     let named = |name: &str| {
         let choice = choose(Some(name), &mac)?;
         Ok((choice.user.name, choice.user.source.unwrap(), choice.user.console))
@@ -383,11 +384,12 @@ fn a_user_may_be_named_or_numbered() {
 }
 
 #[test]
-fn a_user_who_is_named_needs_no_console() {
-    let console = |mac: &Made| choose(Some("ben"), mac).unwrap().user.console;
-    assert_eq!(console(&Made::of_two().console("loginwindow", 0)), Console::Nobody);
-    assert_eq!(console(&Made::of_two().broken(Broken::Console)), Console::NotAsked);
-    let without_number = Made { console: Some(record("<key>Name</key><string>adele</string>")), ..Made::of_two() };
+fn a_user_given_by_name_needs_no_console_record() {
+    let console = |mac: &FakeMac| choose(Some("ben"), mac).unwrap().user.console;
+    assert_eq!(console(&FakeMac::of_two().console("loginwindow", 0)), Console::Nobody);
+    assert_eq!(console(&FakeMac::of_two().broken(Broken::Console)), Console::NotAsked);
+    let without_number =
+        FakeMac { console: Some(record("<key>Name</key><string>adele</string>")), ..FakeMac::of_two() };
     assert_eq!(console(&without_number), Console::NotAsked);
 }
 
@@ -396,24 +398,24 @@ fn record(entries: &str) -> ConsoleRecord {
 }
 
 #[test]
-fn a_session_at_the_console_or_behind_it_is_known() {
-    let has_session = |mac: &Made, subject: Option<&str>| choose(subject, mac).unwrap().user.has_session.unwrap();
+fn sessions_at_the_console_and_behind_it_are_known() {
+    let has_session = |mac: &FakeMac, subject: Option<&str>| choose(subject, mac).unwrap().user.has_session.unwrap();
     let record = |name: &str, uid, sessions: &[u32]| {
         let (name, sessions) = (name.to_owned(), sessions.to_vec());
         let console = ConsoleRecord { name, uid: Some(uid), sessions, ..ConsoleRecord::default() };
-        Made { console: Some(console), ..Made::of_two() }
+        FakeMac { console: Some(console), ..FakeMac::of_two() }
     };
-    // Adele is in front, and Ben has switched away.
+    // Adele is in front, and Ben is switched out.
     let switched = record("adele", ADELE, &[ADELE, BEN]);
     assert!(has_session(&switched, None));
     assert!(has_session(&switched, Some("ben")));
     assert!(!has_session(&record("adele", ADELE, &[ADELE]), Some("ben")));
     assert!(has_session(&record("adele", ADELE, &[]), None));
-    // At the login window Ben's session goes on.
+    // Behind the login window, Ben still has a session.
     let window = record("loginwindow", 0, &[0, BEN]).last_user("ben");
     assert!(has_session(&window, None));
     assert!(!has_session(&record("loginwindow", 0, &[0]).last_user("ben"), None));
-    assert!(!has_session(&Made::of_two(), None));
-    let unknown = choose(Some("ben"), &Made::of_two().broken(Broken::Console)).unwrap();
+    assert!(!has_session(&FakeMac::of_two(), None));
+    let unknown = choose(Some("ben"), &FakeMac::of_two().broken(Broken::Console)).unwrap();
     assert_eq!(unknown.user.has_session, None);
 }

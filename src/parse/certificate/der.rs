@@ -1,5 +1,5 @@
-//! DER, as much of it as the way to a certificate's issuer needs. Lengths need not be in their shortest form, because
-//! Microsoft's are not.
+//! The part of DER that is needed to find a certificate's issuer. Lengths need not be in their shortest form, because
+//! those in Microsoft's certificates are not.
 
 pub(super) const INTEGER: u8 = 0x02;
 pub(super) const BIT_STRING: u8 = 0x03;
@@ -21,7 +21,7 @@ pub(super) fn expect(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     (found == tag).then_some((content, rest))
 }
 
-/// The content of an element with this tag that fills `bytes`.
+/// The content of an element that has this tag and fills `bytes`.
 pub(super) fn whole(tag: u8, bytes: &[u8]) -> Option<&[u8]> {
     let (content, rest) = expect(tag, bytes)?;
     rest.is_empty().then_some(content)
@@ -33,13 +33,13 @@ pub(super) fn beginning(tag: u8, bytes: &[u8]) -> Option<&[u8]> {
     (found == tag).then(|| rest.get(..length).unwrap_or(rest))
 }
 
-/// Tag and length of the first element, and what follows these.
+/// Tag and length of the first element, and the bytes after them.
 fn header(bytes: &[u8]) -> Option<(u8, usize, &[u8])> {
     let (&tag, rest) = bytes.split_first()?;
     let (&first, rest) = rest.split_first()?;
     match first {
         0..0x80 => Some((tag, usize::from(first), rest)),
-        // The indefinite length, and lengths that no certificate in a keychain can have.
+        // The indefinite length, and lengths that are impossible for a certificate in a keychain.
         0x80 | 0x85.. => None,
         count => {
             let (length, rest) = rest.split_at_checked(usize::from(count & 0x7F))?;
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_element_that_does_not_fill_its_place_is_refused() {
+    fn an_element_that_does_not_fill_the_bytes_is_refused() {
         assert_eq!(whole(4, &[4, 0x82, 0, 2, 7, 8]), Some(&[7, 8][..]));
         for bytes in [&[][..], &[4], &[5, 1, 7], &[4, 2, 7], &[4, 1, 7, 8], &[4, 0x80, 7], &[4, 0x82, 0, 2, 7]] {
             assert_eq!(whole(4, bytes), None, "{bytes:?}");
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn the_beginning_of_an_element_is_what_there_is_of_it() {
+    fn the_beginning_of_an_element_is_its_content_as_far_as_it_is_present() {
         assert_eq!(beginning(4, &[4, 2, 7, 8, 9]), Some(&[7, 8][..]));
         assert_eq!(beginning(4, &[4, 0x82, 0xFF, 0xFF, 7]), Some(&[7][..]));
         assert_eq!(beginning(4, &[4, 1]), Some(&[][..]));

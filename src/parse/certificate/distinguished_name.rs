@@ -1,7 +1,7 @@
-//! Distinguished names as RFC 4514 writes them.
+//! Formats distinguished names according to RFC 4514.
 //!
-//! The X.509 crate could do that, too, but brings a database of all known object identifiers along, which would be
-//! an eighth of the program, and most of what is relocated at its start.
+//! The X.509 crate can do that, too, but needs a database of all known object identifiers. That would be an eighth of
+//! the program, and most of its relocations at start.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ use x509_cert::{
     name::Name,
 };
 
-/// The kinds of attributes that have a name there; all others are written as numbers (RFC 4514, section 3).
+/// The types of attributes that have a short name (RFC 4514, section 3); all others are written as numbers.
 const NAMES: [(&str, &str); 9] = [
     ("2.5.4.3", "CN"),
     ("2.5.4.7", "L"),
@@ -24,7 +24,7 @@ const NAMES: [(&str, &str); 9] = [
     ("0.9.2342.19200300.100.1.1", "UID"),
 ];
 
-/// Bytes in hexadecimal, as a name has values that are not strings.
+/// Bytes in hexadecimal.
 pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 * bytes.len());
     let digit = |nibble: u8| char::from_digit(nibble.into(), 16);
@@ -32,7 +32,7 @@ pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     text
 }
 
-/// The text of a name, its last part first.
+/// The text of a name, starting with its last part.
 pub(super) fn text(name: &Name) -> String {
     let part = |attributes: Vec<String>| attributes.join("+");
     let mut parts: Vec<String> = name.iter_rdn().map(|rdn| part(rdn.iter().map(attribute).collect())).collect();
@@ -52,7 +52,7 @@ fn attribute(attribute: &AttributeTypeAndValue) -> String {
     }
 }
 
-/// The characters of a value, if its type says which these are.
+/// The text of a value, if its type is a string type.
 pub(super) fn string(value: &Any) -> Option<String> {
     let bytes = value.value();
     match value.tag() {
@@ -94,16 +94,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_written_from_their_end() {
+    fn names_are_written_with_the_last_part_first() {
         let name = "CN=Adele Vance,OU=Mail,O=Contoso,L=Redmond,ST=WA,C=US,DC=contoso,DC=com";
         assert_eq!(text(&Name::from_str(name).unwrap()), name);
-        // Within one part they are in the order of the bytes.
+        // Within one part, the attributes are in the order of the bytes.
         assert_eq!(text(&Name::from_str("OU=Mail+CN=Adele,DC=com").unwrap()), "OU=Mail+CN=Adele,DC=com");
         assert_eq!(text(&Name::default()), "");
     }
 
     #[test]
-    fn what_has_another_meaning_in_a_name_is_escaped() {
+    fn special_characters_are_escaped() {
         assert_eq!(escaped("a,b+c\"d\\e<f>g;h"), "a\\,b\\+c\\\"d\\\\e\\<f\\>g\\;h");
         assert_eq!(escaped(" a b "), "\\ a b\\ ");
         assert_eq!(escaped("#1 #2"), "\\#1 #2");
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn other_kinds_of_attributes_and_other_types_of_values_are_written_as_numbers() {
+    fn unknown_attributes_and_values_that_are_not_strings_are_written_as_numbers() {
         let attribute_of = |id: &str, tag: u8, value: &[u8]| {
             let value = [&[tag, u8::try_from(value.len()).unwrap()], value].concat();
             attribute(&AttributeTypeAndValue { oid: id.parse().unwrap(), value: Any::from_der(&value).unwrap() })

@@ -1,4 +1,4 @@
-//! Whether a name is the one of the Workplace Join issuer.
+//! Recognises the name of the Workplace Join issuer.
 
 use super::der::{OBJECT_IDENTIFIER, SEQUENCE, SET, element, expect};
 
@@ -15,8 +15,8 @@ const IA5_STRING: u8 = 0x16;
 const UNIVERSAL_STRING: u8 = 0x1C;
 const BMP_STRING: u8 = 0x1E;
 
-/// Whether a name, the content of its SEQUENCE, has a common name that is the Workplace Join issuer's: in any attribute
-/// of any RDN, and in any type of string. `None` if the name is not well-formed.
+/// Whether a name, given as the content of its SEQUENCE, contains the common name of the Workplace Join issuer, in any
+/// attribute of any RDN, and in any type of string. `None` if the name is not well-formed.
 pub(super) fn is_workplace_join(mut rdns: &[u8]) -> Option<bool> {
     let mut found = false;
     while !rdns.is_empty() {
@@ -33,7 +33,7 @@ pub(super) fn is_workplace_join(mut rdns: &[u8]) -> Option<bool> {
     Some(found)
 }
 
-/// How many bytes a character has, if this is the tag of a string.
+/// The number of bytes in a character, if this is the tag of a string.
 const fn width(tag: u8) -> Option<usize> {
     match tag {
         UTF8_STRING | PRINTABLE_STRING | TELETEX_STRING | IA5_STRING => Some(1),
@@ -43,7 +43,7 @@ const fn width(tag: u8) -> Option<usize> {
     }
 }
 
-/// Whether the name of the Workplace Join issuer occurs anywhere in `bytes`, in any width that ASN.1 strings have.
+/// Whether the name of the Workplace Join issuer occurs anywhere in `bytes`, in any character width of ASN.1 strings.
 pub fn mentions_workplace_join(bytes: &[u8]) -> bool {
     let starts_at = |last_byte: usize, width: usize| {
         let start = (last_byte + 1).checked_sub(width)?;

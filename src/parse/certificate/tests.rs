@@ -2,7 +2,7 @@ use fixture_generator::{Certificate, Issuer as GeneratedIssuer};
 
 use super::*;
 
-/// The certificate with each of its issuer's kinds, and whether that is Workplace Join.
+/// Certificates with each kind of issuer, and the issuer that is expected.
 fn certificates() -> Vec<(Certificate, Issuer)> {
     let of = |issuer| Certificate { issuer, ..Certificate::workplace_join() };
     vec![
@@ -22,7 +22,7 @@ fn the_first_three_groups_of_a_guid_are_little_endian() {
 }
 
 #[test]
-fn only_the_text_of_a_guid_is_taken_for_one() {
+fn only_text_in_the_form_of_a_guid_is_accepted() {
     assert!(is_guid("0F5B8D8A-98d2-4e3f-8a6c-5d0a3f7e9b21"));
     assert!(!is_guid("0f5b8d8a-98d2-4e3f-8a6c-5d0a3f7e9b2"));
     assert!(!is_guid("0f5b8d8a098d2-4e3f-8a6c-5d0a3f7e9b21"));
@@ -30,7 +30,7 @@ fn only_the_text_of_a_guid_is_taken_for_one() {
 }
 
 #[test]
-fn the_issuer_in_the_certificate_counts_and_not_the_stored_one() {
+fn the_issuer_in_the_certificate_counts_instead_of_the_stored_one() {
     let names = [GeneratedIssuer::WorkplaceJoin, GeneratedIssuer::Contoso].map(GeneratedIssuer::normalised);
     for (certificate, expected) in certificates() {
         for stored in [None, Some(&b"not a name"[..]), Some(&names[0][..]), Some(&names[1][..])] {
@@ -40,7 +40,7 @@ fn the_issuer_in_the_certificate_counts_and_not_the_stored_one() {
 }
 
 #[test]
-fn an_issuer_that_can_be_read_counts_even_if_what_follows_it_is_damaged() {
+fn an_issuer_that_can_be_read_counts_even_if_the_rest_is_damaged() {
     let stored = GeneratedIssuer::Contoso.normalised();
     for (certificate, expected) in certificates() {
         let (der, name) = (certificate.der(), certificate.issuer.der());
@@ -55,7 +55,7 @@ fn an_issuer_that_can_be_read_counts_even_if_what_follows_it_is_damaged() {
 }
 
 #[test]
-fn a_stored_issuer_shows_somebody_else_and_never_a_workplace_join_certificate() {
+fn a_stored_issuer_can_prove_another_issuer_but_not_a_workplace_join_certificate() {
     let judge = |stored: &[u8]| issuer(b"not a certificate", Some(stored));
     let contoso = GeneratedIssuer::Contoso.normalised();
     assert_eq!(judge(&contoso), Issuer::Another { readable: false });
@@ -66,7 +66,7 @@ fn a_stored_issuer_shows_somebody_else_and_never_a_workplace_join_certificate() 
 }
 
 #[test]
-fn the_start_of_the_validity_is_read_alone_as_it_is_with_all_else() {
+fn the_start_of_the_validity_is_the_same_alone_and_with_the_other_fields() {
     for not_before_text in ["20240229123456Z", "20510101000000Z"] {
         let der = Certificate { not_before: not_before_text, ..Certificate::workplace_join() }.der();
         assert_eq!(not_before(&der).unwrap(), describe(&der).unwrap().not_before);
@@ -75,7 +75,7 @@ fn the_start_of_the_validity_is_read_alone_as_it_is_with_all_else() {
 }
 
 #[test]
-fn the_public_key_hash_is_the_one_that_pairs_the_certificate_with_its_key() {
+fn the_public_key_hash_matches_the_certificate_to_its_key() {
     for (certificate, _) in certificates() {
         let der = certificate.der();
         assert_eq!(public_key_hash(&der).unwrap()[..], certificate.public_key_hash());
@@ -83,7 +83,7 @@ fn the_public_key_hash_is_the_one_that_pairs_the_certificate_with_its_key() {
     }
 }
 
-/// With a subject of this many bytes, in an attribute that is nobody's.
+/// A certificate with a subject of this many bytes, and without the device ID's extension.
 fn with_subject(length: usize) -> Vec<u8> {
     let text = "x".repeat(length).leak();
     Certificate { subject: text, device_id: None, ..Certificate::workplace_join() }.der()
@@ -112,7 +112,7 @@ fn a_serial_number_and_an_issuer_are_cut_at_255_characters() {
 }
 
 #[test]
-fn a_device_id_is_only_taken_from_a_subject_that_is_a_string() {
+fn a_device_id_is_taken_only_from_a_subject_that_is_a_string() {
     let device = "A1B2C3D4-0001-4002-8003-000000000001";
     let certificate = Certificate { subject: device, device_id: None, ..Certificate::workplace_join() };
     let der = certificate.der();

@@ -51,10 +51,10 @@ fn every_other_value_is_unexpected_and_only_its_type_is_kept() {
         ("<integer>-1</integer>", Kind::Number, "a number"),
         ("<real>1.5</real>", Kind::Number, "a number"),
         ("<real>nan</real>", Kind::Number, "a number"),
-        ("<string></string>", Kind::Text, "a text"),
-        ("<string> true</string>", Kind::Text, "a text"),
-        (&long, Kind::Text, "a text"),
-        ("<date>2024-02-29T12:34:56Z</date>", Kind::Text, "a text"),
+        ("<string></string>", Kind::Text, "a string"),
+        ("<string> true</string>", Kind::Text, "a string"),
+        (&long, Kind::Text, "a string"),
+        ("<date>2024-02-29T12:34:56Z</date>", Kind::Text, "a string"),
         ("<data>AQ==</data>", Kind::Data, "data"),
         ("<array><true/></array>", Kind::Array, "an array"),
         ("<dict><key>have_an_Azure_id</key><true/></dict>", Kind::Dictionary, "a dictionary"),
@@ -65,7 +65,7 @@ fn every_other_value_is_unexpected_and_only_its_type_is_kept() {
 }
 
 #[test]
-fn a_key_that_is_not_there_is_missing_even_if_it_is_in_an_inner_dictionary() {
+fn a_key_in_an_inner_dictionary_does_not_count() {
     let nested = dictionary("<key>other</key><dict><key>have_an_Azure_id</key><true/></dict>");
     let missing = JamfAad::Parsed { have_an_azure_id: HaveAnAzureId::Missing, last_token: LastToken::Never };
     assert_eq!(nested, missing);
@@ -80,7 +80,7 @@ fn the_last_token_may_be_a_real_an_integer_or_a_string() {
 }
 
 #[test]
-fn a_last_token_of_zero_or_none_at_all_stands_for_never() {
+fn a_last_token_that_is_zero_or_missing_means_never() {
     let found = |entry: &str| {
         let text = format!("<plist version=\"1.0\"><dict>{entry}</dict></plist>");
         match parse(text.as_bytes()) {
@@ -96,7 +96,7 @@ fn a_last_token_of_zero_or_none_at_all_stands_for_never() {
 }
 
 #[test]
-fn a_last_token_that_is_no_time_is_none() {
+fn a_last_token_that_is_not_a_time_is_unknown() {
     for value in [
         "<integer>-5</integer>",
         "<real>nan</real>",
@@ -118,34 +118,35 @@ fn problem(bytes: &[u8]) -> Problem {
 }
 
 #[test]
-fn what_is_not_a_plist_says_why_and_quotes_nothing() {
+fn the_reason_why_a_file_is_not_a_plist_does_not_quote_the_file() {
     let reason = |bytes: &[u8]| problem(bytes).to_string();
     assert_eq!(reason(b""), "the file is empty");
-    assert_eq!(reason(b"{ \"have_an_Azure_id\": true }"), "it is not a property list, or damaged");
-    assert_eq!(reason(xml("<dict>").as_bytes()), "it is not a property list, or damaged");
-    assert_eq!(reason(&[&b"bplist00"[..], &[0; 40]].concat()), "it is not a property list, or damaged");
+    let damaged = "not a property list, or a damaged one";
+    assert_eq!(reason(b"{ \"have_an_Azure_id\": true }"), damaged);
+    assert_eq!(reason(xml("<dict>").as_bytes()), damaged);
+    assert_eq!(reason(&[&b"bplist00"[..], &[0; 40]].concat()), damaged);
     let cdata = xml("<dict><key>have_an_Azure_id</key><string><![CDATA[true]]></string></dict>");
-    assert_eq!(reason(cdata.as_bytes()), "it has a CDATA section");
+    assert_eq!(reason(cdata.as_bytes()), "CDATA sections are not supported");
     let whole = xml("<dict><key>have_an_Azure_id</key><true/></dict>");
     let cut = whole.strip_suffix("</plist>").unwrap();
-    assert_eq!(reason(cut.as_bytes()), "it is cut short: </plist> is missing");
+    assert_eq!(reason(cut.as_bytes()), "cut short: </plist> is missing");
     for (value, name) in [
         ("<array/>", "an array"),
-        ("<string>nested deeper</string>", "a text"),
+        ("<string>nested deeper</string>", "a string"),
         ("<data>AQ==</data>", "data"),
         ("<real>1</real>", "a number"),
         ("<true/>", "a boolean"),
     ] {
-        assert_eq!(reason(xml(value).as_bytes()), format!("it has {name} where a dictionary belongs"));
+        assert_eq!(reason(xml(value).as_bytes()), format!("{name} instead of a dictionary"));
     }
     for key in ["have_an_Azure_id", "last_aad_token_timestamp"] {
         let twice = xml(&format!("<dict>{}</dict>", format!("<key>{key}</key><true/>").repeat(2)));
-        assert_eq!(reason(twice.as_bytes()), "it has a key that occurs twice");
+        assert_eq!(reason(twice.as_bytes()), "a key occurs twice");
     }
 }
 
 #[test]
-fn what_was_found_can_be_sent_to_another_process() {
+fn parsed_plists_survive_serialisation() {
     for found in [dictionary("<key>have_an_Azure_id</key><real>2</real>"), dictionary("<true/>"), parse(b"")] {
         let text = serde_json::to_string(&found).unwrap();
         assert_eq!(serde_json::from_str::<JamfAad>(&text).unwrap(), found);

@@ -1,4 +1,4 @@
-//! What can be wrong with a keychain, and where in the file.
+//! The errors of the keychain reader, with their place in the file.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::id::{AttributeId, RelationId};
 
-/// A keychain that cannot be read: what is wrong, and the offset in the file of the structure that is wrong.
+/// Why a keychain cannot be read, and the offset of the wrong structure in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[error("{kind} (at offset {offset})")]
 pub struct Error {
@@ -21,7 +21,7 @@ pub struct Error {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A keychain that is just being created looks like this for a moment.
+    /// The file is empty, which a new keychain is for a moment.
     #[error("the file is empty")]
     Empty,
     #[error("not a macOS file keychain")]
@@ -30,47 +30,47 @@ pub enum ErrorKind {
     Sqlite,
     #[error("unknown keychain version {0:#010x}")]
     UnknownVersion(u32),
-    #[error("the file is cut short")]
+    #[error("damaged keychain: the file is cut short")]
     Truncated,
-    #[error("the table directory does not fit the file")]
+    #[error("damaged keychain: the table directory does not fit the file")]
     Directory,
-    #[error("a table is not where it has to be")]
+    #[error("damaged keychain: a table is misplaced")]
     TablePlace,
-    #[error("two tables for relation {0}")]
+    #[error("damaged keychain: there are two tables for relation {0}")]
     DuplicateTable(RelationId),
-    #[error("the table for relation {0} is missing")]
+    #[error("damaged keychain: the table for relation {0} is missing")]
     MissingTable(RelationId),
-    #[error("the schema does not declare relation {0}")]
+    #[error("damaged keychain: the schema does not declare relation {0}")]
     UndeclaredRelation(RelationId),
-    #[error("a table header contradicts itself")]
+    #[error("damaged keychain: a table header contradicts itself")]
     TableHeader,
-    #[error("{0} record numbers in one table are more than any keychain has")]
+    #[error("damaged keychain: a table has an impossible number of record numbers ({0})")]
     TooManyRecordNumbers(u32),
-    #[error("the records do not fill their table")]
+    #[error("damaged keychain: the records do not fill their table")]
     RecordsPlace,
-    #[error("record numbers and records do not agree")]
+    #[error("damaged keychain: record numbers and records do not agree")]
     RecordNumbers,
-    #[error("impossible record size {0}")]
+    #[error("damaged keychain: a record has an impossible size ({0})")]
     RecordSize(u32),
-    #[error("a record's values are not where they have to be")]
+    #[error("damaged keychain: the values of a record are misplaced")]
     ValuePlace,
-    #[error("{0} values in one attribute")]
+    #[error("damaged keychain: an attribute has an impossible number of values ({0})")]
     TooManyValues(u32),
-    #[error("more private keys, or labels of them, than any keychain has")]
+    #[error("damaged keychain: an impossible number of private keys or labels")]
     TooManyKeys,
-    #[error("more certificates, or public key hashes of them, than any keychain has")]
+    #[error("damaged keychain: an impossible number of certificates or public key hashes")]
     TooManyCertificates,
-    #[error("unknown attribute format {0}")]
+    #[error("damaged keychain: unknown attribute format {0}")]
     UnknownFormat(u32),
-    #[error("relation {0} has more attributes than any keychain's")]
+    #[error("damaged keychain: relation {0} has an impossible number of attributes")]
     TooManyAttributes(RelationId),
-    #[error("attribute {:#x} is declared twice", .0.0)]
+    #[error("damaged keychain: attribute {:#x} is declared twice", .0.0)]
     DuplicateAttribute(AttributeId),
-    #[error("attribute {0} is not declared as it has to be")]
+    #[error("damaged keychain: attribute {0} is missing or has a wrong format")]
     MissingAttribute(AttributeId),
-    #[error("a record lacks a value that it cannot be without")]
+    #[error("damaged keychain: a record lacks a required value")]
     MissingValue,
-    #[error("reading failed: {}", describe_read_failure(*.0))]
+    #[error("cannot read the file: {}", describe_read_failure(*.0))]
     Read(Option<i32>),
 }
 

@@ -1,21 +1,21 @@
-//! The names of relations and attributes.
+//! The identifiers of relations and attributes.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-/// A relation, that is, a kind of record; each has a table of its own.
+/// The identifier of a relation, which is a kind of record with its own table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RelationId(pub u32);
 
 impl RelationId {
-    /// The attributes of all relations; the only relation whose own attributes have to be known beforehand.
+    /// The attributes of all relations. Only this relation's own attributes must be known beforehand.
     pub(crate) const SCHEMA_ATTRIBUTES: Self = Self(2);
     pub const PRIVATE_KEY: Self = Self(0x10);
-    /// Generic passwords; identity preferences are kept as such, too.
+    /// Generic passwords, which include identity preferences.
     pub(crate) const GENERIC_PASSWORD: Self = Self(0x8000_0000);
     pub(crate) const CERTIFICATE: Self = Self(0x8000_1000);
 
-    /// The one record without attributes that holds the keychain's own encrypted keys; no row declares it.
+    /// The keychain's own encrypted keys, in one record without attributes; no schema row declares this relation.
     pub(super) const METADATA: Self = Self(0x8000_8000);
     /// The four relations that describe the others and are in every keychain.
     pub(super) const SCHEMA: [Self; 4] = [Self(0), Self(1), Self::SCHEMA_ATTRIBUTES, Self(3)];
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attributes_are_shown_as_their_code_or_their_number() {
+    fn attributes_are_shown_by_their_code_or_their_number() {
         assert_eq!(AttributeId::PUBLIC_KEY_HASH.to_string(), "hpky");
         assert_eq!(AttributeId::KEY_LABEL.to_string(), "6");
         assert_eq!(RelationId::CERTIFICATE.to_string(), "0x80001000");

@@ -1,4 +1,4 @@
-//! A record: its number, its data, and its attributes' values.
+//! A record: its number, its data, and the values of its attributes.
 
 use super::{
     error::{Error, ErrorKind},
@@ -11,7 +11,7 @@ const HEADER: u64 = 24;
 const NUMBER: u64 = 4;
 const DATA_SIZE: u64 = 16;
 
-/// What macOS accepts as the number of values in one attribute.
+/// The most values in one attribute that macOS accepts.
 const MAX_VALUES: u32 = 1024;
 
 /// Smallest size of a record in a relation with this many attributes.
@@ -19,7 +19,7 @@ pub(super) const fn smallest_size(width: usize) -> u64 {
     HEADER + ATOM * width as u64
 }
 
-/// One record. Every value has been checked to be inside it, where the order of the attributes wants it.
+/// One record. Every value was checked to be inside the record, in the order of the attributes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Record<'a> {
     section: Section<'a>,
@@ -31,8 +31,8 @@ pub(super) struct Record<'a> {
 impl<'a> Record<'a> {
     /// Checks the record that fills `section`.
     ///
-    /// macOS writes the values back to back, in the order of the attributes, and nothing after them. Insisting on it
-    /// is what distinguishes a damaged schema or record from one that merely lacks the value that is looked for.
+    /// macOS writes the values back to back, in the order of the attributes, and nothing after them. This is required
+    /// here, because it distinguishes a damaged schema or record from one without the wanted value.
     pub(super) fn parse(section: Section<'a>, relation: &'a Relation) -> Result<Self, Error> {
         let misplaced = || ErrorKind::ValuePlace.at(section.start());
         let data_size = section.atom(DATA_SIZE)?;
@@ -94,8 +94,8 @@ impl<'a> Record<'a> {
         self.section.bytes(self.values, length).unwrap_or_default()
     }
 
-    /// The values of the attribute at `position`: none, one or many; the bytes of length-prefixed ones without the
-    /// length, all others as they are.
+    /// The values of the attribute at `position`: none, one or many. Length-prefixed values come without the length,
+    /// all others as they are in the file.
     pub(super) fn values(&self, position: usize) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let section = self.section;
         let format = self.relation.formats().nth(position);
@@ -122,7 +122,7 @@ impl<'a> Record<'a> {
         })
     }
 
-    /// The one atom that is the value of the attribute at `position`, in a record that cannot be without it.
+    /// The atom that is the only value of the attribute at `position`; an error if there is none.
     pub(super) fn required_atom(&self, position: usize) -> Result<Atom, Error> {
         let offset = self.section.atom(HEADER + ATOM * position as u64)?;
         if offset.value & 1 == 0 {
@@ -132,7 +132,7 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Size in bytes, padding included, of the value at `start`, or `None` if that cannot be one.
+/// Size in bytes, with padding, of the value at `start`; `None` if there is no valid value.
 fn value_size(section: Section<'_>, format: Format, start: u64) -> Option<u64> {
     Some(match format {
         Format::Atom => ATOM,
@@ -141,7 +141,7 @@ fn value_size(section: Section<'_>, format: Format, start: u64) -> Option<u64> {
         Format::Bytes => {
             let length = section.atom(start).ok()?.value;
             let size = ATOM + padded(length);
-            // A length that is wrong by less than an atom would not move what follows.
+            // A length that is wrong by less than an atom would not move the next value, but shows in the padding.
             if !is_zero(section, start + ATOM + u64::from(length), start + size) {
                 return None;
             }
@@ -151,7 +151,7 @@ fn value_size(section: Section<'_>, format: Format, start: u64) -> Option<u64> {
     })
 }
 
-/// Whether there is nothing but padding between two offsets; yes if that is outside the section.
+/// Whether all bytes between two offsets are zero; true if they are outside the section.
 fn is_zero(section: Section<'_>, start: u64, end: u64) -> bool {
     let padding = section.bytes(start, end.saturating_sub(start)).unwrap_or_default();
     padding.iter().all(|&byte| byte == 0)

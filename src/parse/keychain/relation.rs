@@ -1,8 +1,8 @@
-//! A relation's attributes and their formats.
+//! The attributes of a relation, and their formats.
 
 use super::{error::ErrorKind, id::AttributeId};
 
-/// How a value is written.
+/// How a value is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     /// One atom: `SINT32`, `UINT32`.
@@ -18,7 +18,7 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// The format with this number; `COMPLEX` (8) is one that macOS itself refuses.
+    /// The format with this number; `None` for unknown numbers and for `COMPLEX` (8), which macOS refuses, too.
     pub(super) fn from_number(number: u32) -> Option<Self> {
         match number {
             0 | 3 | 6 => Some(Self::Bytes),
@@ -31,14 +31,14 @@ impl Format {
     }
 }
 
-/// A relation's attributes; an attribute's position here is its position in each record's attribute offsets.
+/// The attributes of a relation, in the order of the attribute offsets in each record.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Relation {
     attributes: Vec<(AttributeId, Format)>,
 }
 
 impl Relation {
-    /// Adds an attribute behind the others; `None` if it is declared already.
+    /// Adds an attribute at the end; `None` if it was already declared.
     pub(super) fn push(&mut self, id: AttributeId, format: Format) -> Option<()> {
         let is_new = self.attributes.iter().all(|&(known, _)| known != id);
         is_new.then(|| self.attributes.push((id, format)))
@@ -51,7 +51,7 @@ impl Relation {
         Self { attributes: (0..).map(AttributeId).zip(formats).collect() }
     }
 
-    /// The attributes' formats, in the order of each record's attribute offsets.
+    /// The formats of the attributes, in order.
     pub(super) fn formats(&self) -> impl Iterator<Item = Format> {
         self.attributes.iter().map(|&(_, format)| format)
     }
@@ -60,7 +60,7 @@ impl Relation {
         self.attributes.len()
     }
 
-    /// Position of an attribute that every keychain declares, in the format that every keychain gives it.
+    /// The position of an attribute that every keychain declares, with its usual format; an error if it is missing.
     pub(super) fn position_of(&self, wanted: AttributeId, format: Format) -> Result<usize, ErrorKind> {
         self.attributes
             .iter()

@@ -1,4 +1,4 @@
-//! The schema: which attributes the records of each relation have, in which order and format.
+//! The schema: the attributes of each relation, with their order and formats.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::{
     relation::{Format, Relation},
 };
 
-/// More attributes than any relation has; keeps a hostile schema from costing time.
+/// The most attributes of a relation. Real ones have far fewer, and a hostile schema costs time.
 const MAX_ATTRIBUTES: usize = 256;
 
 /// The relations that a keychain declares.
@@ -19,10 +19,10 @@ pub(super) struct Schema {
 }
 
 impl Schema {
-    /// Takes in one row of [`RelationId::SCHEMA_ATTRIBUTES`]; rows have to come in the order of the file.
+    /// Adds one row of [`RelationId::SCHEMA_ATTRIBUTES`]; rows must come in the order of the file.
     ///
-    /// `has_table` says whether the keychain has a table for a relation: macOS makes both at the same time, so a
-    /// declared relation without a table is damage, not "no such records".
+    /// `has_table` tests whether the keychain has a table for a relation. macOS creates both at the same time, so a
+    /// declared relation without a table is damage, and does not mean that there are no such records.
     pub(super) fn add_row(&mut self, row: &Record<'_>, has_table: impl Fn(RelationId) -> bool) -> Result<(), Error> {
         const RELATION: usize = 0;
         const ATTRIBUTE: usize = 1;
@@ -47,7 +47,7 @@ impl Schema {
         known.push(id, format).ok_or_else(|| attribute.error(ErrorKind::DuplicateAttribute(id)))
     }
 
-    /// The relation with this id, if the keychain declares it.
+    /// The relation with this ID, if the keychain declares it.
     pub(super) fn relation(&self, id: RelationId) -> Option<&Relation> {
         self.relations.get(&id)
     }

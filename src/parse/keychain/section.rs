@@ -1,15 +1,15 @@
-//! Offsets: every one that a keychain contains is added up and checked here.
+//! Adds and checks all offsets that a keychain contains.
 //!
-//! Offsets in the file are `u32` and relative to some structure; sums are made in `u64`, where they cannot overflow.
+//! Offsets in the file are `u32` and relative to some structure. They are added as `u64`, where they cannot overflow.
 
 use std::{fs::File, io, os::unix::fs::FileExt};
 
 use super::error::{Error, ErrorKind};
 
-/// Width of an atom, the `u32` that everything in a keychain is made of, in bytes.
+/// Size of an atom in bytes; an atom is the `u32` that everything in a keychain consists of.
 pub(super) const ATOM: u64 = 4;
 
-/// How much of a table is read at once, if that much is left of it.
+/// How many bytes of a table are read at once, if it has that many left.
 const CHUNK: u64 = 16 * 1024;
 
 /// Bytes that can be read at any offset: a file, or bytes in memory.
@@ -18,10 +18,10 @@ pub trait ReadAt {
     /// Fails if the length cannot be determined.
     fn length(&self) -> io::Result<u64>;
 
-    /// Fills `buffer` from `offset`.
+    /// Fills `buffer` with the bytes at `offset`.
     ///
     /// # Errors
-    /// [`io::ErrorKind::UnexpectedEof`] if there are not as many bytes.
+    /// [`io::ErrorKind::UnexpectedEof`] if there are fewer bytes.
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
 }
 
@@ -60,7 +60,7 @@ impl<T: ReadAt + ?Sized> ReadAt for &T {
     }
 }
 
-/// A stretch of the file, by absolute offsets. Carved out of a larger one, so it is always inside the file.
+/// A range of the file, by absolute offsets. It is carved out of a larger one, so it is always inside the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Extent {
     start: u64,
@@ -92,7 +92,7 @@ impl Extent {
     }
 }
 
-/// An atom, and where in the file it is.
+/// An atom, and its absolute offset in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Atom {
     pub(super) value: u32,
@@ -106,7 +106,7 @@ impl Atom {
     }
 }
 
-/// Bytes of the file that are in memory, and where they are in it. Offsets are relative to the section.
+/// A part of the file that is in memory. Offsets are relative to the section.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Section<'a> {
     bytes: &'a [u8],
@@ -122,7 +122,7 @@ impl<'a> Section<'a> {
         self.bytes.len() as u64
     }
 
-    /// Whether the section starts with `magic`, as far as it goes.
+    /// Whether the section starts with `magic`, or with a part of it if the section is shorter.
     pub(super) fn starts_like(&self, magic: &[u8]) -> bool {
         magic.iter().zip(self.bytes).all(|(expected, byte)| expected == byte)
     }
@@ -155,8 +155,8 @@ impl<'a> Section<'a> {
     }
 }
 
-/// An extent that is read piece by piece, in memory that only a single large piece can make grow. Nothing outside it is
-/// ever read, so what other tables hold is not even in this process's memory.
+/// An extent that is read piece by piece into a buffer, which grows only for a single large piece. Nothing outside the
+/// extent is read, so the content of other tables never gets into this process's memory.
 #[derive(Debug)]
 pub(super) struct Window<'r, R> {
     source: &'r R,
@@ -167,12 +167,12 @@ pub(super) struct Window<'r, R> {
 }
 
 impl<'r, R: ReadAt> Window<'r, R> {
-    /// Of something that is needed as a whole.
+    /// A window on something that is read completely, so it reads ahead.
     pub(super) const fn new(source: &'r R, extent: Extent) -> Self {
         Self { source, extent, chunk: CHUNK, buffer: Vec::new(), buffered: Extent::file(0) }
     }
 
-    /// Of something of which only what is asked for may be read.
+    /// A window that reads only the requested bytes.
     pub(super) const fn exact(source: &'r R, extent: Extent) -> Self {
         Self { source, extent, chunk: 0, buffer: Vec::new(), buffered: Extent::file(0) }
     }
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_refuses_what_lies_outside_its_extent() {
+    fn a_window_refuses_bytes_outside_its_extent() {
         let bytes = [0u8; 64];
         let source = bytes.as_slice();
         let mut window = Window::new(&source, file(64).carve(16, 16).unwrap());

@@ -1,4 +1,4 @@
-//! A table: the records of one relation, and the record numbers that lead to them.
+//! A table: the records of one relation, and their record numbers.
 
 use super::{
     error::{Error, ErrorKind},
@@ -11,10 +11,11 @@ use super::{
 /// Size of a table's header in bytes; the record numbers follow it.
 pub(super) const HEADER: u64 = 28;
 
-/// The largest login keychains seen hold some ten thousand records. All numbers of a table are in memory at once.
+/// The most record numbers in a table. The largest known login keychains have about ten thousand records. All numbers
+/// of a table are in memory at the same time.
 const MAX_RECORD_NUMBERS: u32 = 1024 * 1024;
 
-/// No certificate, key or password is as large; bounds the memory that one record can take.
+/// The largest record in bytes, which limits the memory for one record. Certificates, keys and passwords are smaller.
 const MAX_RECORD_SIZE: u64 = 16 * 1024 * 1024;
 
 /// A table as its header describes it.
@@ -28,7 +29,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Reads a table's header; `within` is the schema section, and `offset` counts from its start.
+    /// Parses a table's header; `within` is the schema section, and `offset` is relative to its start.
     pub(super) fn parse(header: Section<'_>, within: Extent, offset: u64) -> Result<(RelationId, Self), Error> {
         let [size, relation, records, records_offset, indexes_offset, _free, record_numbers] =
             [0, 1, 2, 3, 4, 5, 6].map(|index| header.atom(ATOM * index));
@@ -55,11 +56,11 @@ impl Table {
         self.extent
     }
 
-    /// Shows each record to `visit`, in the order of the file.
+    /// Calls `visit` with each record, in the order of the file.
     ///
-    /// The records are found by their sizes, as macOS does when it scans a table. The record numbers have to lead to
-    /// just these records, because macOS looks records up by them: a file in which the two differ would be answered
-    /// differently by different questions, so it is damaged.
+    /// The records are found by their sizes, like macOS does when it scans a table. The record numbers must lead to the
+    /// same records, because macOS also looks up records by number. If the two differ, the result would depend on the
+    /// method, so the file is damaged.
     pub(super) fn for_each_record<R: ReadAt>(
         &self,
         source: &R,
@@ -95,7 +96,7 @@ impl Table {
         Ok(())
     }
 
-    /// The offset of each record by its number; 0 or an odd link where a number is free.
+    /// The offset of each record by its number; 0 or an odd value for a free number.
     fn read_record_numbers<R: ReadAt>(&self, window: &mut Window<'_, R>) -> Result<Vec<u32>, Error> {
         if self.record_numbers > MAX_RECORD_NUMBERS {
             return Err(ErrorKind::TooManyRecordNumbers(self.record_numbers).at(self.extent.start()));
@@ -109,7 +110,7 @@ impl Table {
         Ok(numbers)
     }
 
-    /// That there is nothing more to read is what is wrong with the table; that reading fails is not.
+    /// Turns a read beyond the end of the table into an error about the table; other errors stay as they are.
     const fn or_records_misplaced(&self, error: Error) -> Error {
         match error.kind {
             ErrorKind::Truncated => self.records_misplaced(),

@@ -1,4 +1,4 @@
-//! The Workplace Join certificates of a keychain.
+//! Collects the Workplace Join certificates of a keychain.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,9 +11,9 @@ use crate::parse::{
 /// A Workplace Join certificate in a keychain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkplaceJoinCertificate {
-    /// Start of the validity, if the certificate can be read up to that.
+    /// Start of the validity, if the certificate can be read up to it.
     pub(crate) not_before: Option<Timestamp>,
-    /// What it says; `None` if it cannot be parsed, so that only its issuer is known.
+    /// The contents; `None` if the certificate cannot be parsed, so only its issuer is known.
     pub description: Option<Description>,
     pub has_private_key: bool,
 }
@@ -28,29 +28,29 @@ impl WorkplaceJoinCertificate {
     }
 }
 
-/// Whether a known tenant goes first and this is known, and since when the certificate is valid.
+/// Whether the tenant is known, if tenants are expected, and when the certificate's validity starts.
 type Rank = (bool, Option<Timestamp>);
 
-/// How well an identity stands among those that count: where tenants are expected, a known one goes first.
+/// The order of the identities that count: the one with the highest rank is reported.
 pub(super) fn rank(tenant: Option<&str>, not_before: Option<Timestamp>, tenants: &Tenants) -> Rank {
     (!tenants.accept_all() && tenant.is_some(), not_before)
 }
 
-/// The certificates that were added: all counted, the first ones kept, and of the others the one that may have to be
-/// described.
+/// The certificates that were added. All are counted, and the first ones are kept. Of the others, only the one that may
+/// have to be reported is kept.
 pub(super) struct Certificates {
     most_with_private_key: usize,
     most_without: usize,
     kept: Vec<WorkplaceJoinCertificate>,
     pub(super) with_private_key: usize,
     pub(super) without_private_key: usize,
-    /// Of those that are not kept, have their key and count, the first that stands best.
+    /// Of the identities that count beyond the first ones, the one with the highest rank; the first of equal ones.
     latest: Option<(Rank, Vec<u8>)>,
     tenants: Tenants,
 }
 
 impl Certificates {
-    /// None so far, and at most so many to be kept.
+    /// An empty collection that keeps at most this many certificates.
     pub(super) const fn keeping(most_with_private_key: usize, most_without: usize, tenants: Tenants) -> Self {
         Self {
             most_with_private_key,
@@ -63,7 +63,7 @@ impl Certificates {
         }
     }
 
-    /// Adds a certificate, and says whether it turned out that it cannot be parsed.
+    /// Adds a certificate; returns whether it was parsed and is damaged.
     pub(super) fn add(&mut self, der: &[u8], has_private_key: bool) -> bool {
         let (count, most) = if has_private_key {
             (&mut self.with_private_key, self.most_with_private_key)
@@ -89,7 +89,7 @@ impl Certificates {
         false
     }
 
-    /// The kept certificates in the order of the file, and the latest of the others.
+    /// The kept certificates in the order of the file, followed by the latest of the others.
     pub(super) fn into_kept(self) -> Vec<WorkplaceJoinCertificate> {
         let mut kept = self.kept;
         kept.extend(self.latest.map(|(_, der)| WorkplaceJoinCertificate::new(&der, true)));

@@ -1,4 +1,4 @@
-//! The private keys of a keychain, as far as they matter.
+//! Matches the private keys of a keychain to certificates.
 
 use std::collections::BTreeSet;
 
@@ -7,16 +7,16 @@ use crate::parse::{
     label::{Digest, digest},
 };
 
-/// How Microsoft's library names the key: print name and application tag.
+/// The names that Microsoft's library gives the key: print name and application tag.
 const KEY_NAMES: [&[u8]; 2] = [b"Microsoft Workplace Join Key", b"com.microsoft.workplacejoin.privatekey"];
 
 #[derive(Default)]
 pub(super) struct Keys {
     pub(super) count: usize,
     labels: BTreeSet<Digest>,
-    /// The labels of each key that is named like the Workplace Join key.
+    /// The labels of each key that has the name of the Workplace Join key.
     named_for_workplace_join: Vec<Vec<Digest>>,
-    /// The public key hashes of the Workplace Join certificates, and of those that could be ones.
+    /// The public key hashes of the Workplace Join certificates, and of certificates with an unknown issuer.
     workplace_join_hashes: BTreeSet<Digest>,
 }
 
@@ -38,7 +38,7 @@ impl Keys {
         self.workplace_join_hashes.extend(certificate.public_key_hashes().filter_map(digest));
     }
 
-    /// How many keys are named like the Workplace Join key and have no Workplace Join certificate.
+    /// How many keys have the name of the Workplace Join key, but no Workplace Join certificate.
     pub(super) fn without_certificate(&self) -> usize {
         let has_certificate = |label| self.workplace_join_hashes.contains(label);
         self.named_for_workplace_join.iter().filter(|labels| !labels.iter().any(has_certificate)).count()
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_workplace_join_key_is_known_by_either_of_its_names() {
+    fn a_workplace_join_key_is_recognised_by_either_of_its_names() {
         for name in ["Microsoft Workplace Join Key", "com.microsoft.workplacejoin.privatekey"] {
             assert!(is_workplace_join_key_name(name.as_bytes()));
             assert!(is_workplace_join_key_name(format!("{name}\0").as_bytes()));

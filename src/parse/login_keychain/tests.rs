@@ -30,7 +30,7 @@ impl ReadAt for Counted<'_> {
 }
 
 #[test]
-fn of_identities_whose_validity_starts_at_once_the_first_is_described() {
+fn of_identities_whose_validity_starts_at_the_same_time_the_first_is_chosen() {
     let first = Certificate::workplace_join();
     let second = Certificate { key: 2, serial: vec![1], ..first.clone() };
     let mut keychain = Generated::new();
@@ -42,28 +42,28 @@ fn of_identities_whose_validity_starts_at_once_the_first_is_described() {
     assert_eq!(described.fields.serial, "9c3f21550ae14b8d4077c2106e935a01");
 }
 
-/// A certificate that is one of many.
+/// A certificate with a serial number that contains this number.
 fn numbered(number: u8, not_before: &'static str, key: u8) -> Certificate {
     Certificate { serial: vec![1, number], not_before, key, ..Certificate::workplace_join() }
 }
 
 #[test]
-fn of_very_many_certificates_the_first_hundred_are_kept_and_the_latest_identity_is_described() {
+fn of_many_certificates_the_first_hundred_and_the_latest_identity_are_kept() {
     let joined = numbered(0, "20200101000000Z", 1);
-    let lonely = numbered(0, "20300101000000Z", 2);
+    let without_key = numbered(0, "20300101000000Z", 2);
     let early = (0..150).map(|number| numbered(number, "20200101000000Z", 1));
     for place in [0, 99, 100, 101, 150] {
         let mut certificates: Vec<Certificate> = early.clone().collect();
         certificates.insert(place, numbered(200, "20250101000000Z", 1));
-        // Neither of these is it: one starts later but lacks its key, one is not the first that starts so late.
-        certificates.extend([lonely.clone(), numbered(201, "20250101000000Z", 1)]);
+        // Neither of these is chosen: one starts later but lacks its key, the other is not the first of equal ones.
+        certificates.extend([without_key.clone(), numbered(201, "20250101000000Z", 1)]);
         let keychain = certificates.iter().fold(Generated::new(), Generated::certificate).workplace_join_key(&joined);
         for depth in [Depth::State, Depth::Details] {
             let found = read(keychain.to_bytes().as_slice(), depth).unwrap();
-            let lonely = usize::from(depth == Depth::Details);
+            let without_key = usize::from(depth == Depth::Details);
             assert_eq!((found.certificates, found.identities), (153, 152));
-            assert_eq!((found.workplace_join_identities, found.workplace_join_without_key), (152, lonely));
-            assert_eq!(found.workplace_join.len(), 101 + lonely);
+            assert_eq!((found.workplace_join_identities, found.workplace_join_without_key), (152, without_key));
+            assert_eq!(found.workplace_join.len(), 101 + without_key);
             let serial = &found.workplace_join_identity().unwrap().description.as_ref().unwrap().fields.serial;
             assert_eq!(serial, "01c8", "{place} {depth:?}");
         }
@@ -93,13 +93,13 @@ fn of_the_identities_of_expected_tenants_the_latest_counts() {
         assert_eq!(year(&[]).as_deref(), Some("2024"));
         assert_eq!(year(&[OURS]).as_deref(), Some("2021"));
         assert_eq!(year(&[OTHER]).as_deref(), Some("2024"));
-        // Of one whose tenant is not known nobody can say that it does not count.
+        // An identity whose tenant is unknown counts, because it may belong to an expected one.
         assert_eq!(year(&["22222222-2222-2222-2222-222222222222"]).as_deref(), Some("2019"));
     }
 }
 
 #[test]
-fn ours_is_found_behind_a_hundred_of_another_tenant_and_before_one_that_is_later() {
+fn an_identity_of_the_expected_tenant_is_found_among_hundreds_of_another() {
     let foreign = |number, from| Certificate { tenant_id: Some([0x11; 16]), ..numbered(number, from, 1) };
     let tenants = Tenants::new(["7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f".to_owned()]);
     for before in [0, 99, 100, 101] {
@@ -116,7 +116,7 @@ fn ours_is_found_behind_a_hundred_of_another_tenant_and_before_one_that_is_later
 }
 
 #[test]
-fn where_tenants_are_expected_an_identity_of_one_goes_before_a_later_one_of_nobody_knows_whom() {
+fn if_tenants_are_expected_a_known_tenant_takes_precedence_over_a_later_unknown_one() {
     let certificates =
         [numbered(1, "20200101000000Z", 1), Certificate { tenant_id: None, ..numbered(2, "20250101000000Z", 1) }];
     let keychain = certificates.iter().fold(Generated::new(), Generated::certificate);
@@ -127,7 +127,7 @@ fn where_tenants_are_expected_an_identity_of_one_goes_before_a_later_one_of_nobo
 }
 
 #[test]
-fn an_identity_that_cannot_be_parsed_is_the_one_if_its_validity_starts_last() {
+fn an_identity_that_cannot_be_parsed_is_chosen_if_its_validity_starts_last() {
     let issuer = fixture_generator::Issuer::WorkplaceJoinUniversal;
     let latest = Certificate { issuer, ..numbered(1, "20300101000000Z", 1) };
     for certificates in
@@ -154,7 +154,7 @@ fn unparsable_certificates_are_counted_and_the_first_is_located() {
 }
 
 #[test]
-fn a_keychain_with_more_tables_or_record_numbers_than_any_is_refused() {
+fn a_keychain_with_too_many_tables_or_record_numbers_is_refused() {
     let bytes = Generated::new().to_bytes();
     let mut tables = bytes.clone();
     tables[24..28].copy_from_slice(&65u32.to_be_bytes());
@@ -169,7 +169,7 @@ fn a_keychain_with_more_tables_or_record_numbers_than_any_is_refused() {
 }
 
 #[test]
-fn a_label_of_more_than_64_bytes_pairs_no_certificate() {
+fn a_label_of_more_than_64_bytes_matches_no_certificate() {
     let joined = Certificate::workplace_join();
     for (length, pairs) in [(20, true), (64, true), (65, false), (100_000, false)] {
         let label = [vec![7; length]];
@@ -189,7 +189,7 @@ fn a_user_principal_name_that_is_too_long_is_not_known() {
     };
     let old = name(7, "20240101000000Z");
     assert_eq!(found([old, name(255, "20250101000000Z")]), Some("a".repeat(255)));
-    // An older one would be a wrong one.
+    // An older name would be wrong.
     assert_eq!(found([old, name(256, "20250101000000Z")]), None);
     assert_eq!(found([old, name(256, "20230101000000Z")]), Some("a".repeat(7)));
 }
@@ -209,10 +209,10 @@ fn the_name_of_the_issuer_is_searched_in_the_first_16_mib_of_other_records() {
 }
 
 #[test]
-fn more_keys_or_certificates_than_any_keychain_has_are_refused_in_every_mode() {
+fn too_many_keys_or_certificates_are_refused_at_every_depth() {
     let own = Certificate::contoso();
     let labels = |count: usize| (0..count).map(|label| label.to_be_bytes().to_vec()).collect::<Vec<_>>();
-    // 99 with a thousand labels each, and so many without any.
+    // 99 keys with a thousand labels each, and `without` keys without labels.
     let numbers = |without: usize| [1000; 99].into_iter().chain(vec![0; without]);
     let keys = |without| numbers(without).fold(Generated::new(), |it, count| it.private_key(["", ""], &labels(count)));
     let certificates = |without| {
@@ -235,7 +235,7 @@ fn more_keys_or_certificates_than_any_keychain_has_are_refused_in_every_mode() {
 }
 
 #[test]
-fn another_reading_is_judged_by_the_same_rules() {
+fn what_the_other_reader_finds_is_judged_by_the_same_rules() {
     let (joined, own) = (Certificate::workplace_join(), Certificate::contoso());
     let found = other_reading(&[&joined, &own], &[&joined]).judged.unwrap();
     assert_eq!((found.certificates, found.private_keys, found.identities), (2, 1, 1));
@@ -244,17 +244,17 @@ fn another_reading_is_judged_by_the_same_rules() {
 }
 
 #[test]
-fn that_another_reading_finds_no_key_proves_nothing() {
+fn a_key_that_the_other_reader_does_not_find_may_exist() {
     let (joined, own) = (Certificate::workplace_join(), Certificate::contoso());
     let readings = [other_reading(&[], &[]), other_reading(&[&own], &[&own]), other_reading(&[&joined, &own], &[&own])];
     for reading in readings {
-        let nothing = "it finds no Workplace Join key, which proves nothing where a table is damaged";
+        let nothing = "macOS's reader found no Workplace Join key, but it silently skips damaged tables";
         assert_eq!(reading.judged.unwrap_err(), nothing);
     }
 }
 
 #[test]
-fn a_certificate_of_another_reading_that_cannot_be_read_neither_proves_a_key_nor_hides_one() {
+fn an_unreadable_certificate_from_the_other_reader_neither_proves_nor_hides_a_key() {
     let (joined, own) = (Certificate::workplace_join(), Certificate::contoso());
     let labels = || [&own, &joined].map(|certificate| Some(certificate.public_key_hash()));
     for der in [joined.der()[..150].to_vec(), b"MS-Organization-Access".to_vec()] {
@@ -264,14 +264,14 @@ fn a_certificate_of_another_reading_that_cannot_be_read_neither_proves_a_key_nor
 }
 
 #[test]
-fn what_was_found_can_be_sent_to_another_process() {
+fn results_survive_serialisation() {
     let (joined, own) = (Certificate::workplace_join(), Certificate::contoso());
     let found = details(&Generated::new().certificate(&joined).certificate(&own).workplace_join_key(&joined));
     let text = serde_json::to_string(&found).unwrap();
     assert_eq!(serde_json::from_str::<LoginKeychain>(&text).unwrap(), found);
 }
 
-/// All that the state depends on, and the identity that is described.
+/// Everything that the state depends on: the chosen identity, the unknown issuer and the counts.
 type Answer = (Option<WorkplaceJoinCertificate>, Option<u64>, [usize; 4]);
 
 fn answer(bytes: &[u8], depth: Depth) -> Result<Answer, Error> {
@@ -284,7 +284,7 @@ fn answer(bytes: &[u8], depth: Depth) -> Result<Answer, Error> {
     })
 }
 
-/// Keychains with and without a key, with issuers of all kinds, and with much that is strange.
+/// Keychains with and without a key, with issuers of all kinds, and with cut certificates and free record numbers.
 fn keychains() -> impl Strategy<Value = Vec<u8>> {
     use fixture_generator::Issuer::{Contoso, WorkplaceJoin, WorkplaceJoinOctets, WorkplaceJoinUniversal};
     let issuers = proptest::sample::select(vec![WorkplaceJoin, WorkplaceJoinUniversal, WorkplaceJoinOctets, Contoso]);
@@ -310,18 +310,18 @@ fn keychains() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// What is done to a keychain: an atom gets one of these values, or a byte another one.
+/// Changes to a keychain: an atom gets one of these values, or a byte changes.
 fn changes() -> impl Strategy<Value = Vec<(Index, Option<u32>, u8)>> {
     let atom = proptest::sample::select(vec![0, 1, 4, 0x7FFF_FFFF, 0xFFFF_FFFF]);
     vec((any::<Index>(), proptest::option::of(atom), any::<u8>()), 0..3)
 }
 
 proptest! {
-    // What fails is shown with the input, and belongs into a test of its own.
+    // A failing input is printed, and should become its own test.
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 2000, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_mode_gives_the_same_answer_for_the_same_file(mut bytes in keychains(), changes in changes()) {
+    fn both_depths_give_the_same_answer_for_the_same_file(mut bytes in keychains(), changes in changes()) {
         for (place, atom, byte) in changes {
             let place = place.index(bytes.len());
             match (atom, bytes.get_mut(place / 4 * 4..place / 4 * 4 + 4)) {

@@ -1,13 +1,13 @@
-//! What `dscl . -read /Users/NAME AltSecurityIdentities` prints: other names by which an account is known.
+//! Parses the output of `dscl . -read /Users/NAME AltSecurityIdentities`: other names of an account.
 //!
-//! For a user of Platform SSO one of them is `PlatformSSO:` and the user principal name. Whether it goes when the
-//! registration goes is not known, so it is a name and never a state.
+//! For a user of Platform SSO, one of them is `PlatformSSO:` and the user principal name. It is not known whether the
+//! entry disappears with the registration, so it is used only for the name, and never for the state.
 
 use crate::parse::cut;
 
 const PLATFORM_SSO: &str = "PlatformSSO:";
 
-/// The name to which the account is linked.
+/// The user principal name in the account record.
 pub fn linked_name(text: &str) -> Option<String> {
     let (_, values) = text.split_once("AltSecurityIdentities:")?;
     let name = values.split_whitespace().find_map(|value| value.strip_prefix(PLATFORM_SSO))?;
@@ -28,7 +28,7 @@ mod tests {
     }
 
     #[test]
-    fn without_such_a_name_there_is_none() {
+    fn an_output_without_a_platform_sso_entry_has_no_name() {
         for text in [
             "",
             "No such key: AltSecurityIdentities\n",

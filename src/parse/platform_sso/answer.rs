@@ -1,53 +1,54 @@
-//! What a command's output can show about a registration.
+//! What the outputs of the commands can show about a registration.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Why a command's output shows nothing.
+/// Why a command's output gives no answer.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum Unclear {
-    /// The command did not answer in time, or says that nobody answered it.
-    #[error("there was no answer in time")]
+    /// The command timed out, or its output says that it did.
+    #[error("the command timed out")]
     TimedOut,
     /// The command printed nothing, or only the beginning of an answer.
-    #[error("there was no answer")]
+    #[error("the command gave no answer")]
     NoAnswer,
-    /// As [`NoAnswer`](Self::NoAnswer), but it said something on standard error; the first line.
-    #[error("there was no answer; it said: {0}")]
+    /// Like [`NoAnswer`](Self::NoAnswer), but with a message on standard error; contains its first line.
+    #[error("the command gave no answer, but printed: {0}")]
     OnlyWords(String),
-    /// The command could not be run; the operating system's words.
-    #[error("it could not be run: {0}")]
+    /// The command could not be run; contains the operating system's message.
+    #[error("the command could not be run: {0}")]
     Failed(String),
-    /// `sudo` would not run the command as the user; its own words.
+    /// `sudo` refused to run the command as the user; contains its message.
     #[error("{0}")]
     Refused(String),
-    /// The output is root's, which says nothing about any user.
-    #[error("this output was taken as root")]
+    /// The output was saved as root, so it shows nothing about any user.
+    #[error("this output was saved as root")]
     TakenAsRoot,
-    /// A saved output is that of the other command.
+    /// A saved output comes from the other command.
     #[error("this is the output of Jamf's tool")]
-    OfJamfsTool,
+    JamfToolOutput,
+    /// A saved output comes from the other command.
     #[error("this is the output of app-sso")]
-    OfAppSso,
-    /// The output is not what is known of it; what is strange. It quotes nothing of the output.
+    AppSsoOutput,
+    /// The output has an unknown form; contains a description that does not quote the output.
     #[error("the output cannot be understood: {0}")]
     Unintelligible(Cow<'static, str>),
 }
 
 impl Unclear {
-    /// Whether asking again may help.
-    pub const fn is_no_answer(&self) -> bool {
+    /// Whether running the command again may help.
+    pub const fn may_answer_later(&self) -> bool {
         matches!(self, Self::TimedOut | Self::NoAnswer | Self::OnlyWords(_))
     }
 }
 
-/// Microsoft's extension; other identity providers have theirs.
+/// The identifier of Microsoft's SSO extension.
 const MICROSOFT: &str = "com.microsoft.CompanyPortalMac.ssoextension";
 
-/// Whether this is the identifier of Microsoft's extension.
-pub fn is_of_microsoft(extension: &str) -> bool {
+/// Whether this is the identifier of Microsoft's SSO extension.
+pub fn is_microsoft_extension(extension: &str) -> bool {
     extension.eq_ignore_ascii_case(MICROSOFT)
 }
 
@@ -55,15 +56,15 @@ pub fn is_of_microsoft(extension: &str) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Key {
     Present,
-    /// It is there, and new keys have to be made.
+    /// The key is present, but macOS must create new keys.
     NeedsNewKeys,
     Absent(Absence),
-    /// The user is being registered, so there may be a key or not.
+    /// The registration is in progress, so there may or may not be a key.
     UnderWay(UnderWay),
 }
 
 impl Key {
-    pub const fn is_there(self) -> bool {
+    pub const fn is_present(self) -> bool {
         matches!(self, Self::Present | Self::NeedsNewKeys)
     }
 }
@@ -72,17 +73,17 @@ impl Key {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Absence {
     NotConfigured,
-    /// Root's output shows no device; it has nothing about the user.
+    /// An output that was saved as root shows no registered device; it has no section about the user.
     NoDevice,
     /// Platform SSO belongs to another identity provider.
     AnotherProvider,
-    /// The device is not registered, or by somebody else than Microsoft.
+    /// The device is not registered, or not with Microsoft.
     DeviceNotRegistered,
-    /// The user's part of the registration is there, but the device's is gone.
+    /// The user's part of the registration is present, but the device's part is lost.
     DeviceLost,
     /// The device is registered, but not this user.
     UserNotRegistered,
-    /// The user has to register again.
+    /// The user must register again.
     NeedsRegistration,
     /// The user's key can no longer be used.
     UserKeyInvalid,
@@ -90,11 +91,11 @@ pub enum Absence {
     NeedsRepair,
 }
 
-/// What the registration of a user waits for.
+/// What is missing to finish a user's registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UnderWay {
-    /// The user has to sign in once with the local password.
+    /// The user must sign in once with the local password.
     NeedsBinding,
-    /// The user has to finish what macOS asks for.
+    /// The user must finish the registration in macOS's dialogs.
     NewUser,
 }

@@ -1,8 +1,9 @@
-//! What `app-sso platform -s` prints: the state of Platform SSO.
+//! Parses the output of `app-sso platform -s`: the state of Platform SSO.
 //!
-//! A line with the time; then sections, each a heading and a JSON object or `(null)`: `Device Configuration:`, which is
-//! the same for all users, `Login Configuration:` and `User Configuration:`, which is about the user who ran it; then
-//! the SSO tokens. Some releases print old-style property lists (`key = value;`) instead of JSON.
+//! The output has a line with the time, and then sections, each with a heading and a JSON object or `(null)`:
+//! `Device Configuration:`, which is the same for all users, `Login Configuration:` and `User Configuration:`, which is
+//! about the user who ran the command. The SSO tokens follow. Some releases print old-style property lists
+//! (`key = value;`) instead of JSON.
 
 use std::{borrow::Cow, io::Cursor};
 
@@ -10,7 +11,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::answer::{Absence, Key, Unclear, UnderWay, is_of_microsoft};
+use super::answer::{Absence, Key, Unclear, UnderWay, is_microsoft_extension};
 use crate::{
     parse::{
         certificate::{self, Description, Issuer},
@@ -26,7 +27,7 @@ const USER: &str = "User Configuration:";
 const TOKENS: &str = "SSO Tokens:";
 const HEADINGS: [&str; 4] = [DEVICE, LOGIN, USER, TOKENS];
 
-/// No section is nested as deep.
+/// The deepest nesting of a section that is read; real ones are nested less.
 const MAX_DEPTH: usize = 32;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,9 +38,9 @@ pub struct PlatformSso {
     pub extension: Option<String>,
     /// The device's certificate, if Microsoft's device registration issued it.
     pub certificate: Option<Description>,
-    /// The state of this user's registration: its name without the number, or the number alone; `None` if there is none.
+    /// The state of this user's registration: the name without the number, or else the number; `None` if there is none.
     pub user_state: Option<String>,
-    /// The user principal name, as far as it is not masked.
+    /// The user principal name, if the output does not mask it.
     pub user_principal_name: Option<String>,
     /// How this user signs in.
     pub sign_in_method: Option<SignInMethod>,
@@ -57,7 +58,7 @@ impl PlatformSso {
 }
 
 rows! {
-    /// How a user of Platform SSO signs in: name and number in the output, and what people are shown.
+    /// How a user of Platform SSO signs in: name and number in the output of `app-sso`, and the name for people.
     #[derive(Serialize, Deserialize)]
     pub enum SignInMethod(&'static str, u32, &'static str) {
         Password => ("POLoginTypePassword", 1, "Password"),
@@ -68,13 +69,13 @@ rows! {
 }
 
 impl SignInMethod {
-    /// What people and extension attributes are shown.
+    /// The name in extension attributes and in output for people.
     pub const fn name(self) -> &'static str {
         self.row().2
     }
 
     fn parse(value: &Value) -> Option<Self> {
-        let named = Named::parse(value)?;
+        let named = EnumValue::parse(value)?;
         let of_name = Self::ALL.into_iter().find(|method| named.name == method.row().0);
         let of_number = Self::ALL.into_iter().find(|method| named.number == Some(method.row().1));
         let agree = named.number.is_none() || of_name.is_none() || of_name == of_number;
@@ -83,14 +84,14 @@ impl SignInMethod {
 }
 
 /// Reads the output of `app-sso platform -s`.
-/// Fails if it cannot be understood, or if it is not a user's although it depends on the user.
+/// Fails if it is not understood, or if it was saved as root and the answer depends on the user.
 pub fn parse(text: &str) -> Result<PlatformSso, Unclear> {
     let has = |heading: &str| text.lines().any(|line| line.trim() == heading);
-    if !has(DEVICE) && is_of_jamfs_tool(text) {
-        return Err(Unclear::OfJamfsTool);
+    if !has(DEVICE) && is_jamf_tool_output(text) {
+        return Err(Unclear::JamfToolOutput);
     }
     let device = section(text, DEVICE)?;
-    // For root there is no user's section.
+    // An output that was saved as root has no section for the user.
     let is_of_user = has(USER);
     let login = if is_of_user && !has(LOGIN) { None } else { section(text, LOGIN)? };
     let user = if is_of_user { section(text, USER)? } else { None };
@@ -116,8 +117,8 @@ pub fn parse(text: &str) -> Result<PlatformSso, Unclear> {
     found.extension = extension.map(|identifier| cut(identifier.to_owned()));
     let completed = boolean(device.get("registrationCompleted"));
     found.registration_completed = completed.clone().ok();
-    // However another provider's registration looks, it is not Microsoft's.
-    if !is_of_microsoft(extension.ok_or_else(|| strange("it names no extension"))?) {
+    // A registration with another provider is never Microsoft's, so the rest does not matter.
+    if !is_microsoft_extension(extension.ok_or_else(|| strange("the extension's identifier is missing"))?) {
         found.key = Key::Absent(Absence::AnotherProvider);
         return Ok(found);
     }
@@ -126,7 +127,7 @@ pub fn parse(text: &str) -> Result<PlatformSso, Unclear> {
         return Ok(found);
     }
     let der = device.get("deviceSigningCertificate").map(certificate);
-    let der = der.ok_or_else(|| strange("it is registered, but has no certificate"))??;
+    let der = der.ok_or_else(|| strange("the device is registered, but has no certificate"))??;
     found.key = match certificate::issuer(&der, None) {
         Issuer::WorkplaceJoin if !is_of_user => return Err(Unclear::TakenAsRoot),
         Issuer::WorkplaceJoin => {
@@ -139,14 +140,14 @@ pub fn parse(text: &str) -> Result<PlatformSso, Unclear> {
     Ok(found)
 }
 
-/// A value of an enumeration as macOS prints it: `NAME (NUMBER)`; the name is `(null)` where this release has none.
+/// An enumeration value as macOS prints it: `NAME (NUMBER)`. The name is `(null)` if this release has none.
 #[derive(Debug, PartialEq, Eq)]
-struct Named {
+struct EnumValue {
     name: String,
     number: Option<u32>,
 }
 
-impl Named {
+impl EnumValue {
     fn parse(value: &Value) -> Option<Self> {
         let text = match value {
             Value::String(text) => text.trim().to_owned(),
@@ -165,8 +166,8 @@ impl Named {
 }
 
 rows! {
-    /// The states of a user of Platform SSO that have a known name: the name, and the numbers that it may have. Which of
-    /// 3, 4, 6 and 7 the last three have is not certain.
+    /// The known states of a Platform SSO user: the name, and the possible numbers. Which of 3, 4, 6 and 7 the last
+    /// three have is not certain.
     pub enum UserState(&'static str, &'static [u32]) {
         Normal => ("POUserStateNormal", &[0]),
         NeedsNewKeys => ("POUserStateNeedsNewKeys", &[1]),
@@ -179,16 +180,16 @@ rows! {
 }
 
 impl UserState {
-    /// A known name decides, and a number only where there is none. Also gives what to show.
+    /// The state by its name or, if there is no name, by its number; and the text to show.
     fn parse(user: &Value) -> Result<(Self, String), Unclear> {
         let state = user.get("state").ok_or_else(|| strange("the user has no state"))?;
         let unknown = || strange("the user is in an unknown state");
-        let Named { name, number } = Named::parse(state).ok_or_else(unknown)?;
+        let EnumValue { name, number } = EnumValue::parse(state).ok_or_else(unknown)?;
         if let Some(state) = Self::ALL.into_iter().find(|state| name == state.row().0) {
             return if number.is_none_or(|number| state.row().1.contains(&number)) {
                 Ok((state, name))
             } else {
-                Err(strange("the name and the number of the user's state disagree"))
+                Err(strange("the user's state has a name and a number that disagree"))
             };
         }
         let number = number.filter(|_| name.is_empty() || name == "(null)");
@@ -215,8 +216,8 @@ impl UserState {
     }
 }
 
-/// The name in the ticket for Microsoft's cloud, or else the one to sign in with, unless it is masked. A ticket for a
-/// local Active Directory may have another name.
+/// The user principal name: from the ticket for Microsoft's cloud, or else the sign-in name, unless it is masked. A
+/// ticket for a local Active Directory may have another name.
 fn user_principal_name(user: &Value) -> Option<String> {
     let tickets = user.get("kerberosStatus").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let of_cloud = tickets.iter().find_map(|ticket| {
@@ -232,7 +233,7 @@ fn user_principal_name(user: &Value) -> Option<String> {
     cut::whole(&of_cloud.or_else(to_sign_in)?)
 }
 
-/// The time on the line after a heading, below that of the SSO tokens.
+/// The time on the line after a heading in the section with the SSO tokens.
 fn token_time(text: &str, heading: &str) -> Option<Timestamp> {
     let mut lines = text.lines().map(str::trim).skip_while(|line| *line != TOKENS);
     lines.find(|line| *line == heading)?;
@@ -250,7 +251,7 @@ fn boolean(value: Option<&Value>) -> Result<bool, Unclear> {
     }
 }
 
-/// The device's certificate, which is written in the base64 that is safe in URLs.
+/// The device's certificate in DER; the output has it in URL-safe base64.
 fn certificate(value: &Value) -> Result<Vec<u8>, Unclear> {
     let text = value.as_str().ok_or_else(unreadable_certificate)?.trim().trim_end_matches('=');
     let text: String = text
@@ -272,19 +273,19 @@ const fn unreadable_certificate() -> Unclear {
     strange("the device's certificate cannot be read")
 }
 
-/// Whether this looks like what Jamf's tool prints.
-fn is_of_jamfs_tool(text: &str) -> bool {
+/// Whether this looks like the output of Jamf's tool.
+fn is_jamf_tool_output(text: &str) -> bool {
     let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     let is_status = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit());
     is_status || ["extraDeviceInformation", "Warning:Timedout"].iter().any(|word| text.contains(word))
 }
 
-/// A section's object; `None` if it is `(null)`. Other text may be before and after it, on lines of its own.
+/// The object of a section; `None` if it is `(null)`. There may be other lines before and after it.
 fn section(text: &str, heading: &str) -> Result<Option<Value>, Unclear> {
     let mut lines = text.split_inclusive('\n');
     lines.by_ref().find(|line| line.trim() == heading).ok_or_else(|| strange("a section is missing"))?;
     if lines.clone().any(|line| line.trim() == heading) {
-        return Err(strange("a section is there twice"));
+        return Err(strange("a section occurs twice"));
     }
     let is_heading = |line: &&str| HEADINGS.contains(&line.trim()) || line.trim().ends_with(" Configuration:");
     let mut body = lines.take_while(|line| !is_heading(line));
@@ -300,13 +301,14 @@ fn section(text: &str, heading: &str) -> Result<Option<Value>, Unclear> {
     let rest: String = [first].into_iter().chain(body).collect();
     let object = balanced(&rest).ok_or_else(|| strange("a section does not end"))?;
     let json = |text: &str| serde_json::from_str(text).ok();
-    let value = json(object).or_else(|| json(&with_whole_escapes(object))).or_else(|| old_style(object));
+    let value = json(object).or_else(|| json(&with_restored_escapes(object))).or_else(|| old_style(object));
     let value = value.filter(|value: &Value| value.as_object().is_some_and(|object| !object.is_empty()));
     value.map(Some).ok_or_else(|| strange("a section is not an object"))
 }
 
-/// A shell's `echo` makes one backslash of two, which leaves `\\@` where JSON needs `\\\\@`.
-fn with_whole_escapes(object: &str) -> String {
+/// The object with double backslashes where a single one would be invalid: the `echo` of some shells turns `\\@` into
+/// `\@`.
+fn with_restored_escapes(object: &str) -> String {
     let mut whole = String::with_capacity(object.len());
     let mut characters = object.chars().peekable();
     while let Some(character) = characters.next() {
@@ -347,7 +349,7 @@ fn balanced(text: &str) -> Option<&str> {
     None
 }
 
-/// An old-style property list as JSON has it. Its reader passes over much that is not one, so the pairs are counted.
+/// An old-style property list as a JSON value. The parser silently skips invalid text, so the pairs are counted.
 fn old_style(object: &str) -> Option<Value> {
     fn convert(value: plist::Value) -> Value {
         match value {
@@ -365,7 +367,7 @@ fn old_style(object: &str) -> Option<Value> {
     value.as_object().is_some_and(|object| object.len() == pairs).then_some(value)
 }
 
-/// How many pairs `key = value;` an object has, not counting those of inner ones; `None` if it has anything else.
+/// The number of pairs `key = value;` in an object, without those of inner objects; `None` if it has anything else.
 fn pairs(object: &str) -> Option<usize> {
     let (mut depth, mut in_string, mut escaped) = (0, false, false);
     let (mut equals, mut ends) = (0, 0);

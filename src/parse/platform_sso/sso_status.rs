@@ -1,8 +1,10 @@
-//! What `Jamf Conditional Access getPSSOStatus` prints: Jamf's view of Platform SSO and of Microsoft's SSO extension.
+//! Parses the output of `Jamf Conditional Access getPSSOStatus`: the status of Platform SSO and of Microsoft's SSO
+//! extension.
 //!
-//! First a line with a number: 0 Platform SSO is not enabled, 1 enabled but not registered, 2 registered, 3 the
-//! registration needs repair. Then `extraDeviceInformation [AnyHashable("…"): …, …]`, in any order; values may be
-//! blank. A device id there shows that the key exists even without Platform SSO. `Warning:Timedout` may come instead.
+//! The first line is a number: 0 Platform SSO is not enabled, 1 enabled but not registered, 2 registered, 3 the
+//! registration needs repair. Then comes `extraDeviceInformation [AnyHashable("…"): …, …]`, in any order; values may be
+//! blank. A device ID in the list shows that the key exists, even without Platform SSO. `Warning:Timedout` may come
+//! instead of the list.
 
 use std::borrow::Cow;
 
@@ -25,10 +27,10 @@ pub struct SsoStatus {
 }
 
 /// Reads the output of `getPSSOStatus`.
-/// Fails if it cannot be understood.
+/// Fails if it is not understood.
 pub fn parse(text: &str) -> Result<SsoStatus, Unclear> {
     if text.contains("Device Configuration:") {
-        return Err(Unclear::OfAppSso);
+        return Err(Unclear::AppSsoOutput);
     }
     let timed_out = text.contains("Warning:Timedout");
     let is_number = |line: &&str| !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit());
@@ -37,30 +39,30 @@ pub fn parse(text: &str) -> Result<SsoStatus, Unclear> {
     let id = |name| value(name).map(|id| id.to_ascii_lowercase());
     let device_id = id("device_id");
     if device_id.as_ref().is_some_and(|id| !certificate::is_guid(id)) {
-        return Err(strange("the device id is not a GUID"));
+        return Err(strange("the device ID is not a GUID"));
     }
-    // One that is named in any other form, or twice, may be there.
+    // If the name occurs in another form or twice, there may be an ID that was not read.
     let pairs = text.matches(&format!("AnyHashable(\"{DEVICE_ID}\"):")).count();
     if text.matches(DEVICE_ID).count() != pairs || pairs > 1 {
-        return Err(strange("the device id has another form"));
+        return Err(strange("the device ID has an unknown form"));
     }
     let status = match number {
         Some("0") => 0,
         Some("1") => 1,
         Some("2") => 2,
         Some("3") => 3,
-        Some(_) => return Err(strange("it has an unknown status")),
+        Some(_) => return Err(strange("the status is unknown")),
         None if timed_out => return Err(Unclear::TimedOut),
-        None => return Err(strange("it has no status")),
+        None => return Err(strange("the status is missing")),
     };
     let key = match (status, &device_id) {
         (3, _) => Key::Absent(Absence::NeedsRepair),
         (_, Some(_)) => Key::Present,
         (_, None) if timed_out => return Err(Unclear::TimedOut),
-        (2, None) => return Err(strange("it is registered, but has no device id")),
+        (2, None) => return Err(strange("the device is registered, but has no device ID")),
         (_, None) if !text.contains(LIST) => return Err(Unclear::NoAnswer),
-        // A list that is cut off may have lost the id.
-        (_, None) if !has_whole_list(text) => return Err(strange("it is cut off")),
+        // The ID may be in the missing part of a list.
+        (_, None) if !has_whole_list(text) => return Err(strange("the list is cut off")),
         (0, None) => Key::Absent(Absence::NotConfigured),
         (_, None) => Key::Absent(Absence::DeviceNotRegistered),
     };
@@ -71,7 +73,7 @@ pub fn parse(text: &str) -> Result<SsoStatus, Unclear> {
 
 const LIST: &str = "extraDeviceInformation";
 
-/// Whether a list is there to its end: each bracket in it has its counterpart.
+/// Whether the list is complete, so each bracket in it has its counterpart.
 fn has_whole_list(text: &str) -> bool {
     let Some((_, list)) = text.split_once(LIST) else { return false };
     let mut depth = 0_usize;
@@ -90,7 +92,7 @@ const fn strange(what: &'static str) -> Unclear {
     Unclear::Unintelligible(Cow::Borrowed(what))
 }
 
-/// The value of a pair; `None` if it is blank, or if there is no such pair. No value has a comma or a bracket.
+/// The value of a pair; `None` if it is blank, or if there is no such pair. Values contain no commas or brackets.
 fn value(text: &str, name: &str) -> Option<String> {
     const BLANK: [&str; 5] = ["", "nil", "null", "none", "-"];
     let (_, rest) = text.split_once(&format!("AnyHashable(\"{name}\"):"))?;
@@ -134,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_principal_name_that_is_too_long_is_not_known() {
+    fn a_user_principal_name_that_is_too_long_is_unknown() {
         let name = |length: usize| {
             let text = output("2", DEVICE).replace("adele.vance@contoso.com", &"a".repeat(length));
             parse(&text).unwrap().user_principal_name
@@ -149,7 +151,7 @@ mod tests {
         assert_eq!(parse(&text).unwrap().device_id.as_deref(), Some(DEVICE));
         let text = text.replace("7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f", "hello there");
         assert_eq!(parse(&text).map(|found| (found.key, found.tenant_id)), Ok((Key::Present, None)));
-        assert_eq!(key(&output("2", "hello")), Err(Unclear::Unintelligible("the device id is not a GUID".into())));
+        assert_eq!(key(&output("2", "hello")), Err(Unclear::Unintelligible("the device ID is not a GUID".into())));
     }
 
     #[test]
@@ -157,33 +159,33 @@ mod tests {
         assert_eq!(key(&output("0", "")), Ok(Key::Absent(Absence::NotConfigured)));
         assert_eq!(key(&output("1", "")), Ok(Key::Absent(Absence::DeviceNotRegistered)));
         assert_eq!(key("0\nextraDeviceInformation [:]\n"), Ok(Key::Absent(Absence::NotConfigured)));
-        let contradiction = Unclear::Unintelligible("it is registered, but has no device id".into());
+        let contradiction = Unclear::Unintelligible("the device is registered, but has no device ID".into());
         assert_eq!(key(&output("2", "")), Err(contradiction));
     }
 
     #[test]
-    fn a_status_without_any_list_is_no_answer() {
+    fn a_status_without_a_list_is_not_an_answer() {
         for text in ["0\n", "1\n", "0\nSegmentation fault: 11\n"] {
             assert_eq!(key(text), Err(Unclear::NoAnswer), "{text}");
         }
     }
 
     #[test]
-    fn a_list_that_is_cut_off_is_not_taken_for_an_absence() {
+    fn a_list_that_is_cut_off_does_not_mean_that_there_is_no_key() {
         let text = "1\nextraDeviceInformation [AnyHashable(\"x\"): 1, AnyHash";
-        assert_eq!(key(text), Err(Unclear::Unintelligible("it is cut off".into())));
+        assert_eq!(key(text), Err(Unclear::Unintelligible("the list is cut off".into())));
     }
 
     #[test]
-    fn a_list_ends_with_the_bracket_that_belongs_to_its_first() {
+    fn a_list_ends_with_the_bracket_that_matches_its_first_one() {
         let text = "1\nextraDeviceInformation [AnyHashable(\"a\"): [x, y], AnyH";
-        assert_eq!(key(text), Err(Unclear::Unintelligible("it is cut off".into())));
+        assert_eq!(key(text), Err(Unclear::Unintelligible("the list is cut off".into())));
         assert_eq!(key(&format!("{text}]")), Ok(Key::Absent(Absence::DeviceNotRegistered)));
     }
 
     #[test]
-    fn a_device_id_in_any_other_form_is_not_taken_for_none() {
-        let other = Err(Unclear::Unintelligible("the device id has another form".into()));
+    fn a_device_id_in_an_unknown_form_does_not_count_as_missing() {
+        let other = Err(Unclear::Unintelligible("the device ID has an unknown form".into()));
         for pair in [
             format!("AnyHashable(\"{DEVICE_ID}\") : {DEVICE}"),
             format!("\"{DEVICE_ID}\": {DEVICE}"),
@@ -195,9 +197,9 @@ mod tests {
     }
 
     #[test]
-    fn the_output_of_app_sso_is_named_though_it_has_numbers() {
+    fn the_output_of_app_sso_is_recognised_although_it_has_lines_with_numbers() {
         let output = "Device Configuration:\n {\n  \"createUserLoginTypes\" : [\n    1,\n    3\n  ]\n}\n";
-        assert_eq!(key(output), Err(Unclear::OfAppSso));
+        assert_eq!(key(output), Err(Unclear::AppSsoOutput));
     }
 
     #[test]
@@ -205,7 +207,7 @@ mod tests {
         for strange in ["the id", "12", "Warning"] {
             assert_eq!(
                 key(&output("0", strange)),
-                Err(Unclear::Unintelligible("the device id is not a GUID".into())),
+                Err(Unclear::Unintelligible("the device ID is not a GUID".into())),
                 "{strange}"
             );
         }
@@ -217,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_come_in_any_order_on_any_line_and_with_any_decoration() {
+    fn pairs_are_found_in_any_order_on_any_line_and_with_any_quoting() {
         let id = |text: &str| parse(text).unwrap().device_id;
         let last = "1\r\nextraDeviceInformation [AnyHashable(\"a\"): {x, [y]},\r\n \
             AnyHashable(\"primary_registration_metadata_device_id\"): Optional(\"0f5b8d8a-98d2-4e3f-8a6c-5d0a3f7e9b21\")] done\r\n";
@@ -235,20 +237,20 @@ mod tests {
     }
 
     #[test]
-    fn a_time_out_and_garbage_are_not_taken_for_an_absence() {
+    fn a_timeout_and_garbage_do_not_mean_that_there_is_no_key() {
         assert_eq!(key("Warning:Timedout\n"), Err(Unclear::TimedOut));
         assert_eq!(key("1\nWarning:Timedout\n"), Err(Unclear::TimedOut));
         for text in ["", "x0\n", "{}", "-1"] {
-            assert_eq!(key(text), Err(Unclear::Unintelligible("it has no status".into())), "{text}");
+            assert_eq!(key(text), Err(Unclear::Unintelligible("the status is missing".into())), "{text}");
         }
         for status in ["4", "10", "20"] {
             let text = output(status, DEVICE) + "1\n";
-            assert_eq!(key(&text), Err(Unclear::Unintelligible("it has an unknown status".into())), "{text}");
+            assert_eq!(key(&text), Err(Unclear::Unintelligible("the status is unknown".into())), "{text}");
         }
     }
 
     #[test]
-    fn no_wrong_byte_makes_a_key() {
+    fn a_wrong_byte_never_makes_a_key_present() {
         let absent = output("3", DEVICE);
         for place in 0..absent.len() {
             for byte in [0, b'"', b'[', b']', b'(', b')', b',', b'\n', 0xFF] {
@@ -261,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn no_part_of_an_output_shows_another_key_than_the_whole() {
+    fn a_part_of_an_output_never_gives_another_answer_than_the_whole() {
         for status in ["0", "1", "2"] {
             let whole = output(status, DEVICE);
             for length in 0..whole.len() {

@@ -1,4 +1,4 @@
-//! Certificates as Microsoft's device registration issues them, and some that it would not.
+//! Certificates like those that Microsoft's device registration issues, and unusual ones.
 
 use crate::der::{bit_string, element, object_identifier, sequence, set_of, string, text};
 
@@ -10,12 +10,12 @@ const MICROSOFT: [u32; 7] = [1, 2, 840, 113_556, 1, 5, 284];
 /// Attributes of one RDN: the type, the type of string, the text.
 type Rdn = Vec<(&'static [u32], u8, &'static str)>;
 
-/// Who issues the certificate, and how that name is written.
+/// The issuer of a certificate, and the encoding of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Issuer {
-    /// As genuine: one RDN with four attributes.
+    /// Encoded like the genuine name: one RDN with four attributes.
     WorkplaceJoin,
-    /// One RDN an attribute, all UTF8String, so that macOS stores them in mixed case.
+    /// One RDN for each attribute, all UTF8String, which macOS stores in mixed case.
     WorkplaceJoinUtf8,
     /// The common name in lower case.
     WorkplaceJoinLowerCase,
@@ -27,11 +27,11 @@ pub enum Issuer {
     WorkplaceJoinOctets,
     /// The common name second in an RDN whose first is another common name.
     WorkplaceJoinSecondCommonName,
-    /// Microsoft's peer-to-peer issuer, which is no registration.
+    /// Microsoft's peer-to-peer issuer, whose certificates are not registrations.
     PeerToPeer,
     /// The Workplace Join issuer's name as an organisational unit.
     WorkplaceJoinAsUnit,
-    /// A company's own.
+    /// A company's own issuer.
     Contoso,
 }
 
@@ -69,7 +69,7 @@ impl Issuer {
         }
     }
 
-    /// The name in DER, as it stands in the certificate.
+    /// The name in DER, as it is in the certificate.
     pub fn der(self) -> Vec<u8> {
         name(self.rdns(), str::to_owned)
     }
@@ -89,12 +89,12 @@ fn name(rdns: Vec<Rdn>, change_printable: impl Fn(&str) -> String) -> Vec<u8> {
     sequence(&rdns)
 }
 
-/// A certificate. Its signature is none, because nobody here checks it.
+/// A certificate with an invalid signature, because the tool does not check signatures.
 #[derive(Debug, Clone)]
 pub struct Certificate {
-    /// Who issued it.
+    /// The issuer.
     pub issuer: Issuer,
-    /// The subject's common name; Microsoft puts the device id there.
+    /// The subject's common name; Microsoft uses the device ID.
     pub subject: &'static str,
     /// The serial number's octets.
     pub serial: Vec<u8>,
@@ -102,16 +102,17 @@ pub struct Certificate {
     pub not_before: &'static str,
     /// End of the validity.
     pub not_after: &'static str,
-    /// The device id in Windows' order, for Microsoft's extension.
+    /// The device ID in the byte order of Windows, for Microsoft's extension.
     pub device_id: Option<[u8; 16]>,
-    /// The tenant id in Windows' order, for Microsoft's extension.
+    /// The tenant ID in the byte order of Windows, for Microsoft's extension.
     pub tenant_id: Option<[u8; 16]>,
-    /// Which key pair: each number stands for another public key.
+    /// The number of the key pair; each number gives another public key.
     pub key: u8,
 }
 
 impl Certificate {
-    /// As Microsoft issues it: negative serial number, ten years or more, device and tenant id.
+    /// A certificate like those of Microsoft: negative serial number, valid for ten years or more, device and tenant
+    /// ID.
     pub fn workplace_join() -> Self {
         Self {
             issuer: Issuer::WorkplaceJoin,
@@ -167,7 +168,7 @@ impl Certificate {
         name(vec![vec![(COMMON_NAME, string::UTF8, self.subject)]], str::to_owned)
     }
 
-    /// SHA-1 of the public key's bits: what pairs it with its private key.
+    /// SHA-1 of the public key's bits, which matches the certificate to its private key.
     pub fn public_key_hash(&self) -> Vec<u8> {
         sha1_smol::Sha1::from(self.public_key()).digest().bytes().to_vec()
     }

@@ -1,22 +1,22 @@
-//! DER, as much of it as certificates need.
+//! The part of DER that certificates need.
 
-/// Tags of what a name can hold: strings, and octets, which are not a string.
+/// Tags of the types of string in a name, and of octets, which are not a string.
 pub mod string {
-    /// Bytes.
+    /// Any bytes.
     pub const OCTETS: u8 = 0x04;
     /// UTF-8.
     pub const UTF8: u8 = 0x0C;
-    /// A few ASCII characters.
+    /// A subset of ASCII.
     pub const PRINTABLE: u8 = 0x13;
     /// ASCII.
     pub const IA5: u8 = 0x16;
-    /// Four bytes a character.
+    /// Four bytes for each character.
     pub const UNIVERSAL: u8 = 0x1C;
-    /// Two bytes a character.
+    /// Two bytes for each character.
     pub const BMP: u8 = 0x1E;
 }
 
-/// A tag, the length in its shortest form, the content.
+/// An element: a tag, the length in its shortest form, and the content.
 pub fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len().to_be_bytes();
     let significant: Vec<u8> = length.into_iter().skip_while(|&byte| byte == 0).collect();
@@ -38,13 +38,13 @@ pub fn sequence(parts: &[Vec<u8>]) -> Vec<u8> {
     element(0x30, &parts.concat())
 }
 
-/// A SET OF, in the order that DER wants.
+/// A SET OF, in the order that DER requires.
 pub fn set_of(mut parts: Vec<Vec<u8>>) -> Vec<u8> {
     parts.sort();
     element(0x31, &parts.concat())
 }
 
-/// An OBJECT IDENTIFIER from its numbers.
+/// An OBJECT IDENTIFIER with these numbers.
 pub fn object_identifier(numbers: &[u32]) -> Vec<u8> {
     let (head, tail) = numbers.split_at(2);
     let mut content = vec![u8::try_from(head[0] * 40 + head[1]).expect("a first byte")];

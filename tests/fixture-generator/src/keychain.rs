@@ -1,8 +1,8 @@
-//! Keychains, as macOS writes them and as it would not.
+//! Keychains like those that macOS writes, and unusual ones.
 //!
-//! Every record, table and the file around them are written here, byte by byte.
+//! This module writes every byte of the records, the tables and the file around them.
 //!
-//! What macOS encrypts is a fixed filler here: nobody can unlock these keychains.
+//! Everything that macOS encrypts is a fixed filler here, so these keychains cannot be unlocked.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::{
     schema::{self, Attribute, BLOB, BY_INTEGER, Index, UINT32, code},
 };
 
-/// What kind of record.
+/// The kinds of records that can be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Relation {
     /// Private keys.
@@ -51,16 +51,17 @@ enum Value {
     Time(&'static str),
 }
 
-/// A record to be.
+/// A record that will be written.
 #[derive(Debug, Clone, Default)]
 struct Record {
     data: Vec<u8>,
-    /// By attribute id; an attribute that is not named has no value.
+    /// The values by attribute ID; attributes that are not listed have no value.
     values: Vec<(u32, Vec<Value>)>,
 }
 
 impl Record {
-    /// The first bytes tell what is encrypted behind them.
+    /// Replaces the data by the repeated `secret`. The first bytes stay, because they show what is encrypted after
+    /// them.
     fn with_secret(mut self, secret: &[u8]) -> Self {
         const MAGIC: usize = 8;
         for (byte, secret) in self.data.iter_mut().skip(MAGIC).zip(secret.iter().cycle()) {
@@ -70,10 +71,10 @@ impl Record {
     }
 }
 
-/// A keychain to be.
+/// A keychain that will be written.
 #[derive(Debug, Clone, Default)]
 pub struct Keychain {
-    /// By record number; a number without record is free.
+    /// The records by number; a number without a record is free.
     private_keys: Vec<Option<Record>>,
     generic_passwords: Vec<Option<Record>>,
     certificates: Vec<Option<Record>>,
@@ -82,16 +83,16 @@ pub struct Keychain {
     schema_reversed: bool,
     has_certificate_table: bool,
     has_several_values: bool,
-    /// With a relation of somebody else's, and attributes of somebody else's in Apple's relations.
+    /// Whether there are a relation and attributes that are not Apple's.
     has_extras: bool,
-    /// What stands in place of all that macOS encrypts.
+    /// The bytes to write instead of everything that macOS encrypts.
     secret: Option<&'static [u8]>,
-    /// Filling the indexes takes too long for very many records.
+    /// Whether to leave the indexes empty, because filling them takes too long for very many records.
     without_index_entries: bool,
 }
 
 impl Keychain {
-    /// A keychain as macOS creates it: no records, and no certificate table.
+    /// A keychain like a new one from macOS: no records, and no certificate table.
     pub fn new() -> Self {
         Self::default()
     }
@@ -102,7 +103,7 @@ impl Keychain {
         self.certificate_record(certificate, der)
     }
 
-    /// Adds a certificate record whose data is not the certificate that its attributes describe.
+    /// Adds a certificate record with the attributes of a certificate, but other data.
     pub fn certificate_record(mut self, certificate: &Certificate, data: Vec<u8>) -> Self {
         let issuer = certificate.issuer.normalised();
         self.has_certificate_table = true;
@@ -110,14 +111,14 @@ impl Keychain {
         self
     }
 
-    /// Adds a certificate record whose data and stored issuer are not what its attributes describe.
+    /// Adds a certificate record with the attributes of a certificate, but other data and another stored issuer.
     pub fn certificate_record_with_issuer(mut self, certificate: &Certificate, data: Vec<u8>, issuer: Vec<u8>) -> Self {
         self.has_certificate_table = true;
         self.certificates.push(Some(certificate_record(certificate, data, issuer)));
         self
     }
 
-    /// Adds the private key of a certificate, named as Microsoft's library names it.
+    /// Adds the private key of a certificate, with the names that Microsoft's library uses.
     pub fn workplace_join_key(self, certificate: &Certificate) -> Self {
         let names = ["Microsoft Workplace Join Key", "com.microsoft.workplacejoin.privatekey\0"];
         self.private_key(names, &[certificate.public_key_hash()])
@@ -136,14 +137,14 @@ impl Keychain {
         self
     }
 
-    /// Frees the next record number of a relation, as a deleted record does.
+    /// Leaves the next record number of a relation free, like after deleting a record.
     pub fn free(mut self, relation: Relation) -> Self {
         self.has_certificate_table |= relation == Relation::Certificate;
         self.slots_mut(relation).push(None);
         self
     }
 
-    /// Gives the last certificate two aliases; macOS' own schema allows several values of any attribute.
+    /// Gives the last certificate two aliases; macOS's own schema allows several values of any attribute.
     pub fn with_two_aliases(mut self) -> Self {
         self.has_several_values = true;
         if let Some(Some(record)) = self.certificates.last_mut() {
@@ -163,27 +164,26 @@ impl Keychain {
         self
     }
 
-    /// Writes a relation's records in the opposite order of their numbers.
+    /// Writes the records of a relation in descending order of their numbers.
     pub fn reversed(mut self, relation: Relation) -> Self {
         self.reversed.insert(relation);
         self
     }
 
-    /// Writes the tables in the opposite order.
+    /// Writes the tables in reverse order.
     pub fn with_tables_reversed(mut self) -> Self {
         self.tables_reversed = true;
         self
     }
 
-    /// Writes the records that describe the attributes in the opposite order of their numbers: their places in the file
-    /// say in which order a record has its attributes.
+    /// Writes the records that describe the attributes in descending order of their numbers. Their order in the file
+    /// determines the order of the attributes in each record.
     pub fn with_schema_reversed(mut self) -> Self {
         self.schema_reversed = true;
         self
     }
 
-    /// Adds a relation that is nobody's here, with some records, and attributes that are nobody's here to all records
-    /// of before.
+    /// Adds an unknown relation with some records, and unknown attributes to all records that were added before.
     pub fn with_extras(mut self) -> Self {
         self.has_extras = true;
         let records = [&mut self.private_keys, &mut self.generic_passwords, &mut self.certificates];
@@ -194,7 +194,8 @@ impl Keychain {
         self
     }
 
-    /// Writes this, again and again, in place of all that macOS encrypts: keys, passwords, and what unlocks them.
+    /// Writes the repeated `secret` instead of everything that macOS encrypts: keys, passwords, and the keychain's
+    /// keys.
     pub fn with_secret(mut self, secret: &'static [u8]) -> Self {
         self.secret = Some(secret);
         self
@@ -228,7 +229,7 @@ impl Keychain {
         }
     }
 
-    /// The file.
+    /// The bytes of the file.
     pub fn to_bytes(&self) -> Vec<u8> {
         let schema = Schema::new(self.has_certificate_table, self.has_extras, self.schema_reversed);
         let mut tables: Vec<Vec<u8>> = schema.relations().map(|id| self.table(&schema, id)).collect();
@@ -283,7 +284,7 @@ impl Keychain {
     }
 }
 
-/// A registered user's login keychain with this many passwords, about 500 bytes each; the indexes stay empty.
+/// The login keychain of a registered user with this many passwords of about 500 bytes each, and with empty indexes.
 pub fn bulk(passwords: usize) -> Keychain {
     let certificate = Certificate::workplace_join();
     let mut keychain = Keychain::new().certificate(&certificate).workplace_join_key(&certificate);
@@ -294,32 +295,32 @@ pub fn bulk(passwords: usize) -> Keychain {
     keychain
 }
 
-/// A generic password to be. The password itself is a filler.
+/// A generic password that will be written. The password itself is a filler.
 #[derive(Debug, Clone, Copy)]
 pub struct GenericPassword {
     /// The account.
     pub account: &'static str,
     /// The service.
     pub service: &'static str,
-    /// When it was changed last: `YYYYMMDDhhmmssZ`.
+    /// The time of the last change: `YYYYMMDDhhmmssZ`.
     pub modified: &'static str,
-    /// What an identity preference holds: the issuer of the preferred certificate.
+    /// For an identity preference, the issuer of the preferred certificate.
     pub preferred: Option<Issuer>,
 }
 
 impl GenericPassword {
-    /// A password that has nothing to do with Microsoft.
+    /// A password that is unrelated to Microsoft.
     pub const fn wifi() -> Self {
         Self { account: "Contoso Guest", service: "AirPort", modified: CREATED, preferred: None }
     }
 
-    /// Where Microsoft's library notes the user principal name.
+    /// The password item in which Microsoft's library stores the user principal name.
     pub const fn user_principal_name(name: &'static str, modified: &'static str) -> Self {
         let account = "com.microsoft.workplacejoin.registeredUserPrincipalName";
         Self { account, service: name, modified, preferred: None }
     }
 
-    /// What stays when a registration's certificate is deleted.
+    /// An identity preference, which stays when the certificate of a registration is deleted.
     pub const fn identity_preference() -> Self {
         Self {
             account: "com.apple.assetd.cert",
@@ -363,7 +364,7 @@ fn certificate_record(certificate: &Certificate, data: Vec<u8>, issuer: Vec<u8>)
 
 fn private_key_record([print_name, application_tag]: [&str; 2], labels: &[Vec<u8>]) -> Record {
     let bytes = |bytes: &[u8]| vec![Value::Bytes(bytes.to_vec())];
-    // Class private, permanent, modifiable, 256 bits; the other numbers are zero, the times empty.
+    // Private class, permanent, modifiable, 256 bits; the other numbers are zero, and the times are empty.
     let zero = [4, 9].into_iter().chain(14..=26).map(|id| (id, 0));
     let numbers = [(0, 1), (3, 1), (5, 1), (10, 256), (11, 256)].into_iter().chain(zero);
     let mut values: Vec<_> = numbers.map(|(id, number)| (id, vec![Value::Number(number)])).collect();
@@ -378,12 +379,12 @@ fn private_key_record([print_name, application_tag]: [&str; 2], labels: &[Vec<u8
 /// The schema of a file.
 struct Schema {
     relations: Vec<schema::Relation>,
-    /// Attributes that are nobody's here, behind all others, with their relations.
+    /// Unknown attributes, after all others, with their relations.
     extras: Vec<(u32, Attribute)>,
     attributes_reversed: bool,
 }
 
-/// A relation that is nobody's here.
+/// A relation that is not Apple's.
 const EXTRA_RELATION: u32 = 0x0001_2345;
 const EXTRA_NUMBER: u32 = 0x7000_0001;
 const EXTRA_BYTES: u32 = 0x7000_0002;
@@ -421,11 +422,11 @@ impl Schema {
         relations.into_iter()
     }
 
-    /// Ids and formats of a relation's attributes, in their order.
+    /// IDs and formats of the attributes of a relation, in order.
     fn formats(&self, relation: u32) -> Vec<(u32, u32)> {
         let rows = self.attributes().filter(|(it, _)| *it == relation);
         let mut formats: Vec<_> = rows.map(|(_, attribute)| (attribute.id, attribute.format)).collect();
-        // What describes the attributes of relations comes with the format itself, in one order.
+        // The order of the attributes of the describing relations is part of the format.
         if self.attributes_reversed && relation > SCHEMA_PARSING_MODULES {
             formats.reverse();
         }
@@ -559,7 +560,7 @@ fn write_value(value: &Value, bytes: &mut Vec<u8>) {
     }
 }
 
-/// A record number, and the values by which an index has it.
+/// A record number, and the values for which an index lists it.
 type Entry<'a> = (u32, Vec<&'a Value>);
 
 /// The records that have a value for each attribute of an index, in the order of the values.
@@ -604,7 +605,7 @@ fn index_bytes(indexes: &[(&Index, Vec<Entry>)], start: usize) -> Vec<u8> {
     atoms.flat_map(u32::to_be_bytes).chain(bytes).collect()
 }
 
-/// Stands for what macOS encrypts.
+/// Filler for data that macOS encrypts.
 fn filler(magic: &[u8], length: u8) -> Vec<u8> {
     magic.iter().copied().chain(0..length).collect()
 }

@@ -1,10 +1,9 @@
-//! Writes the homes under `fixtures/`: keychains, certificates, plists and saved outputs of commands, made of nothing
-//! but what stands here.
+//! Generates the homes in `fixtures/`: keychains, certificates, plists and saved outputs of commands.
 //!
-//! The output is the same on each machine and each day. Nothing is shared with the reader that is tested with it.
+//! The output is the same on every machine and at any time. It shares no code with the readers that are tested with it.
 //!
-//! `cargo run -p fixture-generator` writes all fixtures anew. What the tool prints for them (`expected.json`,
-//! `expected.stderr`) is kept beside them by the tests, see CONTRIBUTING.md.
+//! `cargo run -p fixture-generator` rewrites all fixtures. The tests store the tool's output for them beside them
+//! (`expected.json`, `expected.stderr`); CONTRIBUTING.md explains how.
 
 pub mod certificate;
 pub mod der;

@@ -1,4 +1,4 @@
-//! Writes the fixtures anew: `cargo run -p fixture-generator`.
+//! Rewrites the fixtures: `cargo run -p fixture-generator`.
 
 use std::{fs, io, os::unix::fs::symlink, path::Path};
 

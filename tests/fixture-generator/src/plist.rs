@@ -1,4 +1,4 @@
-//! Property lists, XML and binary.
+//! Writes property lists, XML and binary.
 
 /// A value in a property list.
 #[derive(Debug, Clone)]
@@ -11,7 +11,7 @@ pub enum Value {
     Real(f64),
     /// `<string>`.
     String(&'static str),
-    /// `<date>`: seconds since 2001, and the same as XML writes it.
+    /// `<date>`: seconds since 2001, and the same time in the format of XML.
     Date(f64, &'static str),
     /// `<data>`, as base64.
     Data(&'static [u8], &'static str),
@@ -74,7 +74,7 @@ pub fn binary(value: &Value) -> Vec<u8> {
     bytes
 }
 
-/// Adds a value and all that it holds, and tells its number.
+/// Adds a value and all values in it, and returns its number.
 fn add_object(value: &Value, objects: &mut Vec<Vec<u8>>) -> u8 {
     let number = objects.len();
     objects.push(Vec::new());

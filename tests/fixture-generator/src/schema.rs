@@ -1,5 +1,5 @@
-//! macOS' own schema: the relations of a new keychain with their attributes and indexes, in macOS' order, and the
-//! relation of certificates, which macOS adds with the first one.
+//! macOS's own schema: the relations of a new keychain with their attributes and indexes, in the order of macOS, and
+//! the relation of certificates, which macOS adds with the first certificate.
 
 pub const SINT32: u32 = 1;
 pub const UINT32: u32 = 2;
@@ -7,7 +7,7 @@ pub const BLOB: u32 = 6;
 const STRING: u32 = 0;
 const TIME: u32 = 5;
 
-/// How an attribute is named.
+/// The form of an attribute's name.
 const BY_STRING: u32 = 0;
 pub const BY_INTEGER: u32 = 2;
 
@@ -38,7 +38,7 @@ pub struct Index {
 }
 
 impl Relation {
-    /// A relation that describes the others: its attributes are numbered.
+    /// A relation that describes the others; its attributes are numbered.
     fn system(id: u32, name: &'static str, attributes: &[(&'static str, u32)]) -> Self {
         Self { id, name, attributes: numbered(BY_STRING, attributes), indexes: Vec::new() }
     }
@@ -48,7 +48,8 @@ impl Relation {
         Self { id, name, attributes: numbered(BY_INTEGER, &KEY), indexes }
     }
 
-    /// Passwords have the first attributes in common; what identifies one is indexed together and singly.
+    /// A relation of passwords. All have the same first attributes. The identifying ones are indexed together and
+    /// singly.
     fn passwords(id: u32, attributes: &[(&'static str, u32)], identifying: &[&str]) -> Self {
         let attribute = |&(name, format): &(&'static str, u32)| match name {
             "PrintName" => Attribute { id: 7, name_format: BY_STRING, name: Some(name), format },
@@ -60,7 +61,7 @@ impl Relation {
         Self { id, name: "", attributes: PASSWORD.iter().chain(attributes).map(attribute).collect(), indexes }
     }
 
-    /// Certificates.
+    /// The relation of certificates.
     pub fn certificates() -> Self {
         let attribute = |&(id, name, format): &(&str, &'static str, u32)| Attribute {
             id: code(id),
@@ -101,7 +102,7 @@ fn numbered(name_format: u32, attributes: &[(&'static str, u32)]) -> Vec<Attribu
     (0..).zip(attributes).map(attribute).collect()
 }
 
-/// One index over what makes a record unique, and further ones, numbered from `first`.
+/// The unique index over several attributes, and single indexes, which are numbered from `first`.
 fn indexes(unique: Vec<u32>, first: usize, single: impl IntoIterator<Item = u32>) -> Vec<Index> {
     let first = u32::try_from(first).expect("there are few indexes");
     let single =
@@ -109,7 +110,7 @@ fn indexes(unique: Vec<u32>, first: usize, single: impl IntoIterator<Item = u32>
     [Index { id: 0, is_unique: true, attributes: unique }].into_iter().chain(single).collect()
 }
 
-/// The number that four letters stand for.
+/// The number of a four-letter code.
 pub fn code(letters: &str) -> u32 {
     u32::from_be_bytes(letters.as_bytes().try_into().expect("four letters"))
 }

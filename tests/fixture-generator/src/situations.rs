@@ -1,4 +1,4 @@
-//! The situations that the fixtures show: one folder each, with what a correct tool says about it.
+//! The situations in the fixtures: one folder for each, with the state that the tool must determine.
 
 use crate::{
     certificate::{Certificate, Issuer},
@@ -18,11 +18,11 @@ pub const LOGIN_KEYCHAIN: &str = "home/Library/Keychains/login.keychain-db";
 const OLD_LOGIN_KEYCHAIN: &str = "home/Library/Keychains/login.keychain";
 const RENAMED_KEYCHAIN: &str = "home/Library/Keychains/login_renamed_1.keychain-db";
 const PLIST: &str = "home/Library/Preferences/com.jamf.management.jamfAAD.plist";
-/// A saved output of `app-sso platform -s`, which the tests give to the tool.
+/// A saved output of `app-sso platform -s`, which the tests pass to the tool.
 pub const APP_SSO: &str = "app-sso.txt";
-/// A saved output of Jamf's `getPSSOStatus`, which the tests give to the tool.
+/// A saved output of Jamf's `getPSSOStatus`, which the tests pass to the tool.
 pub const PSSO_STATUS: &str = "psso-status.txt";
-/// Copies of the system's files, which the tests give to the tool.
+/// Copies of the system's files, which the tests pass to the tool.
 pub const SYSTEM: &str = "system";
 const JAMF_AAD_PREFERENCES: &str = "system/Library/Managed Preferences/com.jamf.management.jamfAAD.plist";
 const SSO_PREFERENCES: &str = "system/Library/Managed Preferences/com.apple.extensiblesso.plist";
@@ -33,33 +33,33 @@ const COMPANY_PORTAL: &str = "system/Applications/Company Portal.app/Contents/In
 const JAMF_TOOL: &str = "system/Library/Application Support/JAMF/Jamf.app/Contents/MacOS/Jamf Conditional Access.app/Contents/MacOS/Jamf Conditional Access";
 const OLD_JAMF_TOOL: &str =
     "system/Library/Application Support/JAMF/Jamf.app/Contents/MacOS/JamfAAD.app/Contents/MacOS/JamfAAD";
-/// A file that each home has, so that one without anything else can be kept.
+/// A file in each home, because Git cannot store an empty folder.
 const ANY_FILE: &str = "home/.CFUserTextEncoding";
 
-/// A folder of fixtures.
+/// A folder in `fixtures/`.
 #[derive(Debug, Clone)]
 pub struct Situation {
     /// The folder's name.
     pub name: String,
-    /// The state that is right, or `None` if it cannot be told.
+    /// The correct state, or `None` if it cannot be determined.
     pub state: Option<&'static str>,
-    /// The keychains that are well-formed, by their path in the folder.
+    /// The well-formed keychains, by their paths in the folder.
     pub keychains: Vec<(&'static str, Keychain)>,
-    /// Everything else.
+    /// All other files and links.
     pub entries: Vec<(&'static str, Entry)>,
 }
 
-/// What stands at a path.
+/// The file or link at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
     /// A file with this content.
     File(Vec<u8>),
-    /// A symbolic link to this.
+    /// A symbolic link to this target.
     Link(&'static str),
 }
 
 impl Situation {
-    /// Every path of the folder, and what stands there, except what the tests keep beside it.
+    /// All files and links of the folder by path, without the outputs that the tests store in it.
     pub fn all_entries(&self) -> Vec<(&'static str, Entry)> {
         let keychains = self.keychains.iter().map(|(path, keychain)| (*path, Entry::File(keychain.to_bytes())));
         let result = format!("<result>{}</result>\n", self.state.unwrap_or_default());
@@ -67,7 +67,7 @@ impl Situation {
         keychains.chain(self.entries.clone()).chain([expected]).collect()
     }
 
-    /// Whether there are saved outputs of commands, which are one user's.
+    /// Whether there are saved outputs of commands, which belong to one user.
     pub fn takes_saved_outputs(&self) -> bool {
         self.entries.iter().any(|(path, _)| [APP_SSO, PSSO_STATUS].contains(path))
     }
@@ -95,7 +95,7 @@ impl Situation {
         self
     }
 
-    /// A login keychain that is none, or a damaged one.
+    /// Adds a login keychain that is damaged or not a keychain.
     fn damaged(self, bytes: Vec<u8>) -> Self {
         self.file(LOGIN_KEYCHAIN, bytes)
     }
@@ -329,7 +329,7 @@ fn issuers() -> Vec<Situation> {
             .keychain(keychain.workplace_join_key(&certificate))
             .acquired()
     };
-    // What follows the issuer is missing.
+    // The part after the issuer is missing.
     let damaged = {
         let certificate = Certificate::workplace_join();
         let (der, stored) = (cut(certificate.der(), 100), Issuer::Contoso.normalised());
@@ -587,7 +587,7 @@ fn sso_extension() -> Vec<Situation> {
     ]
 }
 
-/// What a profile with only Microsoft's team in it leaves, deep inside.
+/// Managed preferences that name only Microsoft's team, at some depth.
 fn of_microsoft_by_team() -> Value {
     let payload = Value::Dictionary(vec![("TeamIdentifier", Value::String("UBF8T346G9"))]);
     let kerberos =
@@ -595,14 +595,14 @@ fn of_microsoft_by_team() -> Value {
     Value::Dictionary(vec![("Payloads", Value::Array(vec![kerberos, payload]))])
 }
 
-/// What `app-sso` prints where it cannot read the device's section.
+/// The output of `app-sso` if it cannot read the device's section.
 fn with_error(platform_sso: &PlatformSso) -> Vec<u8> {
     let text = String::from_utf8(PlatformSso { device: false, ..platform_sso.clone() }.json()).expect("it is text");
     let error = "Device Configuration:\n Error Domain=com.apple.PlatformSSO Code=-1001 \"Cannot read it.\"\n";
     text.replacen("Device Configuration:\n", error, 1).into_bytes()
 }
 
-/// A Workplace Join certificate whose validity is over.
+/// A Workplace Join certificate that has expired.
 fn expired() -> Certificate {
     Certificate { not_before: "20100101000000Z", not_after: "20200101000000Z", ..Certificate::workplace_join() }
 }
@@ -616,7 +616,7 @@ fn undetermined() -> Vec<Situation> {
         damaged[offset..offset + bytes.len()].copy_from_slice(bytes);
         damaged
     };
-    // Its hash is the key's, and neither the certificate nor the stored issuer says who issued it.
+    // The certificate has a private key, but neither the certificate nor the stored issuer shows who issued it.
     let unknown_issuer = Keychain::new()
         .certificate_record_with_issuer(&joined, joined.der()[..60].to_vec(), b"MS-ORGANIZATION-ACCESS".to_vec())
         .workplace_join_key(&joined);
@@ -665,8 +665,7 @@ fn undetermined() -> Vec<Situation> {
 
 const LAST_TOKEN_REAL: (&str, Value) = ("last_aad_token_timestamp", Value::Real(1_709_210_096.5));
 
-/// The plist as JamfAAD writes it.
-/// How the Mac is set up for JamfAAD, which never changes the state.
+/// Situations that differ in how the Mac is set up for JamfAAD, which never changes the state.
 fn set_up() -> Vec<Situation> {
     let sso_data = |data: Vec<(&'static str, Value)>| {
         plist::xml(&Value::Dictionary(vec![
@@ -799,7 +798,7 @@ fn have_an_azure_id(value: Value) -> Value {
     Value::Dictionary(vec![("have_an_Azure_id", value), LAST_TOKEN_REAL])
 }
 
-/// A login keychain as after a registration, with a company's own identity and a password beside it.
+/// A login keychain after a registration, which also has a company's own identity and a password.
 fn workplace_joined() -> Keychain {
     let certificate = Certificate::workplace_join();
     own_identity()
@@ -808,7 +807,7 @@ fn workplace_joined() -> Keychain {
         .generic_password(&GenericPassword::user_principal_name("adele.vance@contoso.com", "20240229123456Z"))
 }
 
-/// A login keychain that has an identity, but not Microsoft's.
+/// A login keychain with an identity that Microsoft did not issue.
 fn own_identity() -> Keychain {
     let certificate = Certificate::contoso();
     Keychain::new()
@@ -817,7 +816,7 @@ fn own_identity() -> Keychain {
         .generic_password(&GenericPassword::wifi())
 }
 
-/// Overwrites values with zeros wherever they stand.
+/// Overwrites all occurrences of values with zeros.
 fn erased(bytes: &[u8], values: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for value in values {
@@ -828,11 +827,11 @@ fn erased(bytes: &[u8], values: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-/// Breaks the size of the last generic password's record.
+/// Damages the size of the last generic password's record.
 fn with_damaged_password(keychain: Keychain) -> Vec<u8> {
     let mut bytes = keychain.to_bytes();
     let data = bytes.windows(4).rposition(|window| window == b"ssgp").expect("it was just written");
-    // The record's header and its sixteen attribute offsets stand before the data.
+    // The record's header and its sixteen attribute offsets precede the data.
     let record = data - (24 + 4 * 16);
     bytes[record..record + 4].copy_from_slice(&[0; 4]);
     bytes

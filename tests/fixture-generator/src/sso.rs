@@ -1,30 +1,30 @@
-//! What `app-sso platform -s` and Jamf's `getPSSOStatus` print, in the shape that is known of them.
+//! Outputs of `app-sso platform -s` and Jamf's `getPSSOStatus`, in the known formats.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::certificate::Certificate;
 
-/// Microsoft's extension.
+/// The identifier of Microsoft's SSO extension.
 pub const MICROSOFT: &str = "com.microsoft.CompanyPortalMac.ssoextension";
 
-/// The state of Platform SSO to be.
+/// The state of Platform SSO that an output shows.
 #[derive(Debug, Clone)]
 pub struct PlatformSso {
-    /// Whether the device's section is there.
+    /// Whether the output has a section for the device.
     pub device: bool,
-    /// The extension of the identity provider.
+    /// The identifier of the identity provider's extension.
     pub extension: &'static str,
     /// Whether the device's registration is complete.
     pub registration_completed: bool,
     /// The device's certificate.
     pub certificate: Option<Certificate>,
-    /// The state of the user's registration, if there is one.
+    /// The user's registration state, if any.
     pub user_state: Option<&'static str>,
     /// How the user signs in.
     pub login_type: &'static str,
     /// The Kerberos tickets: key path, realm, and the user's name.
     pub tickets: Vec<[&'static str; 3]>,
-    /// The name to sign in with; macOS normally masks it.
+    /// The sign-in name, which macOS normally masks.
     pub login_user_name: &'static str,
 }
 
@@ -43,7 +43,7 @@ impl PlatformSso {
         }
     }
 
-    /// As most releases print it: JSON.
+    /// The output of most releases: JSON.
     pub fn json(&self) -> Vec<u8> {
         let certificate = self.certificate_text().map(|text| format!("  \"deviceSigningCertificate\" : \"{text}\",\n"));
         let device = format!(
@@ -83,7 +83,7 @@ impl PlatformSso {
         output(self.device.then_some(&device), user.as_deref())
     }
 
-    /// As some releases print it: an old-style property list.
+    /// The output of some releases: old-style property lists.
     pub fn old_style(&self) -> Vec<u8> {
         let certificate = self.certificate_text().map(|text| format!("    deviceSigningCertificate = \"{text}\";\n"));
         let device = format!(
@@ -98,13 +98,13 @@ impl PlatformSso {
         output(self.device.then_some(&device), user.as_deref())
     }
 
-    /// As `app-sso` prints it when root runs it: without the user's section and the tokens.
+    /// The output when root runs `app-sso`: without the user's section and the tokens.
     pub fn as_root(&self) -> Vec<u8> {
         let whole = String::from_utf8(self.json()).expect("it is text");
         whole.split_once("User Configuration:").expect("it has the section").0.as_bytes().to_vec()
     }
 
-    /// After a shell's `echo`, which makes one backslash of two.
+    /// The output after a shell's `echo`, which turns two backslashes into one.
     pub fn through_echo(&self) -> Vec<u8> {
         String::from_utf8(self.json()).expect("it is text").replace("\\\\", "\\").into_bytes()
     }
@@ -114,7 +114,7 @@ impl PlatformSso {
     }
 }
 
-/// The section about the provider, which is the same for all users.
+/// The section about the identity provider, which is the same for all users.
 const LOGIN: &str = "{
   \"accountDisplayName\" : \"Contoso\",
   \"audience\" : \"login.microsoftonline.com\",
@@ -125,7 +125,7 @@ const LOGIN: &str = "{
   \"userSEPKeyBiometricPolicy\" : \"None (0)\"
 }";
 
-/// What `app-sso` prints where nothing is configured.
+/// The output of `app-sso` if nothing is configured.
 pub fn not_configured() -> Vec<u8> {
     output(None, None)
 }
@@ -146,7 +146,7 @@ fn output(device: Option<&String>, user: Option<&str>) -> Vec<u8> {
     .into_bytes()
 }
 
-/// What Jamf's tool prints: the status, and the device id if there is one.
+/// The output of Jamf's tool with this status and, unless it is empty, this device ID.
 pub fn sso_status(status: u8, device_id: &str) -> Vec<u8> {
     let tenant_id = if device_id.is_empty() { "" } else { "7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f" };
     let name = if device_id.is_empty() { "" } else { "adele.vance@contoso.com" };

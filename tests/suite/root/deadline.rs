@@ -1,5 +1,4 @@
-//! What never answers does not hold up the tool: it has its answer at the deadline, and leaves nothing that keeps its
-//! outputs open.
+//! File systems that never answer: the tool answers at the deadline, and leaves no process that keeps its outputs open.
 
 use std::{
     fs::{self, Permissions},
@@ -24,10 +23,10 @@ use crate::{
     outcome::{Failed, Outcome, all, equal},
 };
 
-/// A tool that does not end by itself cannot be ended either, until the dead file system is given up.
+/// Longer than the tool needs. If it hangs, it cannot be killed before the dead file system is unmounted.
 const LONG: Duration = Duration::from_secs(120);
 
-/// Runs the tool, and reads both of its outputs to their ends.
+/// Runs the tool in the background, and reads both of its outputs to their ends.
 fn start(mut tool: Command) -> mpsc::Receiver<io::Result<Output>> {
     let (answer, answers) = mpsc::channel();
     thread::spawn(move || answer.send(tool.output()));
@@ -39,7 +38,7 @@ fn answer_of(started: &mpsc::Receiver<io::Result<Output>>) -> Result<Answer, Fai
     Ok((String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?, output.status.code()))
 }
 
-/// As whom the tool is run, and how it is told whose home to read.
+/// Who runs the tool, and which option names the home.
 #[derive(Debug, Clone, Copy)]
 enum Caller {
     RootByHome,
@@ -65,7 +64,7 @@ impl Caller {
     }
 }
 
-/// Where a file system is dead, and the file that cannot be read therefore.
+/// The path of a dead file system in the home, and the file that cannot be read because of it.
 const PLACES: [(&str, &str); 6] = [
     ("", ""),
     ("Library", "Library"),
@@ -77,7 +76,7 @@ const PLACES: [(&str, &str); 6] = [
 
 #[test]
 #[ignore = "needs root"]
-fn a_dead_file_system_anywhere_in_a_home_does_not_hold_up_the_answer() -> Outcome {
+fn a_dead_file_system_anywhere_in_a_home_does_not_block_the_answer() -> Outcome {
     let cases =
         PLACES.iter().flat_map(|place| CALLERS.map(|caller| (format!("{place:?}, {caller:?}"), (*place, caller))));
     all(&cases.collect::<Vec<_>>(), |((place, file), caller)| {
@@ -85,12 +84,12 @@ fn a_dead_file_system_anywhere_in_a_home_does_not_hold_up_the_answer() -> Outcom
         let tool = caller.tool(&home)?;
         let mut dead = Dead::mount_on(&home.file(place))?;
         let started = start(tool);
-        dead.take_question()?;
+        dead.leave_request_unanswered()?;
         equal(&answer_of(&started)?, &undetermined(no_answer(&home.file(file), 1)))
     })
 }
 
-/// An option, the file that is given by it, where a file system is dead, and the file that cannot be read therefore.
+/// An option, its value, the path of a dead file system, and the file that cannot be read because of it.
 const GIVEN: [(&str, &str, &str, &str); 11] = [
     ("--keychain", "given/keychain", "given", "given/keychain"),
     ("--keychain", "given/keychain", "given/keychain", "given/keychain"),
@@ -107,7 +106,7 @@ const GIVEN: [(&str, &str, &str, &str); 11] = [
 
 #[test]
 #[ignore = "needs root"]
-fn a_dead_file_system_on_the_way_to_a_given_file_does_not_hold_up_the_answer() -> Outcome {
+fn a_dead_file_system_in_the_path_of_an_option_does_not_block_the_answer() -> Outcome {
     let case = |given: &'static (_, _, _, _)| CALLERS.map(|caller| (format!("{given:?}, {caller:?}"), (given, caller)));
     all(&GIVEN.iter().flat_map(case).collect::<Vec<_>>(), |((option, given, place, file), caller)| {
         let home = Home::new()?.belonging_to(USER, GROUP)?;
@@ -122,35 +121,35 @@ fn a_dead_file_system_on_the_way_to_a_given_file_does_not_hold_up_the_answer() -
             fs::set_permissions(path("given").join(file), Permissions::from_mode(0o644))?;
         }
         let mut tool = caller.tool(&home)?;
-        // It needs all files.
+        // This output needs all files.
         tool.args(["--attribute", "finding"]).arg(option).arg(path(given));
         let mut dead = Dead::mount_on(&path(place))?;
         let started = start(tool);
-        dead.take_question()?;
+        dead.leave_request_unanswered()?;
         equal(&answer_of(&started)?, &undetermined(no_answer(&path(file), 1)))
     })
 }
 
 #[test]
 #[ignore = "needs root"]
-fn dead_file_systems_hide_no_other_home() -> Outcome {
-    // More than sixteen are read one group after the other.
+fn dead_file_systems_do_not_affect_other_homes() -> Outcome {
+    // More than sixteen homes are read in groups.
     for count in [1, 5, 20] {
         for place in ["", "Library", "Library/Keychains"] {
-            hide_no_other(count, place).map_err(|failed| format!("{count} homes, {place:?}: {failed:?}"))?;
+            others_answer(count, place).map_err(|failed| format!("{count} homes, {place:?}: {failed:?}"))?;
         }
     }
     Ok(())
 }
 
-fn hide_no_other(count: usize, place: &str) -> Outcome {
+fn others_answer(count: usize, place: &str) -> Outcome {
     let homes = (0..count).map(|_| Home::new()?.belonging_to(USER, GROUP)).collect::<Result<Vec<_>, _>>()?;
     let mut dead = homes.iter().map(|home| Dead::mount_on(&home.file(place))).collect::<Result<Vec<_>, _>>()?;
     let mut tool = Command::new(cargo_bin("wpj-state"));
     tool.args(["--deadline", "6", "--json"]).args(homes.iter().flat_map(|home| [Path::new("--home"), &home.path]));
     tool.args(["--home", "fixtures/registered/home", "--home", "fixtures/not-registered/home"]);
     let started = start(tool);
-    dead.iter_mut().take(16).try_for_each(Dead::take_question)?;
+    dead.iter_mut().take(16).try_for_each(Dead::leave_request_unanswered)?;
     let (stdout, stderr, status) = answer_of(&started)?;
     let json: Vec<serde_json::Value> = serde_json::from_str(&stdout)?;
     let states: Vec<_> = json.iter().map(|user| user["state"].as_str()).collect();
@@ -161,7 +160,7 @@ fn hide_no_other(count: usize, place: &str) -> Outcome {
 
 #[test]
 #[ignore = "needs root"]
-fn every_kind_of_output_says_why_when_the_time_is_over() -> Outcome {
+fn every_kind_of_output_has_the_reason_at_the_deadline() -> Outcome {
     let held_up = HeldUp::belonging_to_user()?;
     let home = held_up.home.path.display().to_string();
     let reason = format!("wpj-state: {}\n", held_up.reason(1));
@@ -183,10 +182,10 @@ fn every_kind_of_output_says_why_when_the_time_is_over() -> Outcome {
     Ok(())
 }
 
-/// Whatever holds up the second reading, the first one counts.
+/// The first reading counts, even if the second one hangs.
 #[test]
 #[ignore = "needs root"]
-fn a_second_opinion_that_is_held_up_is_missing() -> Outcome {
+fn a_second_opinion_that_hangs_is_missing() -> Outcome {
     let held_up = HeldUp::belonging_to_user()?;
     let mut tool = held_up.home.tool();
     tool.args(["--deadline", "2", "--second-opinion=always"]);

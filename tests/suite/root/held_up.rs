@@ -1,5 +1,5 @@
-//! What holds up a reader process: a file that a security agent does not let through, and a file system that never
-//! answers. Linux lets root make both.
+//! Blocks a reader process with a file whose opening is never permitted, like a security agent can do, or with a file
+//! system that never answers. On Linux, root can create both.
 
 use std::{
     fs::{self, File},
@@ -24,7 +24,7 @@ use crate::{
     outcome::{Failed, Outcome, equal},
 };
 
-/// Tries again and again, far longer than anything here takes.
+/// Repeats a check until it succeeds, for far longer than anything here takes.
 pub fn wait_for<T>(what: &str, mut it: impl FnMut() -> Result<Option<T>, Failed>) -> Result<T, Failed> {
     for _ in 0..60_000 {
         if let Some(it) = it()? {
@@ -35,7 +35,7 @@ pub fn wait_for<T>(what: &str, mut it: impl FnMut() -> Result<Option<T>, Failed>
     Err(format!("{what} does not come").into())
 }
 
-/// A registered user's home with a file that does not open while this lives.
+/// The home of a registered user with a file that cannot be opened as long as this exists.
 pub struct HeldUp {
     pub home: Home,
     holder: Fanotify,
@@ -43,12 +43,12 @@ pub struct HeldUp {
 }
 
 impl HeldUp {
-    /// Root's, whose keychain does not open.
+    /// A home that belongs to root, whose keychain cannot be opened.
     pub fn new() -> Result<Self, Failed> {
         Self::of(Home::new()?, KEYCHAIN)
     }
 
-    /// A user's, whose keychain does not open.
+    /// A home that belongs to a user, whose keychain cannot be opened.
     pub fn belonging_to_user() -> Result<Self, Failed> {
         Self::of(Home::new()?.belonging_to(USER, GROUP)?, KEYCHAIN)
     }
@@ -61,7 +61,7 @@ impl HeldUp {
         Ok(Self { home, holder, file })
     }
 
-    /// Waits until a process is at the file, and gives its PID.
+    /// Waits until a process tries to open the file, and returns its PID.
     pub fn reader(&self) -> Result<Pid, Failed> {
         wait_for("a reader process", || match self.holder.read_events() {
             Ok(events) => Ok(events.first().map(|event| Pid::from_raw(event.pid()))),
@@ -70,7 +70,7 @@ impl HeldUp {
         })
     }
 
-    /// Waits until a process is at the file, and lets it through.
+    /// Waits until a process tries to open the file, and permits it.
     pub fn let_one_through(&self) -> Outcome {
         wait_for("a reader process", || match self.holder.read_events() {
             Ok(events) => {
@@ -83,17 +83,17 @@ impl HeldUp {
         })
     }
 
-    /// Forgets the processes that were at the file.
+    /// Discards the events of processes that tried to open the file.
     pub fn forget(&self) {
         while self.holder.read_events().is_ok() {}
     }
 
-    /// Lets everything through.
+    /// Permits all processes to open the file.
     pub fn release(self) -> Home {
         self.home
     }
 
-    /// What the tool says about it.
+    /// The tool's reason when the deadline has passed.
     pub fn reason(&self, seconds: u32) -> String {
         no_answer(&self.file, seconds)
     }
@@ -104,7 +104,7 @@ pub fn no_answer(file: &Path, seconds: u32) -> String {
     format!("{}: no answer within {seconds} s; {remedy}", file.display())
 }
 
-/// A file system that answers the first question, whether anybody is there, and then no other.
+/// A FUSE file system that answers only the initial request.
 pub struct Dead {
     place: PathBuf,
     device: File,
@@ -113,7 +113,7 @@ pub struct Dead {
 const INIT: u32 = 26;
 
 impl Dead {
-    /// Mounts one on a folder or a file.
+    /// Mounts such a file system on a folder or a file.
     pub fn mount_on(place: &Path) -> Result<Self, Failed> {
         let device = File::options().read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open("/dev/fuse")?;
         let mode = if fs::metadata(place)?.is_dir() { "40000" } else { "100000" };
@@ -124,20 +124,20 @@ impl Dead {
         Ok(dead)
     }
 
-    /// Takes the next question: its kind and its number.
+    /// Reads the next request, and returns its kind and its number.
     fn next(&mut self) -> Result<(u32, [u8; 8]), Failed> {
-        let mut question = vec![0; 1 << 17];
-        let length = wait_for("a question", || match self.device.read(&mut question) {
+        let mut request = vec![0; 1 << 17];
+        let length = wait_for("a request", || match self.device.read(&mut request) {
             Ok(length) => Ok(Some(length)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error.into()),
         })?;
-        let header = question.get(..length).and_then(|it| it.first_chunk::<16>()).ok_or("a whole header")?;
+        let header = request.get(..length).and_then(|it| it.first_chunk::<16>()).ok_or("a whole header")?;
         let [_, _, _, _, a, b, c, d, number @ ..] = *header;
         Ok((u32::from_ne_bytes([a, b, c, d]), number))
     }
 
-    /// Says that it is there: version 7.31, and nothing special.
+    /// Answers the initial request: version 7.31, without special features.
     fn begin(&mut self) -> Outcome {
         let (kind, number) = self.next()?;
         equal(&kind, &INIT)?;
@@ -152,8 +152,8 @@ impl Dead {
         Ok(())
     }
 
-    /// Takes a process's question. From then on that process cannot even be killed.
-    pub fn take_question(&mut self) -> Outcome {
+    /// Reads a request without answering it. After that, the process that sent it cannot even be killed.
+    pub fn leave_request_unanswered(&mut self) -> Outcome {
         let (kind, _) = self.next()?;
         equal(&(kind == INIT), &false)
     }

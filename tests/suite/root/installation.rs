@@ -1,4 +1,4 @@
-//! What the package's scripts do to a Mac, as root in a root folder of their own, with other users' folders on the way.
+//! Runs the package's scripts as root in a separate root folder, with folders of other users in their paths.
 
 use std::{
     fs,
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::outcome::{Failed, Outcome, equal};
 
-/// A user who is not root, as Homebrew's is.
+/// A user who is not root, like the owner of Homebrew's folders.
 const USER: u32 = 4_000_001;
 
 const LINKS: [(&str, &str); 5] = [
@@ -24,7 +24,7 @@ const LINKS: [(&str, &str); 5] = [
 
 const COUNTS: &str = "/Library/Application Support/wpj-state";
 
-/// A root folder with this machine's programs, and a `/usr/local` of its own in which the tool is installed.
+/// A root folder with this machine's programs, and with its own `/usr/local`, in which the tool is installed.
 struct Mac {
     folder: TempDir,
 }
@@ -45,7 +45,7 @@ impl Mac {
         Ok(mac)
     }
 
-    /// Where something of this Mac's is outside of it.
+    /// The path, outside of the root folder, of something in it.
     fn path(&self, path: &str) -> PathBuf {
         match path.strip_prefix("/usr/local/") {
             Some(rest) => self.folder.path().join("local").join(rest),
@@ -58,15 +58,15 @@ impl Mac {
         Ok(fs::set_permissions(path, fs::Permissions::from_mode(0o755))?)
     }
 
-    /// Makes a folder, and those above it, root's alone.
+    /// Creates a folder and those above it, private to root.
     fn make(&self, path: &str) -> Outcome {
         let path = self.path(path);
         let missing: Vec<_> = path.ancestors().take_while(|folder| !folder.exists()).collect();
         missing.into_iter().rev().try_for_each(|folder| self.make_folder(folder.to_owned()))
     }
 
-    /// Makes a folder another user's.
-    fn give_away(&self, path: &str) -> Outcome {
+    /// Changes the owner of a folder to another user.
+    fn give_to_user(&self, path: &str) -> Outcome {
         self.make(path)?;
         Ok(chown(self.path(path), Some(USER), None)?)
     }
@@ -97,11 +97,11 @@ impl Mac {
         self.uninstalls_all_but(&[], "")
     }
 
-    /// A folder may be given to somebody else after the installation.
+    /// Uninstalls, and checks that only these links are reported as left, because this folder is not private to root.
     fn uninstalls_all_but(&self, left: &[(&str, &str)], folder: &str) -> Outcome {
         let forgotten = "pkgutil --forget wpj-state\n";
         let line = |(place, _): &(&str, &str)| {
-            format!("{place}: not removed, because {folder} is not root's alone; remove this link yourself\n")
+            format!("{place}: not removed, because {folder} is not private to root; remove this link yourself\n")
         };
         gives(&self.run(&["/packaging/uninstall.sh"])?, forgotten, &left.iter().map(line).collect::<String>(), 0)?;
         for path in ["/usr/local/wpj-state", COUNTS] {
@@ -110,7 +110,7 @@ impl Mac {
         Ok(())
     }
 
-    /// All links that there are.
+    /// All links that exist.
     fn links(&self) -> Result<Vec<(&str, &str)>, Failed> {
         let is_there =
             |(place, target): &(&str, &str)| fs::read_link(self.path(place)).is_ok_and(|it| it == Path::new(target));
@@ -124,19 +124,19 @@ fn gives(output: &Output, stdout: &str, stderr: &str, status: i32) -> Outcome {
     equal(&output.status.code(), &Some(status))
 }
 
-/// What the installation says of links that it does not make.
-fn not_made(links: &[(&str, &str)], because: &str) -> String {
+/// The messages of the installation about links that it does not create.
+fn not_created(links: &[(&str, &str)], because: &str) -> String {
     let line = |(place, target): &(&str, &str)| {
-        format!("{place}: not made, because {because} is not root's alone; use {target} itself\n")
+        format!("{place}: not created, because {because} is not private to root; use {target} directly\n")
     };
     links.iter().map(line).collect()
 }
 
 #[test]
 #[ignore = "needs root"]
-fn the_installation_makes_links_and_the_removal_takes_them_away() -> Outcome {
+fn the_installation_creates_links_and_the_uninstaller_removes_them() -> Outcome {
     let mac = Mac::new()?;
-    // A second installation, as with a new version, finds them there.
+    // A second installation, like with a new version, finds the links of the first one.
     for _ in 0..2 {
         mac.installs("")?;
         equal(&mac.links()?, &LINKS.to_vec())?;
@@ -178,15 +178,15 @@ fn a_link_that_leads_to_a_folder_is_replaced() -> Outcome {
 
 #[test]
 #[ignore = "needs root"]
-fn files_and_links_of_others_stay() -> Outcome {
+fn other_files_and_links_are_left_alone() -> Outcome {
     let mac = Mac::new()?;
     mac.make("/usr/local/bin")?;
     let (place, target) = LINKS[0];
-    let said = format!("{place}: left as it is, because it is somebody else's; use {target} itself\n");
-    fs::write(mac.path(place), "somebody else's")?;
+    let said = format!("{place}: left alone, because this package did not create it; use {target} directly\n");
+    fs::write(mac.path(place), "another file")?;
     mac.installs(&said)?;
     mac.uninstalls()?;
-    equal(&fs::read_to_string(mac.path(place))?.as_str(), &"somebody else's")?;
+    equal(&fs::read_to_string(mac.path(place))?.as_str(), &"another file")?;
     fs::remove_file(mac.path(place))?;
     symlink("/opt/wpj-state", mac.path(place))?;
     mac.installs(&said)?;
@@ -194,27 +194,27 @@ fn files_and_links_of_others_stay() -> Outcome {
     equal(&fs::read_link(mac.path(place))?.as_path(), &Path::new("/opt/wpj-state"))
 }
 
-/// A layout, the links that are not made there, and the folder that is named.
+/// A layout, the links that are not created in it, and the folder in the message.
 type Layout = (fn(&Mac) -> Outcome, &'static [(&'static str, &'static str)], &'static str);
 
 const LAYOUTS: [Layout; 6] = [
-    (|mac| mac.give_away("/usr/local/bin"), &[LINKS[0]], "/usr/local/bin"),
-    (|mac| mac.give_away("/usr/local/share"), &[LINKS[1], LINKS[2], LINKS[3], LINKS[4]], "/usr/local/share"),
-    (|mac| mac.give_away("/usr/local/share/man"), &[LINKS[1]], "/usr/local/share/man"),
+    (|mac| mac.give_to_user("/usr/local/bin"), &[LINKS[0]], "/usr/local/bin"),
+    (|mac| mac.give_to_user("/usr/local/share"), &[LINKS[1], LINKS[2], LINKS[3], LINKS[4]], "/usr/local/share"),
+    (|mac| mac.give_to_user("/usr/local/share/man"), &[LINKS[1]], "/usr/local/share/man"),
     (
-        // A link of root's own may lead to a folder that is not.
+        // A link that belongs to root may lead to a folder that does not.
         |mac| {
-            mac.give_away("/usr/local/others")?;
+            mac.give_to_user("/usr/local/others")?;
             Ok(symlink("/usr/local/others", mac.path("/usr/local/bin"))?)
         },
         &[LINKS[0]],
         "/usr/local/bin",
     ),
     (
-        // ssh would read a file of root's there, and refuse to start.
+        // ssh would read a file of root in this folder, and refuse to start.
         |mac| {
-            mac.give_away("/usr/local/share")?;
-            mac.give_away("/usr/local/share/bash-completion")?;
+            mac.give_to_user("/usr/local/share")?;
+            mac.give_to_user("/usr/local/share/bash-completion")?;
             Ok(symlink("/etc/ssh/ssh_config.d", mac.path("/usr/local/share/bash-completion/completions"))?)
         },
         &[LINKS[1], LINKS[2], LINKS[3], LINKS[4]],
@@ -225,11 +225,11 @@ const LAYOUTS: [Layout; 6] = [
 
 #[test]
 #[ignore = "needs root"]
-fn nothing_is_made_in_or_through_a_folder_that_is_not_roots_alone() -> Outcome {
+fn nothing_is_created_in_or_through_a_folder_that_is_not_private_to_root() -> Outcome {
     for (arrange, missing, named) in LAYOUTS {
         let mac = Mac::new()?;
         arrange(&mac)?;
-        mac.installs(&not_made(missing, named))?;
+        mac.installs(&not_created(missing, named))?;
         let made: Vec<_> = LINKS.into_iter().filter(|link| !missing.contains(link)).collect();
         equal(&mac.links()?, &made)?;
         for folder in ["/etc/ssh/ssh_config.d", "/usr/local/others"] {
@@ -241,11 +241,11 @@ fn nothing_is_made_in_or_through_a_folder_that_is_not_roots_alone() -> Outcome {
 
 #[test]
 #[ignore = "needs root"]
-fn nothing_is_removed_in_or_through_a_folder_that_is_not_roots_alone() -> Outcome {
+fn nothing_is_removed_in_or_through_a_folder_that_is_not_private_to_root() -> Outcome {
     for folder in ["/usr/local/bin", "/usr/local/share", "/usr/local/share/fish/vendor_completions.d"] {
         let mac = Mac::new()?;
         mac.installs("")?;
-        mac.give_away(folder)?;
+        mac.give_to_user(folder)?;
         let left: Vec<_> = LINKS.into_iter().filter(|(place, _)| place.starts_with(folder)).collect();
         mac.uninstalls_all_but(&left, folder)?;
         equal(&mac.links()?, &left)?;
@@ -260,11 +260,11 @@ fn nothing_is_removed_in_or_through_a_folder_that_is_not_roots_alone() -> Outcom
 
 #[test]
 #[ignore = "needs root"]
-fn the_tool_is_not_removed_from_a_folder_that_is_not_roots_alone() -> Outcome {
+fn the_tool_is_not_removed_from_a_folder_that_is_not_private_to_root() -> Outcome {
     let mac = Mac::new()?;
     chown(mac.path("/usr/local/"), Some(USER), None)?;
-    let stderr = "/usr/local/wpj-state: not removed, because /usr/local is not root's alone; \
-                  look at it, and remove it yourself\n";
+    let stderr = "/usr/local/wpj-state: not removed, because /usr/local is not private to root; \
+                  check it, and remove it yourself\n";
     gives(&mac.run(&["/packaging/uninstall.sh"])?, "", stderr, 1)?;
     equal(&mac.path("/usr/local/wpj-state/wpj-state").exists(), &true)?;
     equal(&mac.path(COUNTS).exists(), &false)
@@ -284,14 +284,14 @@ fn without_root_nothing_is_removed() -> Outcome {
     equal(&mac.path("/usr/local/wpj-state/wpj-state").exists(), &true)
 }
 
-/// What is wrong with a Mac, and the folder that is named.
+/// A change that makes the installation unsafe, and the folder in the message.
 type Refused = (fn(&Mac) -> Outcome, &'static str);
 
 const REFUSED: [Refused; 5] = [
     (|mac| Ok(chown(mac.path("/usr/local/"), Some(USER), None)?), "/usr/local"),
     (|mac| Ok(fs::set_permissions(mac.path("/usr/local/"), fs::Permissions::from_mode(0o1777))?), "/usr/local"),
     (|mac| Ok(fs::set_permissions(mac.path("/"), fs::Permissions::from_mode(0o775))?), "/"),
-    (|mac| mac.give_away("/usr/local/wpj-state"), "/usr/local/wpj-state"),
+    (|mac| mac.give_to_user("/usr/local/wpj-state"), "/usr/local/wpj-state"),
     (
         |mac| {
             fs::remove_dir_all(mac.path("/usr/local/wpj-state"))?;
@@ -303,13 +303,14 @@ const REFUSED: [Refused; 5] = [
 
 #[test]
 #[ignore = "needs root"]
-fn nothing_is_installed_where_another_user_could_replace_the_tool() -> Outcome {
+fn nothing_is_installed_if_another_user_could_replace_the_tool() -> Outcome {
     let install = ["/packaging/preinstall", "a.pkg", "/usr/local/wpj-state", "/", "/"];
     gives(&Mac::new()?.run(&install)?, "", "", 0)?;
     for (make, folder) in REFUSED {
         let mac = Mac::new()?;
         make(&mac)?;
-        let words = "not root's alone, so another user could replace the tool; make it root's and install again";
+        let words = "not private to root, so another user could replace the tool; run chown root and chmod go-w on it, then \
+                     install again";
         gives(&mac.run(&install)?, "", &format!("{folder}: {words}\n"), 1)?;
     }
     Ok(())

@@ -1,5 +1,5 @@
-//! The reader process seen from outside: what it holds, what its user can do to it, and what becomes of an answer that
-//! it does not give.
+//! Checks the reader process from outside: its open files, what its user can do to it, and what the tool reports if it
+//! gives no answer.
 
 use std::{
     fs::{self, File},
@@ -51,7 +51,7 @@ impl Running {
         Ok(fs::read_to_string(format!("/proc/{}/{file}", self.reader))?)
     }
 
-    /// The reader process's descriptors, and what each is.
+    /// The descriptors of the reader process, and their targets.
     fn descriptors(&self) -> Result<Vec<(String, String)>, Failed> {
         let mut found = Vec::new();
         for entry in fs::read_dir(format!("/proc/{}/fd", self.reader))? {
@@ -70,7 +70,7 @@ impl Running {
         equal(&descriptors, &["0", "1", "2"].map(|number| (number.to_owned(), pipe.clone())).to_vec())
     }
 
-    /// Sends something in the reader process's place, until nobody listens any more.
+    /// Sends bytes to the tool instead of the reader process, until the tool closes the pipe.
     fn send(&self, bytes: &[u8]) -> Outcome {
         let mut answer = File::options().write(true).open(format!("/proc/{}/fd/1", self.reader))?;
         match answer.write_all(bytes) {
@@ -79,7 +79,7 @@ impl Running {
         }
     }
 
-    /// Lets the reader process go on, and gives what the tool says.
+    /// Lets the reader process continue, and returns the tool's answer.
     fn release(self) -> Result<(Home, Answer), Failed> {
         let home = self.held_up.release();
         let output = self.tool.wait_with_output()?;
@@ -96,10 +96,10 @@ impl Running {
 
 #[test]
 #[ignore = "needs root"]
-fn it_is_its_user_for_good() -> Outcome {
+fn it_becomes_its_user_permanently() -> Outcome {
     let running = Running::new()?;
     let status = running.read("status")?;
-    // The owner of this home has no account, so the home's own group does not count.
+    // The owner of this home has no account, and the home's own group is not used.
     for (name, expected) in [
         ("Uid:", format!("{USER}\t{USER}\t{USER}\t{USER}")),
         ("Gid:", "65534\t65534\t65534\t65534".to_owned()),
@@ -144,14 +144,14 @@ fn its_only_group_is_the_primary_one_of_the_account() -> Outcome {
 
 #[test]
 #[ignore = "needs root"]
-fn it_holds_nothing_but_its_answer() -> Outcome {
+fn only_its_answer_is_open() -> Outcome {
     let open = "for number in 3 4 5 6 7 8 9 10 250; do eval \"exec $number</dev/null\"; done";
     for (before, streams) in [
         (open.to_owned(), ""),
-        // What is open may be above the limit.
+        // An open descriptor may be above the limit.
         (format!("{open}; ulimit -n 64"), ""),
         (open.to_owned(), "<&- >&- 2>&-"),
-        // Nothing says what is open.
+        // Without /dev/fd, the open descriptors cannot be listed.
         (format!("{open}; mount -t tmpfs none /proc && mount -t tmpfs none /dev && ulimit -n 64"), ""),
     ] {
         let held_up = HeldUp::belonging_to_user()?;
@@ -169,7 +169,7 @@ fn it_holds_nothing_but_its_answer() -> Outcome {
 
 #[test]
 #[ignore = "needs root"]
-fn one_with_the_rights_of_the_caller_holds_nothing_but_its_answer_either() -> Outcome {
+fn with_the_rights_of_the_caller_only_its_answer_is_open_too() -> Outcome {
     let running = Running::with(HeldUp::new()?, |_| ())?;
     running.holds_its_answer_alone()?;
     equal(&running.release()?.1, &is_registered())
@@ -177,7 +177,7 @@ fn one_with_the_rights_of_the_caller_holds_nothing_but_its_answer_either() -> Ou
 
 #[test]
 #[ignore = "needs root"]
-fn only_the_one_that_writes_the_copy_holds_the_copy() -> Outcome {
+fn the_copy_is_open_only_in_the_reader_that_writes_it() -> Outcome {
     let held_up = HeldUp::belonging_to_user()?;
     let mut tool = held_up.home.tool();
     tool.arg("--second-opinion=always").stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -192,7 +192,7 @@ fn only_the_one_that_writes_the_copy_holds_the_copy() -> Outcome {
 
 #[test]
 #[ignore = "needs root"]
-fn its_memory_and_descriptors_are_closed_to_its_user() -> Outcome {
+fn its_user_cannot_access_its_memory_and_descriptors() -> Outcome {
     let running = Running::new()?;
     let place = format!("/proc/{}", running.reader);
     for file in ["mem", "environ", "maps", "auxv"] {
@@ -205,7 +205,7 @@ fn its_memory_and_descriptors_are_closed_to_its_user() -> Outcome {
         let (stdout, _, status) = answer(&mut user::run("readlink", &[&format!("{place}/{file}")]))?;
         equal(&(stdout.as_str(), status), &("", Some(1)))?;
     }
-    // As root they are there.
+    // Root can access them.
     equal(&fs::read_link(format!("{place}/exe"))?, &cargo_bin("wpj-state"))?;
     equal(&running.release()?.1, &is_registered())
 }
@@ -219,7 +219,7 @@ fn its_user_cannot_trace_it() -> Outcome {
     equal(&running.release()?.1, &is_registered())
 }
 
-/// What the user does to the reader process, by a program.
+/// Runs a program as the user on the reader process.
 fn by_user(running: &Running, program: &str, arguments: &[&str]) -> Outcome {
     let pid = running.reader.to_string();
     let found = answer(user::run(program, arguments).arg(pid))?;
@@ -228,7 +228,7 @@ fn by_user(running: &Running, program: &str, arguments: &[&str]) -> Outcome {
 
 #[test]
 #[ignore = "needs root"]
-fn one_that_is_killed_gave_no_answer() -> Outcome {
+fn a_killed_reader_is_reported() -> Outcome {
     for signal in ["KILL", "TERM", "SEGV"] {
         let running = Running::new()?;
         by_user(&running, "kill", &["-s", signal])?;
@@ -241,7 +241,7 @@ fn one_that_is_killed_gave_no_answer() -> Outcome {
 
 #[test]
 #[ignore = "needs root"]
-fn one_that_its_user_slows_down_answers() -> Outcome {
+fn a_reader_that_its_user_slows_down_still_answers() -> Outcome {
     let running = Running::new()?;
     by_user(&running, "renice", &["-n", "19", "-p"])?;
     equal(&running.release()?.1, &is_registered())
@@ -249,7 +249,7 @@ fn one_that_its_user_slows_down_answers() -> Outcome {
 
 #[test]
 #[ignore = "needs root"]
-fn one_that_its_user_stops_delays_the_answer_until_the_deadline() -> Outcome {
+fn a_reader_that_its_user_stops_delays_the_answer_until_the_deadline() -> Outcome {
     let running = Running::with(HeldUp::belonging_to_user()?, |tool| {
         tool.args(["--deadline", "2"]);
     })?;
@@ -260,9 +260,9 @@ fn one_that_its_user_stops_delays_the_answer_until_the_deadline() -> Outcome {
 
 #[test]
 #[ignore = "needs root"]
-fn one_that_its_user_leaves_without_memory_gives_the_reason() -> Outcome {
+fn a_reader_whose_memory_its_user_limits_gives_the_reason() -> Outcome {
     let home = Home::new()?;
-    // Larger than what a process has at its start.
+    // Larger than the memory of a new process.
     fs::write(home.file(PLIST), " ".repeat(1 << 20))?;
     let home = home.belonging_to(USER, GROUP)?;
     let running = Running::with(HeldUp::of(home, KEYCHAIN)?, |_| ())?;
@@ -274,7 +274,7 @@ fn one_that_its_user_leaves_without_memory_gives_the_reason() -> Outcome {
 
 #[test]
 #[ignore = "needs root"]
-fn one_that_its_user_leaves_without_descriptors_gives_the_reason() -> Outcome {
+fn a_reader_whose_descriptors_its_user_limits_gives_the_reason() -> Outcome {
     let running = Running::new()?;
     by_user(&running, "prlimit", &["--nofile=3", "--pid"])?;
     let (home, answer) = running.release()?;
@@ -286,15 +286,15 @@ fn one_that_its_user_leaves_without_descriptors_gives_the_reason() -> Outcome {
 #[ignore = "needs root"]
 fn nonsense_is_not_an_answer() -> Outcome {
     for (sent, words) in
-        [(&b"nonsense"[..], "it did not send an answer"), (&[b'x'; 2 << 20], "it sent more than 1 MiB")]
+        [(&b"nonsense"[..], "it sent something else than an answer"), (&[b'x'; 2 << 20], "it sent more than 1 MiB")]
     {
-        // After this file comes the answer.
+        // The answer comes after this file.
         let home = Home::new()?.belonging_to(USER, GROUP)?;
         let running = Running::with(HeldUp::of(home, PLIST)?, |_| ())?;
         running.send(sent)?;
         running.gave_no_answer(PLIST, words)?;
     }
-    // Whole lines that a library prints do no harm.
+    // Complete lines that a library prints do not matter.
     let running = Running::new()?;
     running.send(b"nonsense\n\n")?;
     equal(&running.release()?.1, &is_registered())
@@ -302,7 +302,7 @@ fn nonsense_is_not_an_answer() -> Outcome {
 
 #[test]
 #[ignore = "needs root"]
-fn one_whose_tool_is_killed_ends_too() -> Outcome {
+fn a_reader_ends_if_its_tool_is_killed() -> Outcome {
     let mut running = Running::new()?;
     running.tool.kill()?;
     running.tool.wait()?;

@@ -1,4 +1,4 @@
-//! Run as root, the tool reads a home with its user's rights, and with nobody else's.
+//! Checks that the tool, run as root, reads a home only with its user's rights.
 
 use std::{
     fs::{self, File, Permissions},
@@ -20,10 +20,10 @@ use crate::{
 
 const KEYCHAINS: &str = "Library/Keychains";
 
-/// A registered user's home in a folder that is root's, beside which secrets can be kept.
-struct Place(Home);
+/// The home of a registered user in a folder that belongs to root, which can also contain secrets.
+struct RootFolder(Home);
 
-impl Place {
+impl RootFolder {
     fn new() -> Result<Self, Failed> {
         let place = Self(Home::new()?.belonging_to(USER, GROUP)?);
         fs::set_permissions(place.home(KEYCHAINS), Permissions::from_mode(0o700))?;
@@ -39,7 +39,7 @@ impl Place {
         self.0.file(file)
     }
 
-    /// A registered user's keychain in a folder that only root can enter.
+    /// The path of a keychain with a key, in a folder that only root can enter.
     fn secret(&self) -> Result<PathBuf, Failed> {
         let folder = self.path("secret");
         fs::create_dir(&folder)?;
@@ -50,7 +50,7 @@ impl Place {
         Ok(secret)
     }
 
-    /// As [`Place::secret`], where a group may enter the folder and read the keychain, to which the home leads.
+    /// Like [`RootFolder::secret`], but a group may read the keychain, and the home has a link to it.
     fn secret_of_group(&self, group: u32) -> Outcome {
         let secret = self.secret()?;
         let folder = secret.parent().ok_or("a file has a folder")?;
@@ -74,7 +74,7 @@ impl Place {
     fn is_undetermined(&self, file: &str, reason: &str) -> Outcome {
         let reason = format!("{}: {reason}", self.home(file).display());
         equal(&self.run(&[])?, &undetermined(&reason))?;
-        // Every kind of output comes of the same rights.
+        // Every kind of output uses the same rights.
         let (json, stderr, status) = self.run(&["--json"])?;
         let json: serde_json::Value = serde_json::from_str(&json)?;
         equal(&(&json["state"], json["undetermined"].as_str()), &(&serde_json::Value::Null, Some(reason.as_str())))?;
@@ -89,14 +89,14 @@ const DENIED: &str =
 #[test]
 #[ignore = "needs root"]
 fn a_home_is_read_with_the_rights_of_its_owner() -> Outcome {
-    Place::new()?.is_registered(&[])
+    RootFolder::new()?.is_registered(&[])
 }
 
 #[test]
 #[ignore = "needs root"]
 fn each_of_several_homes_is_read_with_the_rights_of_its_own_user() -> Outcome {
-    let place = Place::new()?;
-    // Another user who has laid a link to what only the first one can enter.
+    let place = RootFolder::new()?;
+    // The second user has a link to a folder that only the first one can enter.
     let other = place.path("other");
     fs::create_dir(&other)?;
     symlink(place.home("Library"), other.join("Library"))?;
@@ -120,7 +120,7 @@ fn each_of_several_homes_is_read_with_the_rights_of_its_own_user() -> Outcome {
 #[test]
 #[ignore = "needs root"]
 fn copies_of_system_files_are_read_with_the_rights_of_the_caller() -> Outcome {
-    let place = Place::new()?;
+    let place = RootFolder::new()?;
     let copy = place.path("secret");
     let agent = "Library/Preferences/com.jamfsoftware.jamf.plist";
     for file in [agent, "var/root/Library/Preferences/com.jamf.management.jamfAAD.plist"] {
@@ -137,15 +137,15 @@ fn copies_of_system_files_are_read_with_the_rights_of_the_caller() -> Outcome {
 #[test]
 #[ignore = "needs root"]
 fn a_link_to_a_file_that_only_root_can_read_is_refused() -> Outcome {
-    let place = Place::new()?;
+    let place = RootFolder::new()?;
     symlink(place.secret()?, place.home(KEYCHAIN))?;
     place.is_undetermined(KEYCHAIN, LINK)
 }
 
 #[test]
 #[ignore = "needs root"]
-fn a_link_to_a_folder_that_only_root_can_enter_leads_nowhere() -> Outcome {
-    let place = Place::new()?;
+fn a_link_to_a_folder_that_only_root_can_enter_is_not_followed() -> Outcome {
+    let place = RootFolder::new()?;
     let secret = place.secret()?;
     fs::remove_dir(place.home(KEYCHAINS))?;
     symlink(secret.parent().ok_or("a file has a folder")?, place.home(KEYCHAINS))?;
@@ -154,16 +154,16 @@ fn a_link_to_a_folder_that_only_root_can_enter_leads_nowhere() -> Outcome {
 
 #[test]
 #[ignore = "needs root"]
-fn a_hard_link_to_a_file_that_only_root_can_read_is_closed() -> Outcome {
-    let place = Place::new()?;
+fn a_hard_link_to_a_file_that_only_root_can_read_is_not_read() -> Outcome {
+    let place = RootFolder::new()?;
     fs::hard_link(place.secret()?, place.home(KEYCHAIN))?;
     place.is_undetermined(KEYCHAIN, DENIED)
 }
 
 #[test]
 #[ignore = "needs root"]
-fn a_keychain_that_its_own_user_cannot_read_is_no_answer() -> Outcome {
-    let place = Place::new()?;
+fn a_keychain_that_its_own_user_cannot_read_is_an_error() -> Outcome {
+    let place = RootFolder::new()?;
     fs::set_permissions(place.home(KEYCHAIN), Permissions::from_mode(0o000))?;
     place.is_undetermined(KEYCHAIN, DENIED)
 }
@@ -171,7 +171,7 @@ fn a_keychain_that_its_own_user_cannot_read_is_no_answer() -> Outcome {
 #[test]
 #[ignore = "needs root"]
 fn a_fifo_does_not_hang() -> Outcome {
-    let place = Place::new()?;
+    let place = RootFolder::new()?;
     fs::remove_file(place.home(KEYCHAIN))?;
     nix::unistd::mkfifo(&place.home(KEYCHAIN), nix::sys::stat::Mode::from_bits_truncate(0o600))?;
     chown(place.home(KEYCHAIN), Some(USER), Some(GROUP))?;
@@ -180,8 +180,8 @@ fn a_fifo_does_not_hang() -> Outcome {
 
 #[test]
 #[ignore = "needs root"]
-fn a_file_of_1_tib_is_refused_unread() -> Outcome {
-    let place = Place::new()?;
+fn a_file_of_1_tib_is_refused_without_reading_it() -> Outcome {
+    let place = RootFolder::new()?;
     File::options().write(true).open(place.home(KEYCHAIN))?.set_len(1 << 40)?;
     place.is_undetermined(
         KEYCHAIN,
@@ -192,7 +192,7 @@ fn a_file_of_1_tib_is_refused_unread() -> Outcome {
 #[test]
 #[ignore = "needs root"]
 fn renamed_keychains_are_read_with_the_rights_of_the_user_too() -> Outcome {
-    let place = Place::new()?;
+    let place = RootFolder::new()?;
     let renamed = "Library/Keychains/login_renamed_1.keychain-db";
     fs::hard_link(place.secret()?, place.home(renamed))?;
     let (json, _, _) = place.run(&["--json"])?;
@@ -206,18 +206,18 @@ fn renamed_keychains_are_read_with_the_rights_of_the_user_too() -> Outcome {
 #[test]
 #[ignore = "needs root"]
 fn a_keychain_that_root_names_elsewhere_is_read_with_the_rights_of_root() -> Outcome {
-    let place = Place::new()?;
+    let place = RootFolder::new()?;
     let secret = place.secret()?;
     place.is_registered(&["--keychain", secret.to_str().ok_or("a path in UTF-8")?])
 }
 
-/// Root without the power to change its user, or its groups.
+/// Runs root without the capabilities to change its user or its groups.
 #[test]
 #[cfg(target_os = "linux")]
 #[ignore = "needs root"]
-fn where_rights_cannot_be_taken_nothing_is_read() -> Outcome {
+fn if_switching_to_the_user_fails_nothing_is_read() -> Outcome {
     for lacking in ["-setuid", "-setgid"] {
-        let place = Place::new()?;
+        let place = RootFolder::new()?;
         let mut tool = Command::new("setpriv");
         tool.args(["--bounding-set", lacking]).arg(cargo_bin("wpj-state")).arg("--home").arg(place.home(""));
         let output = tool.output()?;
@@ -235,7 +235,7 @@ fn where_rights_cannot_be_taken_nothing_is_read() -> Outcome {
 #[ignore = "needs root"]
 fn the_group_of_a_home_does_not_count() -> Outcome {
     for group in [0, GROUP] {
-        let place = Place::new()?;
+        let place = RootFolder::new()?;
         place.secret_of_group(group)?;
         chown(place.home(""), Some(USER), Some(group))?;
         place.is_undetermined(KEYCHAIN, DENIED)?;
@@ -247,7 +247,7 @@ fn the_group_of_a_home_does_not_count() -> Outcome {
 #[cfg(target_os = "linux")]
 #[ignore = "needs root"]
 fn the_group_of_an_owner_without_account_is_nobody() -> Outcome {
-    let place = Place::new()?;
+    let place = RootFolder::new()?;
     place.secret_of_group(user::NOBODY)?;
     place.is_registered(&[])
 }
@@ -255,7 +255,7 @@ fn the_group_of_an_owner_without_account_is_nobody() -> Outcome {
 #[test]
 #[ignore = "needs root"]
 fn a_plist_is_read_with_the_rights_of_the_user() -> Outcome {
-    let place = Place::new()?;
+    let place = RootFolder::new()?;
     let preferences = place.home("Library/Preferences");
     fs::set_permissions(&preferences, Permissions::from_mode(0o700))?;
     chown(&preferences, Some(0), Some(0))?;
@@ -265,9 +265,9 @@ fn a_plist_is_read_with_the_rights_of_the_user() -> Outcome {
 #[test]
 #[ignore = "needs root"]
 fn renamed_keychains_are_listed_with_the_rights_of_the_user() -> Outcome {
-    let place = Place::new()?;
+    let place = RootFolder::new()?;
     fs::remove_file(place.home(KEYCHAIN))?;
-    // Its user may enter the folder, but not list it.
+    // The user may enter the folder, but not list it.
     chown(place.home(KEYCHAINS), Some(0), Some(0))?;
     fs::set_permissions(place.home(KEYCHAINS), Permissions::from_mode(0o711))?;
     let (json, _, _) = place.run(&["--json"])?;
@@ -281,7 +281,7 @@ fn renamed_keychains_are_listed_with_the_rights_of_the_user() -> Outcome {
 #[ignore = "needs root"]
 fn only_the_primary_group_of_an_account_counts() -> Outcome {
     for (group, expected) in [(GROUP, true), (GROUP + 1, false), (0, false)] {
-        let place = Place::new()?;
+        let place = RootFolder::new()?;
         place.secret_of_group(group)?;
         let groups = format!("shared:x:{}:adele\n", GROUP + 1);
         let home = place.home("").display().to_string();
@@ -296,12 +296,12 @@ fn only_the_primary_group_of_an_account_counts() -> Outcome {
     Ok(())
 }
 
-/// `/Users/Shared` is like that, and any user could make something there that looks like a home.
+/// An example is `/Users/Shared`, where any user could create a folder that looks like a home.
 #[test]
 #[ignore = "needs root"]
 fn a_root_folder_in_which_others_can_write_is_not_a_home() -> Outcome {
     for mode in [0o1777, 0o777, 0o775, 0o757] {
-        let place = Place::new()?;
+        let place = RootFolder::new()?;
         chown(place.home(""), Some(0), Some(0))?;
         fs::set_permissions(place.home(""), Permissions::from_mode(mode))?;
         let words = "this directory is root's and others may write to it, so it is not a home; give the home directory of one \
@@ -313,8 +313,8 @@ fn a_root_folder_in_which_others_can_write_is_not_a_home() -> Outcome {
 
 #[test]
 #[ignore = "needs root"]
-fn a_link_of_a_user_is_refused_to_root_too() -> Outcome {
-    let place = Place::new()?;
+fn a_link_of_a_user_is_not_followed_by_root_either() -> Outcome {
+    let place = RootFolder::new()?;
     symlink(place.secret()?, place.home(KEYCHAIN))?;
     let keychain = place.home(KEYCHAIN);
     let reason = format!("{}: {LINK}", keychain.display());

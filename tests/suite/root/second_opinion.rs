@@ -1,4 +1,4 @@
-//! The copy for macOS's own keychain reader, on a system that has no such reader.
+//! Tests the copy for macOS's own keychain reader, on a system without that reader.
 
 use std::{
     fs::{self, File},
@@ -19,9 +19,9 @@ use crate::{
     outcome::{Failed, Outcome, equal},
 };
 
-const ASK: [&str; 2] = ["--second-opinion=always", "--json"];
+const OPTIONS: [&str; 2] = ["--second-opinion=always", "--json"];
 
-/// The state, and why there is no second opinion.
+/// The state, and the reason why there is no second opinion.
 fn missing(tool: &mut Command) -> Result<(Option<String>, String), Failed> {
     let tool = tool.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     let copies = format!("wpj-state.{}.", tool.id());
@@ -46,9 +46,9 @@ fn registered(words: &str) -> (Option<String>, String) {
 
 #[test]
 #[ignore = "needs root"]
-fn it_is_missing_with_the_reason_and_leaves_nothing() -> Outcome {
+fn there_is_a_reason_why_it_is_missing_and_nothing_is_left_behind() -> Outcome {
     for home in [Home::new()?, Home::new()?.belonging_to(USER, GROUP)?] {
-        equal(&missing(home.tool().args(ASK))?, &registered("only a Mac has one"))?;
+        equal(&missing(home.tool().args(OPTIONS))?, &registered("macOS's keychain reader exists only on a Mac"))?;
     }
     Ok(())
 }
@@ -62,7 +62,7 @@ fn a_keychain_that_is_too_large_is_not_copied() -> Outcome {
     keychain.write_all(b"end")?;
     home.age(KEYCHAIN)?;
     equal(
-        &missing(home.tool().args(ASK))?,
+        &missing(home.tool().args(OPTIONS))?,
         &(None, finding("the file has 104857603 bytes, and no more than 16777216 are read")),
     )
 }
@@ -73,7 +73,7 @@ fn a_full_disk_is_the_reason_if_the_copy_cannot_be_written() -> Outcome {
     let home = Home::within(&PathBuf::from("/var/tmp"))?.belonging_to(USER, GROUP)?;
     let mut tool = Command::new("unshare");
     tool.args(["-m", "/bin/sh", "-c", "mount -t tmpfs -o size=8k none /tmp && exec \"$@\"", "sh"]);
-    tool.arg(cargo_bin("wpj-state")).arg("--home").arg(&home.path).args(ASK);
+    tool.arg(cargo_bin("wpj-state")).arg("--home").arg(&home.path).args(OPTIONS);
     equal(&missing(&mut tool)?, &registered("No space left on device (os error 28)"))
 }
 
@@ -81,7 +81,7 @@ fn a_full_disk_is_the_reason_if_the_copy_cannot_be_written() -> Outcome {
 #[ignore = "needs root"]
 fn a_reader_that_is_killed_while_it_writes_the_copy_is_the_reason() -> Outcome {
     let held_up = HeldUp::belonging_to_user()?;
-    let tool = held_up.home.tool().args(ASK).stdout(Stdio::piped()).spawn()?;
+    let tool = held_up.home.tool().args(OPTIONS).stdout(Stdio::piped()).spawn()?;
     held_up.let_one_through()?;
     nix::sys::signal::kill(held_up.reader()?, nix::sys::signal::Signal::SIGKILL)?;
     let json: serde_json::Value = serde_json::from_slice(&tool.wait_with_output()?.stdout)?;
@@ -92,23 +92,24 @@ fn a_reader_that_is_killed_while_it_writes_the_copy_is_the_reason() -> Outcome {
 
 #[test]
 #[ignore = "needs root"]
-fn a_copy_that_is_held_up_leaves_time_for_the_other_homes() -> Outcome {
+fn a_copy_that_hangs_leaves_time_for_the_other_homes() -> Outcome {
     let held_up = HeldUp::belonging_to_user()?;
     let mut tool = held_up.home.tool();
-    tool.args(["--home", "fixtures/registered/home", "--deadline", "6"]).args(ASK);
+    tool.args(["--home", "fixtures/registered/home", "--deadline", "6"]).args(OPTIONS);
     let tool = tool.stdout(Stdio::piped()).spawn()?;
     held_up.let_one_through()?;
     let json: serde_json::Value = serde_json::from_slice(&tool.wait_with_output()?.stdout)?;
     let found = |number: usize| (&json[number]["state"], &json[number]["findings"][0]["message"]);
     let registered = serde_json::json!("Registered");
-    let [late, missing] = ["no answer within 2 s", "only a Mac has one"].map(|words| serde_json::json!(finding(words)));
+    let [late, missing] = ["no answer within 2 s", "macOS's keychain reader exists only on a Mac"]
+        .map(|words| serde_json::json!(finding(words)));
     equal(&[found(0), found(1)], &[(&registered, &late), (&registered, &missing)])
 }
 
-/// Any user can have one in the folder for temporary files, by any name.
+/// Any user can create a folder with any name in the folder for temporary files.
 #[test]
 #[ignore = "needs root"]
-fn a_dead_file_system_that_looks_like_a_copy_holds_up_nothing() -> Outcome {
+fn a_dead_file_system_that_looks_like_a_copy_does_not_block_the_tool() -> Outcome {
     let mut gone = Command::new("true").spawn()?;
     gone.wait()?;
     let place = PathBuf::from(format!("/tmp/wpj-state.{}.dead", gone.id()));
@@ -117,9 +118,9 @@ fn a_dead_file_system_that_looks_like_a_copy_holds_up_nothing() -> Outcome {
     let home = Home::new()?.belonging_to(USER, GROUP)?;
     let mut tool = home.tool();
     let (answer, answers) = std::sync::mpsc::channel();
-    std::thread::spawn(move || answer.send(missing(tool.args(ASK).args(["--deadline", "6"]))));
+    std::thread::spawn(move || answer.send(missing(tool.args(OPTIONS).args(["--deadline", "6"]))));
     let found = answers.recv_timeout(std::time::Duration::from_secs(60));
     drop(dead);
     fs::remove_dir(place)?;
-    equal(&found??, &registered("only a Mac has one"))
+    equal(&found??, &registered("macOS's keychain reader exists only on a Mac"))
 }

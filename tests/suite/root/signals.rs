@@ -1,4 +1,4 @@
-//! Signals that end the tool leave nothing of it: no process, and no copy of a keychain.
+//! Checks that a tool that is ended by a signal leaves no process and no copy of a keychain.
 
 use std::{
     fs,
@@ -30,7 +30,7 @@ use crate::{
 
 const ENDING: [Signal; 4] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
 
-/// Starts the tool as the leader of a process group, with signals that mean what they normally do.
+/// Starts the tool as the leader of a process group, with the default handling of signals.
 fn start(tool: &Command) -> Result<Child, Failed> {
     let mut start = Command::new("env");
     start.arg("--default-signal").arg(tool.get_program()).args(tool.get_args()).args(["--deadline", "3600"]);
@@ -41,19 +41,19 @@ fn pid(child: &Child) -> Pid {
     Pid::from_raw(child.id().cast_signed())
 }
 
-/// The private folders of a process.
+/// The private folders that a process created.
 fn copies(pid: Pid) -> Result<Vec<PathBuf>, Failed> {
     let prefix = format!("wpj-state.{pid}.");
     let entries = fs::read_dir("/tmp")?.filter_map(Result::ok).map(|entry| entry.path());
     Ok(entries.filter(|path| path.file_name().is_some_and(|it| it.to_string_lossy().starts_with(&prefix))).collect())
 }
 
-/// The processes in a process's group, and those that read its copy.
+/// The processes in a process group, and those that read its copy.
 fn processes(group: Pid) -> Result<Vec<String>, Failed> {
     let copy = format!("/wpj-state.{group}.");
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc")?.filter_map(Result::ok) {
-        // What has ended meanwhile has no files any more.
+        // A process that has ended in the meantime has no files.
         let read = |file| fs::read_to_string(entry.path().join(file)).unwrap_or_default();
         let stat = read("stat");
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
@@ -66,11 +66,11 @@ fn processes(group: Pid) -> Result<Vec<String>, Failed> {
     Ok(found)
 }
 
-/// Waits for the tool, which has to have ended by this signal and left nothing.
+/// Waits for the tool, and checks that it ended by this signal and left nothing behind.
 fn leaves_nothing(mut tool: Child, signal: Signal) -> Outcome {
     equal(&tool.wait()?.signal(), &Some(signal as i32))?;
     equal(&copies(pid(&tool))?, &Vec::<PathBuf>::new())?;
-    // What was killed takes a moment to go.
+    // Killed processes take a moment to disappear.
     wait_for("the end of all processes", || Ok(processes(pid(&tool))?.is_empty().then_some(())))
 }
 
@@ -88,7 +88,7 @@ fn a_signal_while_a_reader_hangs_leaves_nothing() -> Outcome {
     Ok(())
 }
 
-/// When the first reader process hangs, others are still being started.
+/// While the first reader process hangs, others are still being started.
 #[test]
 #[ignore = "needs root"]
 fn a_signal_while_readers_are_started_leaves_nothing() -> Outcome {
@@ -103,7 +103,7 @@ fn a_signal_while_readers_are_started_leaves_nothing() -> Outcome {
         let signal = ENDING[usize::try_from(number)? % ENDING.len()];
         kill(pid(&tool), signal)?;
         leaves_nothing(tool, signal).map_err(|failed| format!("{number}: {failed:?}"))?;
-        // The questions of those that are gone.
+        // Discards the events of processes that no longer exist.
         for home in &homes {
             home.forget();
         }
@@ -115,7 +115,7 @@ fn a_signal_while_readers_are_started_leaves_nothing() -> Outcome {
 #[ignore = "needs root"]
 fn a_signal_at_any_moment_leaves_nothing() -> Outcome {
     let home = Home::new()?;
-    // Its copy takes a while, and so does reading it.
+    // A large keychain, because copying and reading it takes a while.
     fs::File::options().write(true).open(home.file(KEYCHAIN))?.set_len(20 << 20)?;
     let mut ended = 0;
     for number in 0..200 {
@@ -124,7 +124,7 @@ fn a_signal_at_any_moment_leaves_nothing() -> Outcome {
         let signal = ENDING[usize::try_from(number)? % ENDING.len()];
         kill(pid(&tool), signal)?;
         let status = tool.wait()?;
-        // It may have had its answer.
+        // The tool may have finished before the signal.
         equal(&(status.signal() == Some(signal as i32) || status.code() == Some(1)), &true)?;
         ended += usize::from(status.signal().is_some());
         equal(&copies(pid(&tool))?, &Vec::<PathBuf>::new()).map_err(|failed| format!("{number}: {failed:?}"))?;
@@ -133,7 +133,7 @@ fn a_signal_at_any_moment_leaves_nothing() -> Outcome {
     equal(&(ended > 0), &true)
 }
 
-/// The tool while the reader process that writes the copy hangs.
+/// Starts the tool, and waits until the reader process that writes the copy hangs.
 fn at_the_copy(held_up: &HeldUp) -> Result<Child, Failed> {
     let tool = start(held_up.home.tool().arg("--second-opinion=always"))?;
     held_up.let_one_through()?;
@@ -156,7 +156,7 @@ fn a_signal_while_a_copy_is_written_leaves_nothing() -> Outcome {
 
 #[test]
 #[ignore = "needs root"]
-fn a_copy_that_a_killed_run_left_goes_with_the_next_one_and_nothing_else_does() -> Outcome {
+fn the_next_run_removes_only_the_copy_that_a_killed_run_left() -> Outcome {
     let held_up = HeldUp::belonging_to_user()?;
     let mut tool = at_the_copy(&held_up)?;
     kill(pid(&tool), Signal::SIGKILL)?;
@@ -168,7 +168,7 @@ fn a_copy_that_a_killed_run_left_goes_with_the_next_one_and_nothing_else_does() 
     let copy = folder.join("copy.keychain-db");
     equal(&(fs::metadata(&copy)?.permissions().mode() & 0o7777), &0o600)?;
     let gone = pid(&tool);
-    // What is not a folder that a run of root's has left.
+    // Entries that are not folders of an earlier run by root.
     let of_user = PathBuf::from(format!("/tmp/wpj-state.{gone}.of-user"));
     fs::create_dir(&of_user)?;
     chown(&of_user, Some(USER), None)?;
@@ -211,7 +211,7 @@ fn a_caller_may_ignore_or_block_signals() -> Outcome {
     Ok(())
 }
 
-/// As nohup has it.
+/// Like with nohup.
 #[test]
 #[ignore = "needs root"]
 fn a_signal_that_the_caller_ignores_or_blocks_does_not_end_the_tool() -> Outcome {
@@ -224,12 +224,12 @@ fn a_signal_that_the_caller_ignores_or_blocks_does_not_end_the_tool() -> Outcome
         for signal in ENDING {
             kill(pid(&tool), signal)?;
         }
-        // The reader process has inherited nothing but what is ignored: 1, 2, 3 and 15.
+        // The reader process inherits only the ignored signals: 1, 2, 3 and 15.
         let ignored = if option.starts_with("--ignore") { 0x4007 } else { 0 };
         let status = fs::read_to_string(format!("/proc/{reader}/status"))?;
         for (name, expected) in [("SigBlk:", 0), ("SigIgn:", ignored), ("SigCgt:", 0)] {
             let mask = status.lines().find_map(|line| line.strip_prefix(name)).ok_or("a mask")?;
-            // Those above are the C library's own.
+            // Higher signals belong to the C library.
             equal(&(u64::from_str_radix(mask.trim(), 16)? & 0x7FFF_FFFF), &expected)?;
         }
         let _home = held_up.release();
@@ -244,13 +244,13 @@ fn a_signal_that_the_caller_ignores_or_blocks_does_not_end_the_tool() -> Outcome
 
 #[test]
 #[ignore = "needs root"]
-fn a_signal_that_the_caller_ignores_ends_the_tool_at_no_moment() -> Outcome {
+fn a_signal_that_the_caller_ignores_never_ends_the_tool() -> Outcome {
     let home = Home::new()?.belonging_to(USER, USER)?;
     for _ in 0..100 {
         let mut tool = Command::new("env");
         tool.arg("--ignore-signal=HUP").arg(cargo_bin("wpj-state")).arg("--home").arg(&home.path);
         let mut tool = tool.stdout(Stdio::piped()).spawn()?;
-        // From the moment at which it is the tool itself.
+        // Sends signals as soon as the process runs the tool.
         while tool.try_wait()?.is_none() {
             let program = fs::read_link(format!("/proc/{}/exe", tool.id()));
             if program.is_ok_and(|program| program.ends_with("wpj-state")) {

@@ -1,6 +1,6 @@
-//! The tool run by a user, and by root for a user who has an account.
+//! Runs the tool as a user, and as root for a user with an account.
 
-/// A user and a group that own nothing but the homes of these tests.
+/// A user and a group that own only the homes of these tests.
 pub const USER: u32 = 61_234;
 pub const GROUP: u32 = 61_235;
 
@@ -24,22 +24,23 @@ mod linux {
     /// A copy of the tool where every user can run it.
     pub fn tool(home: &Home) -> Result<PathBuf, Failed> {
         let copy = home.folder.path().join("wpj-state");
-        // A program that this process itself writes cannot be run while another thread starts something.
+        // `cp` writes it: a program that is open for writing cannot be started, and a child that another thread forks
+        // would keep it open.
         if !Command::new("cp").arg(cargo_bin("wpj-state")).arg(&copy).status()?.success() {
             return Err("the tool cannot be copied".into());
         }
         Ok(copy)
     }
 
-    /// The tool run by root for Adele, whose home this is.
+    /// A command that runs the tool as root for Adele, the owner of this home.
     pub fn named(home: &Home) -> Result<Command, Failed> {
         let mut tool = Command::new(cargo_bin("wpj-state"));
         tool.args(["--user", "adele"]);
         with_adele(home, "", &tool)
     }
 
-    /// A command where Adele has an account and this home, and these groups beside her own. Her account is made up, in
-    /// a mount namespace of the command's own.
+    /// A command for which Adele has an account, this home, and these groups in addition to her own. Her account exists
+    /// only in the mount namespace of this command.
     pub fn with_adele(home: &Home, groups: &str, inner: &Command) -> Result<Command, Failed> {
         let [passwd, group] = ["passwd", "group"].map(|name| home.folder.path().join(name));
         let adele = format!("adele:x:{USER}:{GROUP}::{}:/bin/sh", home.path.display());
@@ -52,10 +53,10 @@ mod linux {
         Ok(command)
     }
 
-    /// The group with which the home of a user without an account is read.
+    /// The group with which the tool reads the home of a user without an account.
     pub const NOBODY: u32 = 65_534;
 
-    /// A program that the user runs, with all the rights of the reader process.
+    /// A command that runs a program as the user, with the rights of the reader process.
     pub fn run(program: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.uid(USER).gid(NOBODY).current_dir(Path::new("/")).args(arguments);

@@ -1,4 +1,4 @@
-//! What an answer costs that can be counted: the files that are opened, and the processes that are started.
+//! Counts the files that are opened and the processes that are started for an answer.
 
 use std::{
     fs,
@@ -15,7 +15,7 @@ use crate::{
     root::user::{self, GROUP, USER},
 };
 
-/// What a program does: the files that it opens, how many processes it starts, and how many programs.
+/// The files that a program opens, and the numbers of processes and programs that it starts.
 #[derive(Debug, PartialEq)]
 struct Traced {
     opened: Vec<String>,
@@ -23,7 +23,7 @@ struct Traced {
     programs: usize,
 }
 
-/// As whom the tool is run.
+/// Who runs the tool.
 #[derive(Debug, Clone, Copy)]
 enum Caller {
     User,
@@ -32,7 +32,7 @@ enum Caller {
 
 impl Caller {
     fn trace(self, home: &Home, arguments: &[&str]) -> Result<Traced, Failed> {
-        // Where the user can write, and run the tool.
+        // A folder where the user can write and run the tool.
         let log = home.folder.path().join("log");
         fs::write(&log, "")?;
         chown(&log, Some(USER), None)?;
@@ -58,7 +58,7 @@ impl Caller {
         })
     }
 
-    /// What the tool does more than it does to tell its version, which is what any program does at its start.
+    /// The cost of an answer without the cost of any program's start, which `--version` shows.
     fn cost(self, home: &Home, arguments: &[&str]) -> Result<Traced, Failed> {
         let start = self.trace(home, &["--version"])?;
         let mut all = self.trace(home, arguments)?;
@@ -70,7 +70,7 @@ impl Caller {
     }
 }
 
-/// The home's files that are opened, after what says which descriptors there are.
+/// The expected list of opened files: the list of descriptors, and then these files of the home.
 fn opened(home: &Home, files: &[&str]) -> Vec<String> {
     let files = files.iter().map(|file| home.file(file).display().to_string());
     ["/dev/fd".to_owned()].into_iter().chain(files).collect()
@@ -84,7 +84,7 @@ fn two_files_of_a_home_are_opened_and_one_process_is_started() -> Outcome {
     let home = Home::new()?.belonging_to(USER, GROUP)?;
     let expected = Traced { opened: opened(&home, &[KEYCHAIN, PLIST]), forks: 1, programs: 0 };
     equal(&Caller::User.cost(&home, &["--home", &home.path.to_string_lossy()])?, &expected)?;
-    // As Jamf runs it, the tool itself reads the account records.
+    // If root runs it, like Jamf does, the tool itself reads the account records.
     let mut found = Caller::Root.cost(&home, &["--user", "adele"])?;
     found.opened.retain(|file| !file.starts_with("/etc/") && !file.contains(".so"));
     equal(&found, &expected)
@@ -92,7 +92,7 @@ fn two_files_of_a_home_are_opened_and_one_process_is_started() -> Outcome {
 
 #[test]
 #[ignore = "needs root and strace"]
-fn keychains_that_were_put_aside_are_opened_only_in_detail() -> Outcome {
+fn renamed_keychains_are_opened_only_for_details() -> Outcome {
     let home = Home::with_keychain(&Keychain::new().to_bytes())?;
     fs::copy(home.file(KEYCHAIN), home.file(RENAMED))?;
     let home = home.belonging_to(USER, GROUP)?;

@@ -42,7 +42,7 @@ fn key(device: &str, user: &str) -> Result<Key, Unclear> {
 const NORMAL_USER: &str = "POUserStateNormal (0)";
 
 #[test]
-fn the_key_of_a_registered_user_is_present_and_everything_is_read() {
+fn the_output_for_a_registered_user_is_read_completely() {
     let found = parse(&output(&device(), &user(NORMAL_USER))).unwrap();
     let certificate = found.certificate.as_ref().unwrap();
     assert_eq!(certificate.device_id.as_deref(), Some("0f5b8d8a-98d2-4e3f-8a6c-5d0a3f7e9b21"));
@@ -58,7 +58,7 @@ fn the_key_of_a_registered_user_is_present_and_everything_is_read() {
 }
 
 #[test]
-fn a_known_name_of_the_users_state_decides() {
+fn a_known_name_of_a_state_decides() {
     let state = |state: &str| key(&device(), &user(state));
     let needs_registration = Ok(Key::Absent(Absence::NeedsRegistration));
     for (text, expected) in [
@@ -76,7 +76,7 @@ fn a_known_name_of_the_users_state_decides() {
 }
 
 #[test]
-fn a_number_decides_where_there_is_no_known_name() {
+fn the_number_decides_if_there_is_no_known_name() {
     let state = |state: &str| key(&device(), &user(state));
     let number = |number: u32| {
         let found = state(&format!("(null) ({number})"));
@@ -108,22 +108,22 @@ fn a_number_decides_where_there_is_no_known_name() {
 }
 
 #[test]
-fn a_name_and_a_number_that_disagree_say_nothing() {
-    let disagree = Err(Unclear::Unintelligible("the name and the number of the user's state disagree".into()));
+fn a_name_and_a_number_that_disagree_are_unclear() {
+    let disagree = Err(Unclear::Unintelligible("the user's state has a name and a number that disagree".into()));
     for text in ["POUserStateNormal (2)", "POUserStateNeedsRegistration (0)", "POUserStateNeedsBinding (0)"] {
         assert_eq!(key(&device(), &user(text)), disagree, "{text}");
     }
 }
 
 #[test]
-fn a_state_is_shown_by_its_name_or_else_its_number() {
+fn a_state_is_shown_by_its_name_or_else_by_its_number() {
     let shown = |state: &str| parse(&output(&device(), &user(state))).unwrap().user_state.unwrap();
     assert_eq!(shown("POUserStateNeedsBinding (7)"), "POUserStateNeedsBinding");
     assert_eq!(shown("(null) (7)"), "7");
 }
 
 #[test]
-fn without_the_devices_section_a_users_section_shows_a_lost_registration() {
+fn a_section_for_the_user_without_one_for_the_device_shows_a_lost_registration() {
     let lost = Ok(Key::Absent(Absence::DeviceLost));
     assert_eq!(key("(null)", &user(NORMAL_USER)), lost);
     assert_eq!(key("(null)", "{ \"state\" : \"new\" }"), lost);
@@ -132,7 +132,7 @@ fn without_the_devices_section_a_users_section_shows_a_lost_registration() {
 }
 
 #[test]
-fn an_output_of_root_says_only_that_nothing_is_there() {
+fn an_output_saved_as_root_can_show_only_that_there_is_no_key() {
     let as_root = |device: &str| {
         let whole = output(device, "(null)");
         parse(whole.split_once("User Configuration:").unwrap().0).map(|found| found.key)
@@ -146,7 +146,7 @@ fn an_output_of_root_says_only_that_nothing_is_there() {
 }
 
 #[test]
-fn backslashes_that_an_echo_has_halved_are_read() {
+fn backslashes_that_echo_has_halved_are_restored() {
     let whole = output(&device(), &user(NORMAL_USER));
     let echoed = whole.replace("\\\\", "\\");
     assert_ne!(echoed, whole);
@@ -154,7 +154,7 @@ fn backslashes_that_an_echo_has_halved_are_read() {
 }
 
 #[test]
-fn the_ticket_for_the_cloud_names_the_user_and_else_a_name_to_sign_in_with() {
+fn the_user_principal_name_comes_from_the_cloud_ticket_or_else_from_the_sign_in_name() {
     let name = |tickets: &str, login: &str| {
         let user = format!(
             "{{ \"kerberosStatus\" : [{tickets}], \"state\" : \"{NORMAL_USER}\", \
@@ -177,7 +177,7 @@ fn the_ticket_for_the_cloud_names_the_user_and_else_a_name_to_sign_in_with() {
 }
 
 #[test]
-fn the_way_to_sign_in_is_known_by_name_or_number() {
+fn the_sign_in_method_is_recognised_by_name_or_number() {
     let method = |value: &str| {
         let user = format!("{{ \"state\" : \"{NORMAL_USER}\", \"loginType\" : {value} }}");
         parse(&output(&device(), &user)).unwrap().sign_in_method
@@ -192,18 +192,18 @@ fn the_way_to_sign_in_is_known_by_name_or_number() {
 }
 
 #[test]
-fn the_output_of_jamfs_tool_is_named() {
+fn the_output_of_the_jamf_tool_is_recognised() {
     let list = "2\nextraDeviceInformation [AnyHashable(\"isSSOExtensionInFullMode\"): 1]\n";
     for output in [list, "2\n", "Warning:Timedout\n"] {
-        assert_eq!(parse(output), Err(Unclear::OfJamfsTool), "{output}");
+        assert_eq!(parse(output), Err(Unclear::JamfToolOutput), "{output}");
     }
 }
 
 #[test]
-fn two_outputs_in_one_are_not_understood() {
+fn two_outputs_in_one_file_are_not_understood() {
     let [registered, nothing] = [output(&device(), &user(NORMAL_USER)), output("(null)", "(null)")];
     for both in [format!("{registered}{nothing}"), format!("{nothing}{registered}")] {
-        assert_eq!(parse(&both), Err(Unclear::Unintelligible("a section is there twice".into())));
+        assert_eq!(parse(&both), Err(Unclear::Unintelligible("a section occurs twice".into())));
     }
 }
 
@@ -218,7 +218,7 @@ fn without_a_device_a_login_configuration_shows_that_platform_sso_is_set_up() {
 }
 
 #[test]
-fn a_registered_device_does_not_make_its_user_registered() {
+fn a_registered_device_does_not_mean_a_registered_user() {
     assert_eq!(key(&device(), "(null)"), Ok(Key::Absent(Absence::UserNotRegistered)));
 }
 
@@ -240,7 +240,7 @@ fn a_device_that_is_not_registered_with_microsoft_has_no_key() {
     let absent = Ok(Key::Absent(Absence::DeviceNotRegistered));
     let joined = certificate(&Certificate::workplace_join());
     assert_eq!(key(&device_of(MICROSOFT, "false", &joined), &user(NORMAL_USER)), absent);
-    // Whatever else is wrong then.
+    // Even if something else is wrong.
     assert_eq!(key(&device_of(MICROSOFT, "false", "not base64!"), "{ \"state\" : \"new\" }"), absent);
     let peer = Certificate { issuer: IssuedBy::PeerToPeer, ..Certificate::workplace_join() };
     for other in [peer, Certificate::contoso()] {
@@ -250,7 +250,7 @@ fn a_device_that_is_not_registered_with_microsoft_has_no_key() {
 }
 
 #[test]
-fn old_style_property_lists_say_the_same() {
+fn old_style_property_lists_are_read() {
     let device = format!(
         "{{\n    deviceSigningCertificate = \"{}\";\n    extensionIdentifier = \"{MICROSOFT}\";\n    \
          note = \"a }} brace, a \\\" quote: a colon\";\n    registrationCompleted = 1;\n    userTypes =     (\n        1,\n        3\n    );\n}}",
@@ -270,7 +270,7 @@ fn old_style_property_lists_say_the_same() {
 }
 
 #[test]
-fn the_order_of_the_sections_and_the_ends_of_lines_do_not_matter() {
+fn the_order_of_sections_and_the_line_endings_do_not_matter() {
     let (device, user) = (device(), user(NORMAL_USER));
     let other = format!("warning: x\nUser Configuration:\n{user}\nDevice Configuration:\n{device}\nbye\n");
     assert_eq!(parse(&other).unwrap().key, Key::Present);
@@ -281,14 +281,14 @@ fn the_order_of_the_sections_and_the_ends_of_lines_do_not_matter() {
 }
 
 #[test]
-fn padding_and_the_other_base64_are_understood() {
+fn padding_and_standard_base64_are_accepted() {
     let der = Certificate::workplace_join().der();
     let standard = base64::engine::general_purpose::STANDARD.encode(der).replace('/', "\\/");
     assert_eq!(key(&device_of(MICROSOFT, "true", &standard), &user(NORMAL_USER)), Ok(Key::Present));
 }
 
 #[test]
-fn what_cannot_be_understood_is_not_taken_for_an_absence() {
+fn an_output_that_is_not_understood_does_not_mean_that_there_is_no_key() {
     let unclear = |text: &str| match parse(text) {
         Err(Unclear::Unintelligible(what)) => what,
         other => panic!("{other:?}"),
@@ -319,9 +319,9 @@ fn what_cannot_be_understood_is_not_taken_for_an_absence() {
     );
     assert_eq!(
         unclear(&output(&format!("{{ {microsoft}, \"registrationCompleted\" : true }}"), "(null)")),
-        "it is registered, but has no certificate"
+        "the device is registered, but has no certificate"
     );
-    assert_eq!(unclear(&output("{ \"error\" : \"x\" }", "(null)")), "it names no extension");
+    assert_eq!(unclear(&output("{ \"error\" : \"x\" }", "(null)")), "the extension's identifier is missing");
     let deep =
         format!("Device Configuration:\n{}{}\nUser Configuration:\n(null)\n", "{".repeat(500_000), "}".repeat(500_000));
     assert_eq!(unclear(&deep), "a section does not end");
@@ -329,11 +329,12 @@ fn what_cannot_be_understood_is_not_taken_for_an_absence() {
     assert_eq!(unclear(&output(&strange, "(null)")), "the device's certificate cannot be read");
     let garbage = device_of(MICROSOFT, "true", &URL_SAFE_NO_PAD.encode(b"no certificate"));
     assert_eq!(unclear(&output(&garbage, "(null)")), "the device's certificate cannot be read");
-    assert_eq!(unclear(&output("{ \"registrationCompleted\" : true }", "(null)")), "it names no extension");
+    let without_extension = output("{ \"registrationCompleted\" : true }", "(null)");
+    assert_eq!(unclear(&without_extension), "the extension's identifier is missing");
 }
 
 #[test]
-fn no_part_of_an_output_says_more_than_the_whole() {
+fn a_part_of_an_output_never_gives_another_answer_than_the_whole() {
     let whole = output(&device(), &user(NORMAL_USER));
     for (length, _) in whole.char_indices() {
         let part = parse(whole.get(..length).unwrap()).map(|found| found.key);
@@ -343,7 +344,7 @@ fn no_part_of_an_output_says_more_than_the_whole() {
 }
 
 #[test]
-fn no_wrong_byte_makes_a_key() {
+fn a_wrong_byte_never_makes_a_key_present() {
     let absent = output(&device(), "(null)");
     let bytes = absent.as_bytes();
     for place in 0..bytes.len() {
@@ -357,7 +358,7 @@ fn no_wrong_byte_makes_a_key() {
 }
 
 #[test]
-fn long_texts_are_cut_and_a_long_user_principal_name_is_not_known() {
+fn long_texts_are_cut_and_a_long_user_principal_name_is_unknown() {
     let extension = |length: usize| {
         let device = device_of(&"x".repeat(length), "true", "");
         parse(&output(&device, "(null)")).unwrap().extension.unwrap()
