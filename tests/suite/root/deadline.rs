@@ -168,7 +168,7 @@ fn every_kind_of_output_has_the_reason_at_the_deadline() -> Outcome {
     let lines = format!("<result>{home}:</result>");
     for (options, first_line, stderr) in [
         (&["--attribute", "user"][..], "<result></result>", &reason),
-        (&["--explain"], "State: Cannot be told", &reason),
+        (&["--explain"], "Could not be determined: no answer within 1 s", ""),
         (&["--json"], "{", &reason),
         (&["--attribute", "users"], &lines, &of_list),
         (&["--json", "--all-users"], "[", &of_list),

@@ -89,7 +89,7 @@ impl Running {
     fn gave_no_answer(self, file: &str, words: &str) -> Outcome {
         let (home, answer) = self.release()?;
         let words = format!("the process that reads the user's files gave no answer: {words}");
-        let remedy = "run it again, and find out what ends processes of this user";
+        let remedy = "run it again, or find out which program ends this user's processes";
         equal(&answer, &undetermined(format!("{}: {words}; {remedy}", home.file(file).display())))
     }
 }
@@ -268,7 +268,7 @@ fn a_reader_whose_memory_its_user_limits_gives_the_reason() -> Outcome {
     let running = Running::with(HeldUp::of(home, KEYCHAIN)?, |_| ())?;
     by_user(&running, "prlimit", &["--data=1", "--as=1", "--pid"])?;
     let (home, answer) = running.release()?;
-    let words = "out of memory; run it again, and check the disk if that does not help";
+    let words = "out of memory; run it again; if that does not help, check the disk";
     equal(&answer, &undetermined(format!("{}: {words}", home.file(PLIST).display())))
 }
 
@@ -278,7 +278,7 @@ fn a_reader_whose_descriptors_its_user_limits_gives_the_reason() -> Outcome {
     let running = Running::new()?;
     by_user(&running, "prlimit", &["--nofile=3", "--pid"])?;
     let (home, answer) = running.release()?;
-    let words = "Too many open files (os error 24); run it again, and check the disk if that does not help";
+    let words = "Too many open files (os error 24); run it again; if that does not help, check the disk";
     equal(&answer, &undetermined(format!("{}: {words}", home.file(PLIST).display())))
 }
 
