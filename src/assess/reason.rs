@@ -87,7 +87,7 @@ impl fmt::Display for Cause {
             }
             Self::DeadlinePassed(seconds) => write!(f, "no answer within {seconds} s"),
             Self::Crashed(words) => write!(f, "this tool failed: {words}"),
-            Self::ReaderFailed(words) => write!(f, "the process that reads the user's files gave no answer: {words}"),
+            Self::ReaderFailed(words) => write!(f, "the reader process gave no answer: {words}"),
             Self::NotAHome => f.write_str("this directory has no Library folder, so nobody has logged in to it"),
             Self::SharedFolder => f.write_str("this directory belongs to root and others can write to it, so it is not a home"),
             Self::Changing => f.write_str("this file changes while it is read"),

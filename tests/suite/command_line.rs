@@ -12,6 +12,8 @@ use assert_cmd::cargo::cargo_bin;
 use nix::unistd::{Uid, mkfifo};
 use tempfile::TempDir;
 
+use crate::home::errors;
+
 const KEYCHAIN: &str = "Library/Keychains/login.keychain-db";
 const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
 const REGISTERED: &str = "fixtures/registered/home";
@@ -25,7 +27,7 @@ fn tool(arguments: &[&str]) -> Output {
 
 fn assert_output(output: &Output, stdout: &str, stderr: &str, status: i32) {
     assert_eq!(String::from_utf8_lossy(&output.stdout), stdout);
-    assert_eq!(String::from_utf8_lossy(&output.stderr), stderr);
+    assert_eq!(errors(&output.stderr), errors(stderr.as_bytes()));
     assert_eq!(output.status.code(), Some(status));
 }
 
@@ -189,6 +191,16 @@ fn the_tool_is_built_with_suggestions_and_exact_errors() {
     let text = String::from_utf8(output.stdout).unwrap();
     let features = text.lines().next().unwrap().rsplit(' ').next().unwrap();
     assert_eq!(features, "derive,error-context,help,std,suggestions,usage");
+}
+
+#[test]
+fn a_long_reason_is_broken_at_200_columns() {
+    let home = "no-such-home".repeat(11);
+    let stderr = format!(
+        "wpj-state: {home}: this home directory does not exist; give an existing\n  home directory with --home\n"
+    );
+    let output = tool(&["--home", &home]);
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), stderr);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Tests the reports about what only a Mac shows: the user, the console, macOS's own keychain reader, single sign-on and
-//! the set-up. The expected reports are in `tests/explain/`.
+//! Tests the reports about what only a Mac shows: the user, the console, macOS's own keychain reader, single sign-on
+//! and the set-up. The expected reports are in `tests/explain/`.
 //!
 //! `WPJ_STATE_UPDATE_FIXTURES=1` stores the present reports; read the difference before you commit it.
 

@@ -302,7 +302,7 @@ mod strace {
     #[ignore = "needs strace, and the right to trace"]
     fn if_no_reader_process_can_be_started_the_result_is_blank() -> Outcome {
         let home = Home::new()?;
-        let reason = "the process that reads the user's files gave no answer";
+        let reason = "the reader process gave no answer";
         let remedy = "run it again, or find out which program ends this user's processes";
         for (faults, words) in [
             ("clone3,clone,fork,vfork:error=EAGAIN", "Try again"),

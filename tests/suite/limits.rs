@@ -164,7 +164,7 @@ fn gives_for(home: &Home, state: &str, words: &str) -> Outcome {
             stderr.clone()
         };
         let is_right =
-            output.contains(words) && !output.contains("this tool failed") && !output.contains("the process");
+            output.contains(words) && !output.contains("this tool failed") && !output.contains("reader process");
         equal(&is_right, &true).map_err(failed)?;
         equal(&(seconds <= CPU_SECONDS), &true).map_err(|_| failed(format!("{seconds} s").into()))?;
     }

@@ -19,7 +19,7 @@ use super::{
     user::{self, GROUP, USER},
 };
 use crate::{
-    home::{Answer, Home, answer, is_registered, undetermined},
+    home::{Answer, Home, answer, errors, is_registered, undetermined},
     mac::{KEYCHAIN, PLIST},
     outcome::{Failed, Outcome, equal},
 };
@@ -83,12 +83,12 @@ impl Running {
     fn release(self) -> Result<(Home, Answer), Failed> {
         let home = self.held_up.release();
         let output = self.tool.wait_with_output()?;
-        Ok((home, (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?, output.status.code())))
+        Ok((home, (String::from_utf8(output.stdout)?, errors(&output.stderr), output.status.code())))
     }
 
     fn gave_no_answer(self, file: &str, words: &str) -> Outcome {
         let (home, answer) = self.release()?;
-        let words = format!("the process that reads the user's files gave no answer: {words}");
+        let words = format!("the reader process gave no answer: {words}");
         let remedy = "run it again, or find out which program ends this user's processes";
         equal(&answer, &undetermined(format!("{}: {words}; {remedy}", home.file(file).display())))
     }
@@ -285,9 +285,7 @@ fn a_reader_whose_descriptors_its_user_limits_gives_the_reason() -> Outcome {
 #[test]
 #[ignore = "needs root"]
 fn nonsense_is_not_an_answer() -> Outcome {
-    for (sent, words) in
-        [(&b"nonsense"[..], "it sent something else than an answer"), (&[b'x'; 2 << 20], "it sent more than 1 MiB")]
-    {
+    for (sent, words) in [(&b"nonsense"[..], "it sent something else"), (&[b'x'; 2 << 20], "it sent more than 1 MiB")] {
         // The answer comes after this file.
         let home = Home::new()?.belonging_to(USER, GROUP)?;
         let running = Running::with(HeldUp::of(home, PLIST)?, |_| ())?;

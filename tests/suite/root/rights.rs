@@ -13,7 +13,7 @@ use assert_cmd::cargo::cargo_bin;
 use super::user;
 use super::user::{GROUP, USER};
 use crate::{
-    home::{Answer, Home, answer, is_registered, undetermined},
+    home::{Answer, Home, answer, errors, is_registered, undetermined},
     mac::{KEYCHAIN, PLIST},
     outcome::{Failed, Outcome, equal},
 };
@@ -110,8 +110,8 @@ fn each_of_several_homes_is_read_with_the_rights_of_its_own_user() -> Outcome {
         };
         let lines = homes.each_ref().map(|home| line(home)).join("\n");
         equal(&String::from_utf8(output.stdout)?, &format!("<result>{lines}</result>\n"))?;
-        let (place, keychain) = (other.display(), other.join(KEYCHAIN));
-        equal(&String::from_utf8(output.stderr)?, &format!("wpj-state: {place}: {}: {DENIED}\n", keychain.display()))?;
+        let keychain = other.join(KEYCHAIN);
+        equal(&errors(&output.stderr), &format!("wpj-state: {}: {DENIED}\n", keychain.display()))?;
         equal(&output.status.code(), &Some(1))?;
     }
     Ok(())
@@ -224,9 +224,9 @@ fn if_switching_to_the_user_fails_nothing_is_read() -> Outcome {
         let mut tool = Command::new("setpriv");
         tool.args(["--bounding-set", lacking]).arg(cargo_bin("wpj-state")).arg("--home").arg(place.home(""));
         let output = tool.output()?;
-        let reason = "the rights of the user with the number 61234 cannot be taken";
+        let reason = "cannot switch to the user with UID 61234";
         let start = format!("wpj-state: {}: {reason}: ", place.home("").display());
-        let stderr = String::from_utf8(output.stderr)?;
+        let stderr = errors(&output.stderr);
         equal(&stderr.starts_with(&start), &true)?;
         equal(&stderr.ends_with("; run it as root or as this user\n"), &true)?;
         equal(&(output.stdout, output.status.code()), &(b"<result></result>\n".to_vec(), Some(1)))?;

@@ -86,7 +86,7 @@ fn a_reader_that_is_killed_while_it_writes_the_copy_is_the_reason() -> Outcome {
     nix::sys::signal::kill(held_up.reader()?, nix::sys::signal::Signal::SIGKILL)?;
     let json: serde_json::Value = serde_json::from_slice(&tool.wait_with_output()?.stdout)?;
     equal(&json["state"], &serde_json::json!("Registered"))?;
-    let words = "the process that reads the user's files gave no answer: it was ended by SIGKILL";
+    let words = "the reader process gave no answer: it was ended by SIGKILL";
     equal(&json["findings"][0]["message"], &serde_json::json!(finding(words)))
 }
 
