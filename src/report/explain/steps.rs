@@ -105,7 +105,7 @@ impl Steps<'_> {
         steps.extend(self.missing());
         if remedy == Remedy::DeployProfile {
             steps.push(to_jamf(
-                "first deploy a profile for Microsoft's SSO extension, because new registrations need it.",
+                "deploy a profile for Microsoft's SSO extension before the user registers, because new registrations need it.",
             ));
         }
         if remedy != Remedy::GatherAadInfo {
@@ -236,7 +236,7 @@ impl Steps<'_> {
         let when = if self.assessment.remedy == Remedy::RegisterInMacos {
             "after the user has registered, because JamfAAD has to run once".to_owned()
         } else {
-            format!("because {} and it does not retry by itself", self.reason())
+            format!("because {}, and JamfAAD does not retry by itself", self.reason())
         };
         Step::new(format!("Run gatherAADInfo as the logged-in user, never as root, {when}{who}:"))
             .with(format!("{} {program} gatherAADInfo", self.as_user()))
