@@ -61,7 +61,7 @@ pub(crate) fn remembered_key(evidence: &Evidence) -> Option<&RememberedKey> {
 /// The tenants of registrations that do not count, without duplicates.
 pub(crate) fn other_tenants(evidence: &Evidence) -> Vec<&str> {
     let in_keychain = evidence.login_keychain.probe.found();
-    // The device's registration names a tenant even where the user's is missing.
+    // The device's registration names a tenant even if the user's part is missing.
     let by_app_sso = evidence.platform_sso.probe.found();
     let by_jamf = evidence.sso_extension.probe.found().filter(|found| found.key.is_present());
     let mut tenants: Vec<&str> = in_keychain

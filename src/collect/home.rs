@@ -81,12 +81,12 @@ pub(super) struct Found {
 }
 
 /// Reads a home, and the settings for its user.
-/// Fails if it is not a home, or if there are settings that cannot be read.
+/// Fails if it is not a home, or if settings cannot be read.
 pub(super) fn read(wanted: &Wanted<'_>, rights: Rights, trail: &Trail) -> Result<Found, Obstacle> {
     let Wanted { home, depth, .. } = *wanted;
     let reading = Reading { depth, rights, trail, tenants: wanted.tenants };
     let settings = read_settings(wanted.settings, &reading)?;
-    // Those that were given go before those that are set.
+    // The option takes precedence over the setting.
     let set = settings.tenants.as_ref().and_then(|tenants| tenants.as_ref().ok());
     let tenants = if wanted.tenants.accept_all() { set.unwrap_or(wanted.tenants) } else { wanted.tenants };
     let reading = Reading { tenants, ..reading };

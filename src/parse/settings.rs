@@ -25,7 +25,7 @@ pub struct Settings {
     pub tenants: Option<Result<Tenants, TenantProblem>>,
     /// For how many days a key is remembered, 0 for not at all; `None` if no file sets it.
     pub remember_key_days: Option<u16>,
-    /// What does not count, because no state depends on it: a value that cannot be used, or a key that is not known.
+    /// Descriptions of unusable values and unknown keys, which are ignored because no state depends on them.
     pub unused: Vec<String>,
 }
 
@@ -63,7 +63,7 @@ pub fn parse(bytes: &[u8]) -> Result<Settings, property_list::Problem> {
     })
 }
 
-/// A profile's own keys may be among them.
+/// The keys that are not settings, without a profile's own, which begin with `Payload`.
 fn unknown_keys(file: &Dictionary) -> impl Iterator<Item = String> {
     let is_unknown =
         |key: &&String| ![TENANT, REMEMBER_KEY_DAYS].contains(&key.as_str()) && !key.starts_with("Payload");
