@@ -1,7 +1,9 @@
-"""Checks what the built tool prints on a model Mac when root runs it without options, as Jamf does."""
+"""Checks what the built tool prints in the model: for every fixture, and when root runs it without options, as Jamf does."""
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 model = sys.argv[1]
 sys.path.insert(0, model)
@@ -14,9 +16,34 @@ REGISTERED = "<result>Registered</result>\n"
 AT_CONSOLE = console("adele", 501)
 
 
+MACHORUN = os.environ["MACHORUN"]
+TOOL_IN_MODEL = [f"{MACHORUN}/bin/machorun", f"{MACHORUN}/target/x86_64-apple-darwin/release/wpj-state"]
+SAVED = {"--app-sso-state": "app-sso.txt", "--psso-status": "psso-status.txt", "--system-root": "system"}
+OUTPUTS = {"expected.result": [], "expected.json": ["--json"], "expected.explain": ["--explain"]}
+
+
+def fixture(folder):
+    """Returns the outputs that differ from the expected ones."""
+    source = Path(MACHORUN, "src")
+    given = [word for option, file in SAVED.items() if (folder / file).exists()
+             for word in (option, str((folder / file).relative_to(source)))]
+    reasons = folder / "expected.stderr"
+    wrong = []
+    for file, options in OUTPUTS.items():
+        words = ["--home", str((folder / "home").relative_to(source)), "--second-opinion=never", *given, *options]
+        run = subprocess.run([*TOOL_IN_MODEL, *words], cwd=source, env={**os.environ, "LC_ALL": "en_US.UTF-8"},
+                             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+        # The report has the reason itself.
+        stderr = reasons.read_text("utf-8") if reasons.exists() and file != "expected.explain" else ""
+        expected = (folder / file).read_text("utf-8"), stderr, int(reasons.exists())
+        if (run.stdout, run.stderr, run.returncode) != expected:
+            wrong.append(f"FAILED: {folder.name}: {file}: {run.stdout}{run.stderr}{run.returncode}")
+    return wrong
+
+
 def run(name, arguments=(), **scene):
     folder = make(name, **scene)
-    trace = f"{os.environ['MACHORUN']}/out/{name}/trace"
+    trace = f"{MACHORUN}/out/{name}/trace"
     os.makedirs(os.path.dirname(trace), exist_ok=True)
     if os.path.exists(trace):
         os.remove(trace)
@@ -38,7 +65,12 @@ def check(name, stdout, reason="", **scene):
     return is_right
 
 
+folders = sorted(path for path in Path(MACHORUN, "src", "fixtures").iterdir() if path.is_dir())
+with ThreadPoolExecutor(2) as pool:
+    wrong = [line for lines in pool.map(fixture, folders) for line in lines]
+print("\n".join([*wrong, f"{len(folders)} fixtures, {len(wrong)} of {len(folders) * len(OUTPUTS)} outputs differ"]))
 results = [
+    not wrong,
     check("key-at-the-console", REGISTERED, console=AT_CONSOLE, homes={"adele": "registered"}),
     check("nobody-logged-in", REGISTERED, console="nokey", last_user="adele", homes={"adele": "registered"}),
     check("no-home", BLANK, "/Users/adele: ", console=AT_CONSOLE),
