@@ -1,6 +1,6 @@
 #!/bin/sh
-# Jamf Pro extension attribute: prints exactly one <result>, and exits 0. The result is blank if the value is not known
-# or the tool fails; the reason is then on standard error.
+# Jamf Pro extension attribute: prints exactly one <result>, and exits 0. The result is blank if the value
+# is not known or the tool fails; the reason is then on standard error.
 
 # Settings: the attribute (see the tool's --list-attributes), and the tool's absolute path
 attribute='state'

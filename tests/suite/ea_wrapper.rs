@@ -409,7 +409,7 @@ impl Place {
         Ok(self.command(shell).output()?)
     }
 
-    /// Checks the output. On standard error only the last line counts, because a shell may print lines of its own first.
+    /// Checks the output. On standard error only the last line counts, because a shell may print lines before it.
     fn gives(&self, shell: Shell, stdout: &str, stderr: &str) -> Outcome {
         let output = self.run(shell)?;
         equal(&text(&output.stdout), stdout)?;
