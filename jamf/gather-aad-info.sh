@@ -238,11 +238,11 @@ find_console_user() {
     fi
 }
 
-# Sets $remedy to what user $uid needs, as the tool determines it.
+# Sets $remedy to what user $uid needs; the tool determines that.
 find_remedy() {
     may_start "$tool" || fail "$why"
     run "$patience" "$tool" --user "$uid" --attribute remedy || fail "$tool: timed out after $patience s"
-    # A variable cannot hold NUL bytes.
+    # Most shells drop NUL bytes from a variable.
     remedy=$(head -c 1000 "$files.output" | tr '\000' '?')
     case $code$remedy in
         '0<result>None</result>') ;;
@@ -276,7 +276,7 @@ runs=0
 work=$(mktemp -d "$root/tmp/wpj-state.XXXXXXXX" 2>/dev/null) || fail 'cannot create a private folder in /tmp'
 : >"$work/input"
 trap 'rm -rf "$work"' EXIT
-# The policy is cancelled, or the Mac shuts down.
+# For when the policy is cancelled or the Mac shuts down.
 trap '[ -z "$started" ] || end_started; rm -rf "$work"; printf "failed: ended by a signal\n"; exit 143' HUP INT TERM
 # ----------------------------------------------------------------------------------------------------------------------
 

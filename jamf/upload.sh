@@ -40,7 +40,7 @@ Exit status: 0 success; 1 something failed; 2 wrong usage.
 END
 }
 
-# Reports that $1, an attribute or group, was not created, for example, as $2 says, and why.
+# Reports what failed for $1, an attribute or group, and why. $2 is what failed, such as "not created".
 explain() {
     case $code in
         409)

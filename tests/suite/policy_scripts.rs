@@ -223,7 +223,7 @@ fn broken_tool_fails(shell: Shell, script: Script, (body, ending): (&str, &str))
 
 type Arrange = fn(&Place, &str) -> Outcome;
 
-/// The path that others can change, and how they get that right.
+/// The path that others can change, and the preparation for that.
 const UNSAFE_TOOLS: [(&str, Arrange); 9] = [
     (TOOL, |place, path| place.mode(path, 0o757)),
     (TOOL, |place, path| place.mode(path, 0o775)),
@@ -1008,7 +1008,7 @@ const GATHERS: [(&str, Test); 17] = [
         }
         Ok(())
     }),
-    ("Jamf's tool, or a folder above it, can be written by others or is a link", |shell| {
+    ("others can write to Jamf's tool or a folder above it, or one of them is a link", |shell| {
         let apps = "Library/Application Support/JAMF";
         for (arrange, path) in [
             (Place::open_to_others as fn(&Place, &str) -> _, apps),
@@ -1024,7 +1024,7 @@ const GATHERS: [(&str, Test); 17] = [
         }
         Ok(())
     }),
-    ("jamf, or a folder above it, is missing, can be written by others or is a link", |shell| {
+    ("jamf is missing, or others can write to it or a folder above it, or one of them is a link", |shell| {
         let unsafe_path = "must be owned by root, not writable by group or others, and not a link";
         for (arrange, path, why) in [
             (Place::open_to_others as fn(&Place, &str) -> _, "usr/local/jamf/bin", unsafe_path),
@@ -1044,7 +1044,7 @@ const GATHERS: [(&str, Test); 17] = [
         }
         Ok(())
     }),
-    ("the inventory fails", |shell| {
+    ("jamf recon fails", |shell| {
         let place = Place::gather()?;
         place.body("jamf", "echo 'There was an error.' >&2; exit 1")?;
         place.run(shell, GATHER.parameters)?.gives(
@@ -1053,7 +1053,7 @@ const GATHERS: [(&str, Test); 17] = [
             &gathered("501", CONDITIONAL_ACCESS, true),
         )
     }),
-    ("the inventory hangs", |shell| {
+    ("jamf recon hangs", |shell| {
         let place = Place::gather()?;
         place.hangs("jamf")?;
         place.setting("inventory='1800'", "inventory='5'")?;
