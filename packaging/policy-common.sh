@@ -242,7 +242,7 @@ find_remedy() {
             ;;
         '0<result>Run gatherAADInfo</result>') ;;
         '0<result>Check tenant</result>')
-            finish "$done; user $uid is registered with a tenant other than the expected one"
+            finish "$done; user $uid is registered with an unexpected tenant"
             ;;
         '1<result></result>') finish "$done; cannot determine what user $uid needs: $(first_line)" ;;
         *) fail "$tool: failed or printed an unknown remedy: $(ending)" ;;

@@ -4,7 +4,10 @@ pub mod attribute;
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use clap::{ArgAction, ArgGroup, CommandFactory, Parser, ValueEnum, ValueHint, error::ErrorKind};
+use clap::{
+    ArgAction, ArgGroup, CommandFactory, Parser, ValueEnum, ValueHint,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 
 use attribute::Attribute;
 
@@ -13,8 +16,8 @@ use crate::parse::{
     tenants::Tenants,
 };
 
-/// The verb, first on the command line, by which this program, started anew, reads a private copy of a keychain with
-/// macOS's own reader; the copy's path follows. Not for people, so it is not an option.
+/// The internal first argument with which the tool starts itself to read a private copy of a keychain with macOS's own
+/// reader; the copy's path follows.
 pub(crate) const READ_COPY: &str = "--read-copy";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +25,7 @@ pub enum Command {
     Answer(Box<Request>),
     ListAttributes,
     Manual,
-    /// What macOS's own reader finds in the copy of a keychain at this path.
+    /// Read the copy of a keychain at this path with macOS's own reader, and print what it contains.
     ReadCopy(PathBuf),
 }
 
@@ -30,62 +33,62 @@ pub enum Command {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     pub subject: Subject,
-    /// A keychain to read in place of the login keychain.
+    /// A keychain to read instead of the login keychain.
     pub keychain: Option<PathBuf>,
-    /// A plist to read in place of JamfAAD's.
+    /// A plist to read instead of JamfAAD's.
     pub plist: Option<PathBuf>,
-    /// A saved output of `app-sso platform -s`, to read in place of running it.
+    /// A saved output of `app-sso platform -s`, to read instead of running it.
     pub app_sso_state: Option<PathBuf>,
-    /// A saved output of Jamf's `getPSSOStatus`, to read in place of running it.
+    /// A saved output of Jamf's `getPSSOStatus`, to read instead of running it.
     pub psso_status: Option<PathBuf>,
     /// A folder with copies of the system's files that show how JamfAAD is set up.
     pub system_root: Option<PathBuf>,
-    /// The tenants whose registrations count; without any, the settings' or else all.
+    /// The tenants whose registrations count. If there are none, the settings decide, and otherwise all tenants count.
     pub tenants: Tenants,
-    /// For how many days to remember a key that was proven in a session.
+    /// For how many days to remember a key that was found in a session.
     pub remember_key_days: Option<u16>,
-    pub second_opinion: AskMacos,
+    pub second_opinion: UseMacosReader,
     pub deadline: Duration,
     pub output: Output,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
-    One(Who),
+    One(UserChoice),
     AllUsers,
     Homes(Vec<PathBuf>),
 }
 
 impl Subject {
-    /// Whether the answer is a list.
+    /// Whether the report is about several users.
     pub(crate) const fn is_several(&self) -> bool {
         matches!(self, Self::AllUsers | Self::Homes(_))
     }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Who {
-    /// The one at the console, or who was there last.
+pub enum UserChoice {
+    /// The console user or, if there is none, the last one.
     Console,
     /// The account with this name or UID.
     User(String),
     Home(PathBuf),
-    /// Whoever the files that are given belong to.
-    Nobody,
+    /// The unknown user to whom the files that were given belong.
+    Unknown,
 }
 
-/// When to have macOS's own keychain reader read a copy of the keychain.
+/// When to read a copy of the keychain with macOS's own reader, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum AskMacos {
-    /// Not at all.
+pub enum UseMacosReader {
+    /// Never.
     Never,
-    /// Only if this tool's reader finds the file damaged.
+    /// Only if the keychain looks damaged.
     IfDamaged,
-    /// In any case, to compare the two.
+    /// Always, to compare the two readers.
     Always,
 }
 
-/// In seconds.
+/// The default deadline, in seconds.
 pub(crate) const DEFAULT_DEADLINE: u64 = 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +99,7 @@ pub enum Output {
 }
 
 impl Request {
-    /// Whether files were given in place of those of the home and of the Mac.
+    /// Whether options name files to read instead of those in the home and on the Mac.
     pub(crate) const fn gives_files(&self) -> bool {
         self.keychain.is_some()
             || self.plist.is_some()
@@ -105,12 +108,12 @@ impl Request {
             || self.system_root.is_some()
     }
 
-    /// Whether the output shows what the commands say even where the login keychain has the key.
-    pub(crate) const fn asks_commands_anyway(&self) -> bool {
+    /// Whether the output shows the commands' answers even if the login keychain has the key.
+    pub(crate) const fn always_runs_commands(&self) -> bool {
         self.needs_account_records() || matches!(self.output, Output::Result(Attribute::SignInMethod))
     }
 
-    /// Whether the output shows to which name an account is linked.
+    /// Whether the output shows the user principal name to which an account is linked.
     pub(crate) const fn needs_account_records(&self) -> bool {
         match self.output {
             Output::Json => true,
@@ -119,13 +122,13 @@ impl Request {
         }
     }
 
-    /// Whether the output shows what the state does not depend on.
+    /// Whether the output shows details that do not affect the state.
     pub(crate) const fn needs_details(&self) -> bool {
         self.needs_set_up()
             || matches!(self.output, Output::Result(Attribute::UserPrincipalName | Attribute::LastToken))
     }
 
-    /// Whether the output shows how the Mac is set up.
+    /// Whether the output depends on how the Mac is set up for JamfAAD.
     pub(crate) const fn needs_set_up(&self) -> bool {
         match self.output {
             Output::Json | Output::Result(Attribute::Finding | Attribute::Remedy) => true,
@@ -135,7 +138,7 @@ impl Request {
     }
 }
 
-/// Tell how far a Mac's registration with Microsoft Entra through Jamf got
+/// Show how far a Mac's Microsoft Entra registration through Jamf has got
 #[derive(Parser)]
 #[command(
     name = "wpj-state",
@@ -145,31 +148,31 @@ impl Request {
     after_help = "\
 Examples:
   sudo /usr/local/wpj-state/wpj-state                        the state, for Jamf
-  sudo /usr/local/wpj-state/wpj-state --explain              what to do
+  sudo /usr/local/wpj-state/wpj-state --explain              a report with steps
   sudo /usr/local/wpj-state/wpj-state --attribute device-id  another attribute
 
-Exit status: 0 all was told, 1 something cannot be (standard error says why),
-2 wrong usage.",
+Exit status: 0 success; 1 the state or value could not be determined (see
+standard error); 2 wrong usage.",
     group = ArgGroup::new("output").args(["json", "explain", "attribute"]),
 )]
 struct Options {
-    /// Look at this home directory, or at several
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Whose")]
+    /// Check this home directory; repeatable
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Which user")]
     home: Vec<PathBuf>,
-    /// The home of this account, given by name or number
-    #[arg(long, value_name = "NAME", value_hint = ValueHint::Username, conflicts_with = "home", help_heading = "Whose")]
+    /// Check this account (name or UID)
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Username, conflicts_with = "home", help_heading = "Which user")]
     user: Option<String>,
-    /// All local users, or all homes given
+    /// Check all local users, or all homes given
     #[arg(
         long,
         conflicts_with_all = ["user", "keychain", "plist", "app_sso_state", "psso_status"],
-        help_heading = "Whose"
+        help_heading = "Which user"
     )]
     all_users: bool,
-    /// A report for people, with what to do
+    /// Print a readable report with next steps
     #[arg(long, help_heading = "Output")]
     explain: bool,
-    /// Everything that was found, as JSON
+    /// Print everything that was found, as JSON
     #[arg(long, help_heading = "Output")]
     json: bool,
     #[arg(
@@ -177,41 +180,41 @@ struct Options {
         value_name = "NAME",
         value_enum,
         hide_possible_values = true,
-        help = "One value in <result> [default: state]",
+        help = "Print one value in <result> [default: state]",
         help_heading = "Output"
     )]
     attribute: Option<Attribute>,
-    /// The names, types and meanings of these values
+    /// List these values, their types and meanings
     #[arg(long, exclusive = true, help_heading = "Output")]
     list_attributes: bool,
-    /// In place of the login keychain
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Other evidence")]
+    /// Read this file instead of the login keychain
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Read other files")]
     keychain: Option<PathBuf>,
-    /// In place of JamfAAD's plist
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Other evidence")]
+    /// Read this file instead of JamfAAD's plist
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Read other files")]
     plist: Option<PathBuf>,
-    /// A saved output of `app-sso platform -s`
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Other evidence")]
+    /// Read this saved output of `app-sso platform -s`
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Read other files")]
     app_sso_state: Option<PathBuf>,
-    /// A saved output of Jamf's getPSSOStatus
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Other evidence")]
+    /// Read this saved output of Jamf's getPSSOStatus
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Read other files")]
     psso_status: Option<PathBuf>,
-    /// Copies of the system's files on the set-up
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Other evidence")]
+    /// Read copies of the system's set-up files here
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Read other files")]
     system_root: Option<PathBuf>,
     /// Count only registrations with this tenant
-    #[arg(long, value_name = "GUID", value_parser = tenant_id, help_heading = "How")]
+    #[arg(long, value_name = "GUID", value_parser = tenant_id, help_heading = "Other options")]
     tenant: Vec<String>,
-    /// Remember a key that a session has shown
+    /// Remember keys for this many days, 1 to 90
     #[arg(
         long,
         value_name = "DAYS",
-        value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_DAYS)),
+        value_parser = days,
         conflicts_with = "home",
-        help_heading = "How"
+        help_heading = "Other options"
     )]
     remember_key: Option<u16>,
-    /// Ask macOS' reader: never, if-damaged, always
+    /// Use macOS's reader: never, if-damaged, always
     #[arg(
         long,
         value_name = "WHEN",
@@ -222,22 +225,22 @@ struct Options {
         require_equals = true,
         default_value = "if-damaged",
         default_missing_value = "always",
-        help_heading = "How"
+        help_heading = "Other options"
     )]
-    second_opinion: AskMacos,
-    /// Give up after so long
+    second_opinion: UseMacosReader,
+    /// Give up after this many seconds
     #[arg(
         long,
         value_name = "SECONDS",
         default_value_t = DEFAULT_DEADLINE,
-        value_parser = clap::value_parser!(u64).range(1..=3600),
-        help_heading = "How"
+        value_parser = seconds,
+        help_heading = "Other options"
     )]
     deadline: u64,
-    /// Print the manual page, as mandoc reads it
+    /// Show the manual page
     #[arg(long, exclusive = true, help_heading = "Help")]
     man: bool,
-    /// Print this
+    /// Print help
     #[arg(short, long, action = ArgAction::Help, help_heading = "Help")]
     help: (),
     /// Print the version
@@ -245,21 +248,21 @@ struct Options {
     version: (),
 }
 
-/// The command line as clap knows it, to make shell completions of it.
+/// The definition of the command line, for generating shell completions.
 pub fn definition() -> clap::Command {
     Options::command()
 }
 
-/// Understands the command line, the program's name first.
-/// Fails if it asks for help or the version, or for nothing that can be done. The error has the text to print, where
-/// to, and the exit status.
+/// Parses the command line; the first argument is the program's name.
+/// Fails if the usage is wrong, and for `--help` and `--version`. The error contains the text to print, where to print
+/// it, and the exit status.
 pub fn parse(arguments: &[OsString]) -> Result<Command, clap::Error> {
     if let [_, verb, copy] = arguments
         && verb == READ_COPY
     {
         return Ok(Command::ReadCopy(copy.into()));
     }
-    let options = Options::try_parse_from(arguments)?;
+    let options = Options::try_parse_from(arguments).map_err(with_hint)?;
     if options.list_attributes {
         return Ok(Command::ListAttributes);
     }
@@ -282,8 +285,28 @@ pub fn parse(arguments: &[OsString]) -> Result<Command, clap::Error> {
     })))
 }
 
+/// Adds how to write `--second-opinion` with a value, which `--second-opinion never` is not.
+fn with_hint(error: clap::Error) -> clap::Error {
+    match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(word)) if UseMacosReader::from_str(word, false).is_ok() => {
+            let message = format!("unexpected argument '{word}' found; write --second-opinion={word}");
+            Options::command().error(ErrorKind::UnknownArgument, message)
+        }
+        _ => error,
+    }
+}
+
+fn days(text: &str) -> Result<u16, String> {
+    let days = text.parse().ok().filter(|days| (1..=MAX_DAYS).contains(days));
+    days.ok_or_else(|| format!("give a whole number of days, 1 to {MAX_DAYS}"))
+}
+
+fn seconds(text: &str) -> Result<u64, &'static str> {
+    text.parse().ok().filter(|seconds| (1..=3600).contains(seconds)).ok_or("give a whole number of seconds, 1 to 3600")
+}
+
 fn tenant_id(text: &str) -> Result<String, &'static str> {
-    settings::tenant_id(text).ok_or("a tenant id is a GUID, as 7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f")
+    settings::tenant_id(text).ok_or("give a tenant ID, which is a GUID such as 7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f")
 }
 
 fn subject(options: &Options) -> Result<Subject, clap::Error> {
@@ -298,26 +321,26 @@ fn subject(options: &Options) -> Result<Subject, clap::Error> {
     ];
     if let Some((_, option)) = of_one.iter().find(|(is_given, _)| several && *is_given) {
         let what = if wants_users { "'--attribute users'" } else { "several '--home'" };
-        let message = format!("{what} cannot be used with '{option}', which is about one user");
+        let message = format!("{what} cannot be used with '{option}', which works for one user only");
         return Err(Options::command().error(ErrorKind::ArgumentConflict, message));
     }
     match (options.home.as_slice(), &options.user) {
-        ([], Some(user)) => Ok(Subject::One(Who::User(user.clone()))),
+        ([], Some(user)) => Ok(Subject::One(UserChoice::User(user.clone()))),
         ([], None) if !several && options.keychain.is_some() && options.plist.is_some() => {
-            Ok(Subject::One(Who::Nobody))
+            Ok(Subject::One(UserChoice::Unknown))
         }
         ([], None) if !cfg!(target_os = "macos") => {
             let message = if several {
-                "name the users: give their home directories, each with --home DIR"
+                "no users given; use --home DIR for each home (all users can be found only on a Mac)"
             } else {
-                "name a user: a home directory with --home DIR, or an account with --user NAME"
+                "no user given; use --home DIR or --user NAME (only on a Mac is the console user the default)"
             };
             Err(Options::command().error(ErrorKind::MissingRequiredArgument, message))
         }
         ([], None) if several => Ok(Subject::AllUsers),
-        ([], None) => Ok(Subject::One(Who::Console)),
+        ([], None) => Ok(Subject::One(UserChoice::Console)),
         (homes, _) if several => Ok(Subject::Homes(homes.to_vec())),
-        ([home, ..], _) => Ok(Subject::One(Who::Home(home.clone()))),
+        ([home, ..], _) => Ok(Subject::One(UserChoice::Home(home.clone()))),
     }
 }
 
@@ -329,7 +352,7 @@ fn output(options: &Options, subject: &Subject) -> Result<Output, clap::Error> {
         (_, _, Some(attribute)) if subject.is_several() && attribute != Attribute::Users => {
             let what = if options.all_users { "'--all-users'" } else { "several '--home'" };
             let message = format!(
-                "{what} cannot be used with '--attribute {}', which is about one user; '--attribute users' is about all",
+                "{what} cannot be used with '--attribute {}', which works for one user only; use '--attribute users'",
                 attribute.name()
             );
             Err(Options::command().error(ErrorKind::ArgumentConflict, message))

@@ -29,7 +29,7 @@ pub use second_opinion::{SecondReading, read_copy};
 pub use watchdog::LateAnswer;
 
 use crate::{
-    cli::{AskMacos, Output, Request, Subject, Who, attribute::Attribute},
+    cli::{Output, Request, Subject, UseMacosReader, UserChoice, attribute::Attribute},
     evidence::{
         Cause, Evidence, Obstacle, Probe, RememberedKey, SecondOpinion, SetUp, Source, SsoSetUp, User, Witness,
     },
@@ -78,9 +78,9 @@ impl Target {
         let jamf_aad = request.plist.clone().or_else(|| in_home(home::plist_of));
         let evidence = Evidence {
             obstacle: rights.as_ref().err().cloned(),
-            login_keychain: Witness::not_asked(login_keychain),
+            login_keychain: Witness::not_checked(login_keychain),
             expected_tenants: request.tenants.clone(),
-            jamf_aad: Witness::not_asked(jamf_aad),
+            jamf_aad: Witness::not_checked(jamf_aad),
             user,
             ..Evidence::default()
         };
@@ -109,14 +109,14 @@ fn targets(request: &Request, mac: &impl Mac) -> Vec<Target> {
     };
     let of_nobody = |obstacle| vec![Target::new(request, User::default(), Err(obstacle))];
     match &request.subject {
-        Subject::One(Who::Home(home)) => given_homes(request, slice::from_ref(home), mac),
+        Subject::One(UserChoice::Home(home)) => given_homes(request, slice::from_ref(home), mac),
         Subject::Homes(homes) => given_homes(request, homes, mac),
-        Subject::One(Who::Nobody) => {
+        Subject::One(UserChoice::Unknown) => {
             let user = User { source: Some(Source::FilesGiven), ..User::default() };
             vec![Target::new(request, user, Ok(Rights::Caller))]
         }
         Subject::One(who) => {
-            let name = if let Who::User(name) = who { Some(name.as_str()) } else { None };
+            let name = if let UserChoice::User(name) = who { Some(name.as_str()) } else { None };
             vec![target(who::choose(name, mac).map_err(|obstacle| Box::new((User::default(), obstacle))))]
         }
         Subject::AllUsers => {
@@ -272,9 +272,9 @@ fn read_set_up(request: &Request, mac: &impl Mac, targets: &mut [Target]) {
 /// Reads the login keychain with macOS's own reader, too, if this tool finds it damaged or the option requests it.
 fn read_second_opinions(request: &Request, mac: &impl Mac, targets: &mut [Target]) {
     let is_wanted = |target: &&mut Target| match request.second_opinion {
-        AskMacos::Never => false,
-        AskMacos::IfDamaged => damage(&target.evidence.login_keychain.probe).is_some() && mac.is_mac(),
-        AskMacos::Always => true,
+        UseMacosReader::Never => false,
+        UseMacosReader::IfDamaged => damage(&target.evidence.login_keychain.probe).is_some() && mac.is_mac(),
+        UseMacosReader::Always => true,
     };
     let wanted: Vec<&mut Target> = targets.iter_mut().filter(|target| target.is_readable()).filter(is_wanted).collect();
     // Each second reading gets one share of the remaining time, and the later steps another.
@@ -307,7 +307,7 @@ fn read_second_opinions(request: &Request, mac: &impl Mac, targets: &mut [Target
 fn damage(probe: &Probe<LoginKeychain>) -> Option<keychain::Error> {
     match probe {
         Probe::Unreadable(cause) => cause.damage().filter(|error| error.kind != ErrorKind::Empty),
-        Probe::Found(_) | Probe::Absent | Probe::NotAsked => None,
+        Probe::Found(_) | Probe::Absent | Probe::NotChecked => None,
     }
 }
 
@@ -315,11 +315,11 @@ fn damage(probe: &Probe<LoginKeychain>) -> Option<keychain::Error> {
 /// cannot answer, checks whether single sign-on is set up, so whether there may be such a key.
 fn check_single_sign_on(request: &Request, mac: &impl Mac, targets: &mut [Target]) {
     for target in targets.iter_mut().filter(|target| target.is_readable()) {
-        target.evidence.can_ask_sso = sso::prefix(&target.evidence.user, mac).is_some();
+        target.evidence.can_check_sso = sso::prefix(&target.evidence.user, mac).is_some();
     }
     let keyless = |target: &&mut Target| target.is_readable() && !target.has_key_in_keychain();
     let needs_check = |target: &&mut Target| {
-        target.is_readable() && (request.asks_commands_anyway() || !target.has_key_in_keychain())
+        target.is_readable() && (request.always_runs_commands() || !target.has_key_in_keychain())
     };
     // Only `app-sso` reports how the user signs in.
     let with_jamf = request.output != Output::Result(Attribute::SignInMethod);
@@ -329,7 +329,7 @@ fn check_single_sign_on(request: &Request, mac: &impl Mac, targets: &mut [Target
     let is_undecided = |target: &&mut Target| {
         let Target { evidence, .. } = &**target;
         let is_of_this_mac = mac.is_mac() && evidence.user.name.is_some();
-        let is_unchecked = is_of_this_mac && !evidence.can_ask_sso;
+        let is_unchecked = is_of_this_mac && !evidence.can_check_sso;
         let is_unanswered = (is_of_this_mac || copies.is_some()) && evidence.jamf_gave_no_answer();
         keyless(target) && (is_unchecked || is_unanswered)
     };

@@ -36,7 +36,7 @@ pub struct Evidence {
     /// Microsoft's SSO extension; not checked if the key was found elsewhere, or if Jamf's tool cannot be run.
     pub sso_extension: Witness<SsoStatus>,
     /// Whether the commands for single sign-on can be run, which needs root and a session of the user.
-    pub can_ask_sso: bool,
+    pub can_check_sso: bool,
     /// Whether single sign-on is set up; checked only if the commands leave open whether there is a key.
     pub sso_set_up: SsoSetUp,
     /// Whether root asked.
@@ -77,7 +77,7 @@ impl Evidence {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SsoSetUp {
     #[default]
-    NotAsked,
+    NotChecked,
     /// No file sets it up.
     Nothing,
     /// No file sets it up, but since macOS 27 a declaration can do so without one.
@@ -109,14 +109,14 @@ pub struct Witness<T> {
 
 impl<T> Default for Witness<T> {
     fn default() -> Self {
-        Self::not_asked(None)
+        Self::not_checked(None)
     }
 }
 
 impl<T> Witness<T> {
     /// A file that was not read.
-    pub const fn not_asked(path: Option<PathBuf>) -> Self {
-        Self { path, probe: Probe::NotAsked }
+    pub const fn not_checked(path: Option<PathBuf>) -> Self {
+        Self { path, probe: Probe::NotChecked }
     }
 }
 
@@ -131,7 +131,7 @@ pub enum Probe<T> {
     Unreadable(Cause),
     /// The file or program was not needed.
     #[default]
-    NotAsked,
+    NotChecked,
 }
 
 impl<T> Probe<T> {
@@ -139,7 +139,7 @@ impl<T> Probe<T> {
     pub(crate) const fn found(&self) -> Option<&T> {
         match self {
             Self::Found(found) => Some(found),
-            Self::Absent | Self::Unreadable(_) | Self::NotAsked => None,
+            Self::Absent | Self::Unreadable(_) | Self::NotChecked => None,
         }
     }
 
@@ -149,7 +149,7 @@ impl<T> Probe<T> {
             Self::Found(found) => read(found).map_or_else(Probe::Unreadable, Probe::Found),
             Self::Absent => Probe::Absent,
             Self::Unreadable(cause) => Probe::Unreadable(cause),
-            Self::NotAsked => Probe::NotAsked,
+            Self::NotChecked => Probe::NotChecked,
         }
     }
 }
@@ -333,7 +333,7 @@ pub enum Console {
     Another(u32),
     /// The console user was not checked, or could not be determined.
     #[default]
-    NotAsked,
+    NotChecked,
 }
 
 /// How the Mac is set up, according to the system's files.
@@ -372,7 +372,7 @@ impl SetUp {
 pub enum SecondOpinion {
     /// A second opinion was neither needed nor requested.
     #[default]
-    NotAsked,
+    NotChecked,
     /// A second opinion was needed, but macOS's reader gave no usable answer; contains the reason.
     Missing(String),
     /// Both readers found the same certificates and private keys; contains their numbers.

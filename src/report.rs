@@ -1,4 +1,4 @@
-//! The assessments as text.
+//! Prints assessments: attributes, JSON, reports and tables.
 
 pub mod attribute;
 mod explain;
@@ -17,9 +17,9 @@ use style::{Style, readable};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     pub document: String,
-    /// On standard error, a line each: why something could not be determined.
+    /// Why something could not be determined; each is for one line on standard error.
     pub reasons: Vec<String>,
-    /// Whether all that was asked for was determined.
+    /// Whether every requested value was determined.
     pub is_complete: bool,
 }
 
@@ -44,7 +44,7 @@ fn about_one(request: &Request, assessment: &Assessment<'_>, style: Style) -> Re
         Output::Explain => explain::explain(assessment, request, style),
     };
     let is_complete = reason.is_none();
-    // A report has the reason in its first line.
+    // The report shows the reason in its first line.
     let reason = reason.filter(|_| request.output != Output::Explain);
     Report { document, reasons: reason.into_iter().collect(), is_complete }
 }
@@ -54,7 +54,7 @@ fn about_several(request: &Request, assessments: &[Assessment<'_>], style: Style
     let document = match request.output {
         Output::Result(_) => {
             if assessments.is_empty() {
-                reasons.push("this Mac has no local user with a home; see --home".to_owned());
+                reasons.push("no local user with a home was found; name a home with --home".to_owned());
             }
             attribute::result(&attribute::users(assessments))
         }
@@ -67,7 +67,7 @@ fn about_several(request: &Request, assessments: &[Assessment<'_>], style: Style
 
 fn reason_with_name(assessment: &Assessment<'_>) -> Option<String> {
     let reason = reason(assessment.state.as_ref().err()?);
-    // A home's path is in the reason already.
+    // The reason may begin with the home's path already.
     let label = attribute::label(&assessment.evidence.user).filter(|label| !reason.starts_with(label.as_str()));
     Some(label.map_or_else(|| reason.clone(), |name| format!("{name}: {reason}")))
 }

@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 use oracle::{Theirs, has_several_values};
 use wpj_state::{
     assess::{assess, state::RegistrationState},
-    cli::{AskMacos, Output, Request, Subject, Who, attribute::Attribute},
+    cli::{UseMacosReader, Output, Request, Subject, UserChoice, attribute::Attribute},
     evidence::{Cause, Evidence, Probe, User, Witness},
     parse::{
         jamf_aad::{self, HaveAnAzureId, JamfAad},
@@ -25,7 +25,7 @@ use wpj_state::{
 
 fn request(output: Output) -> Request {
     Request {
-        subject: Subject::One(Who::Home(PathBuf::from("/Users/adele"))),
+        subject: Subject::One(UserChoice::Home(PathBuf::from("/Users/adele"))),
         keychain: None,
         plist: None,
         app_sso_state: None,
@@ -33,7 +33,7 @@ fn request(output: Output) -> Request {
         system_root: None,
         tenants: Tenants::default(),
         remember_key_days: None,
-        second_opinion: AskMacos::Never,
+        second_opinion: UseMacosReader::Never,
         deadline: Duration::MAX,
         output,
     }

@@ -1,4 +1,4 @@
-//! Findings: what else was found. They never change the state.
+//! Findings: other observations. They never change the state.
 
 use std::path::Path;
 
@@ -45,10 +45,10 @@ pub(super) fn all(evidence: &Evidence, state: Option<RegistrationState>, now: Ti
 fn console(user: &User) -> Option<Finding> {
     let name = user.name.as_deref().unwrap_or("nobody");
     let at_console = match user.console {
-        Console::ThisUser | Console::NotAsked => return None,
+        Console::ThisUser | Console::NotChecked => return None,
         Console::Contradictory => {
             return Some(Code::ConsoleContradictory.says(format!(
-                "macOS names {name} as the console user, but the session on the console is another user's."
+                "macOS names {name} as the console user, but the session at the console belongs to another user."
             )));
         }
         Console::Nobody => "Nobody is at the console".to_owned(),
@@ -57,7 +57,7 @@ fn console(user: &User) -> Option<Finding> {
     let about = match user.source {
         Some(Source::LastConsole) => format!("; this is about {name}, who was there last"),
         Some(Source::MostRecent) => format!("; this is about {name}, whose login keychain changed last"),
-        Some(Source::None) => ", and there is no user whose login keychain could be looked at".to_owned(),
+        Some(Source::None) => ", and no user has a login keychain".to_owned(),
         Some(Source::Console | Source::UserOption | Source::HomeOption | Source::FilesGiven | Source::AllUsers)
         | None => {
             format!("; this is about {name}")
@@ -68,7 +68,7 @@ fn console(user: &User) -> Option<Finding> {
 
 fn second_opinion(opinion: &SecondOpinion) -> Option<Finding> {
     Some(match opinion {
-        SecondOpinion::NotAsked => return None,
+        SecondOpinion::NotChecked => return None,
         SecondOpinion::Missing(words) => Code::SecondOpinionMissing.says(format!("No second opinion: {words}.")),
         SecondOpinion::Used(error) => Code::SecondOpinionUsed.says(format!(
             "This tool could not read the login keychain ({}). The result relies on macOS's own reader.",
@@ -87,7 +87,7 @@ fn single_sign_on(evidence: &Evidence, now: Timestamp) -> Vec<Finding> {
     let by_app_sso = evidence.platform_sso.probe.found().map(|found| found.key);
     let by_jamf = evidence.sso_extension.probe.found().map(|found| found.key);
     let storage = Storage::shown_by(evidence);
-    // What is not registered then is with another identity provider.
+    // The device is then not registered with Microsoft because another identity provider is used.
     let is_of_another = by_app_sso == Some(Key::Absent(Absence::AnotherProvider));
     let by_jamf = by_jamf.filter(|key| !is_of_another || *key != Key::Absent(Absence::DeviceNotRegistered));
     let keys = [by_app_sso, by_jamf];
@@ -97,7 +97,8 @@ fn single_sign_on(evidence: &Evidence, now: Timestamp) -> Vec<Finding> {
         findings.extend(found().filter(|finding| finding.code == Code::RegistrationUnderWay));
         let wants_registration = found().any(|finding| finding.code.mend() == Mend::By(Remedy::RegisterInMacos));
         findings.extend(wants_registration.then(|| {
-            let message = "The login keychain has a key, but Platform SSO is set up and wants a registration.";
+            let message =
+                "The login keychain has a key, but this Mac is set up for Platform SSO, which needs a registration.";
             Code::PlatformSsoToRegister.says(message.to_owned())
         }));
     } else {
@@ -109,7 +110,7 @@ fn single_sign_on(evidence: &Evidence, now: Timestamp) -> Vec<Finding> {
     let outputs = [output(&evidence.platform_sso), output(&evidence.sso_extension)];
     findings.extend(outputs.into_iter().flatten());
     findings.extend(device_ids(evidence));
-    // Both sources may say the same.
+    // Both sources may give the same finding.
     findings.dedup();
     findings
 }
@@ -122,14 +123,14 @@ fn key(key: Key) -> Option<Finding> {
         }
         Key::NeedsNewKeys => (Code::NeedsNewKeys, "The user is registered with Platform SSO, but needs new keys."),
         Key::Absent(Absence::AnotherProvider) => {
-            (Code::AnotherProvider, "Platform SSO belongs to another identity provider.")
+            (Code::AnotherProvider, "Platform SSO is set up for another identity provider.")
         }
         Key::Absent(Absence::DeviceNotRegistered) => {
             (Code::DeviceNotRegistered, "Platform SSO is configured, but the device is not registered with Microsoft.")
         }
         Key::Absent(Absence::DeviceLost) => (
             Code::DeviceRegistrationLost,
-            "The device's part of the Platform SSO registration is gone, but the user's is there.",
+            "The device's part of the Platform SSO registration is lost, but the user's part exists.",
         ),
         Key::Absent(Absence::UserKeyInvalid) => (Code::UserKeyInvalid, "The user's key for Platform SSO is invalid."),
         Key::UnderWay(UnderWay::NeedsBinding) => (
@@ -158,7 +159,7 @@ fn output<T>(source: &Witness<T>) -> Option<Finding> {
 }
 
 fn device_ids(evidence: &Evidence) -> Option<Finding> {
-    // Of each source the key that counts: an earlier registration may have left others behind.
+    // Only the key that counts from each source, because an earlier registration may have left others.
     let in_keychain = evidence.identity().and_then(|identity| identity.description.as_ref());
     let by_app_sso = platform_sso(evidence).and_then(|found| found.certificate.as_ref());
     let ids = [
@@ -173,7 +174,7 @@ fn device_ids(evidence: &Evidence) -> Option<Finding> {
         .then(|| Code::SeveralDeviceIds.says(format!("This Mac has keys of several devices: {}.", ids.join(", "))))
 }
 
-/// Whose registration it is, where an administrator expects certain tenants.
+/// Whether the key belongs to an expected tenant.
 fn tenants(evidence: &Evidence) -> Option<Finding> {
     if evidence.expected_tenants.accept_all() {
         return None;
@@ -187,7 +188,7 @@ fn tenants(evidence: &Evidence) -> Option<Finding> {
             let others = other_tenants(evidence);
             (!others.is_empty()).then(|| {
                 let others = others.join(", ");
-                let message = format!("The key belongs to the tenant {others}, which is not one of those expected.");
+                let message = format!("The key belongs to the tenant {others}, which is not an expected one.");
                 Code::RegisteredWithAnotherTenant.says(message)
             })
         }
@@ -204,7 +205,7 @@ fn remembered_key(evidence: &Evidence) -> Option<Finding> {
     match probe {
         Probe::Found(_) => remembered_key_that_counts(evidence).map(|found| {
             Code::KeyRemembered.says(format!(
-                "Nobody can be asked about a key in the Secure Enclave now; one was there at {}.",
+                "Without a session, a key in the Secure Enclave cannot be checked now. It was found at {}.",
                 found.noted
             ))
         }),
@@ -212,7 +213,7 @@ fn remembered_key(evidence: &Evidence) -> Option<Finding> {
             let path = path.as_deref().unwrap_or(Path::new("")).display();
             Some(Code::RememberedKeyUnusable.says(format!("{path}: {cause}.")))
         }
-        Probe::Absent | Probe::NotAsked => None,
+        Probe::Absent | Probe::NotChecked => None,
     }
 }
 
@@ -223,9 +224,8 @@ fn workplace_join(
 ) -> impl Iterator<Item = Finding> {
     let LoginKeychain { workplace_join_identities: identities, workplace_join_without_key: lonely, .. } = *found;
     let several = (identities > 1).then(|| {
-        Code::SeveralWorkplaceJoinIdentities.says(format!(
-            "There are {identities} Workplace Join identities; the one whose validity starts last is described."
-        ))
+        Code::SeveralWorkplaceJoinIdentities
+            .says(format!("There are {identities} Workplace Join identities; the newest one is shown."))
     });
     let without_key = (lonely > 0).then(|| {
         let subject = counted(lonely, "Workplace Join certificate lacks its", "Workplace Join certificates lack their");
@@ -235,7 +235,7 @@ fn workplace_join(
     [several, without_key, described.and_then(|certificate| validity(certificate, now))].into_iter().flatten()
 }
 
-/// Both ends of the validity belong to it.
+/// Whether the certificate is outside its validity; both limits belong to the validity.
 fn validity(certificate: &Description, now: Timestamp) -> Option<Finding> {
     let Description { not_before, not_after, .. } = certificate;
     if now > *not_after {
@@ -270,11 +270,12 @@ fn keychain_details(found: &LoginKeychain, details: &Details) -> impl Iterator<I
     });
     let unreadable = other_records.err().map(|error| {
         Code::OtherRecordsUnreadable
-            .says(format!("Records that the state does not depend on cannot be read: {}.", error.kind))
+            .says(format!("Records that do not affect the state cannot be read: {}.", error.kind))
     });
     let elsewhere = (*issuer_name_elsewhere && found.workplace_join.is_empty()).then(|| {
-        Code::IssuerNameOutsideCertificates
-            .says(format!("{WORKPLACE_JOIN_ISSUER} is named in other records, but no certificate is known to be its."))
+        Code::IssuerNameOutsideCertificates.says(format!(
+            "{WORKPLACE_JOIN_ISSUER} appears in other records, but no certificate issued by it was found."
+        ))
     });
     [without_certificate, unparsable, unreadable, elsewhere].into_iter().flatten()
 }
@@ -291,7 +292,7 @@ fn renamed_keychains(renamed: &[Witness<LoginKeychain>], tenants: &Tenants) -> i
         Probe::Unreadable(cause) => {
             Some(Code::RenamedKeychainUnreadable.says(format!("{} cannot be read: {cause}.", name(keychain))))
         }
-        Probe::Found(_) | Probe::Absent | Probe::NotAsked => None,
+        Probe::Found(_) | Probe::Absent | Probe::NotChecked => None,
     });
     [reset, unreadable].into_iter().flatten()
 }
@@ -305,17 +306,18 @@ fn jamf_aad(plist: &Witness<JamfAad>, has_key: bool) -> Option<Finding> {
             return Some(Code::PlistUnreadable.says(format!("The JamfAAD plist cannot be read: {cause}.")));
         }
         Probe::Found(parsed) => parsed,
-        Probe::Absent | Probe::NotAsked => return None,
+        Probe::Absent | Probe::NotChecked => return None,
     }) else {
         return None;
     };
     match have_an_azure_id {
         HaveAnAzureId::True => (has_key && *last_token == LastToken::Never).then(|| {
-            let message = "have_an_Azure_id is true, but JamfAAD has never had a token: a script set it.";
+            let message = "have_an_Azure_id is true, but JamfAAD has never obtained a token: a script set the value.";
             Code::AzureIdWithoutToken.says(message.to_owned())
         }),
         HaveAnAzureId::False => Some(
-            Code::HaveAnAzureIdFalse.says("The JamfAAD plist says that the Azure AD ID was not obtained.".to_owned()),
+            Code::HaveAnAzureIdFalse
+                .says("have_an_Azure_id is false: JamfAAD did not obtain the Azure AD ID.".to_owned()),
         ),
         HaveAnAzureId::Missing => {
             Some(Code::HaveAnAzureIdMissing.says("The JamfAAD plist has no have_an_Azure_id.".to_owned()))
@@ -329,7 +331,7 @@ fn jamf_aad(plist: &Witness<JamfAad>, has_key: bool) -> Option<Finding> {
 
 fn set_up(set_up: &SetUp, state: Option<RegistrationState>) -> impl Iterator<Item = Finding> {
     let as_root = set_up.plist_of_root.found().map(|()| {
-        Code::GatheredAsRoot.says("gatherAADInfo was once run as root, which does more harm than good.".to_owned())
+        Code::GatheredAsRoot.says("gatherAADInfo was run as root in the past, which can break registration.".to_owned())
     });
     let disabled = has_no_conditional_access(set_up).then(|| {
         let message = "microsoftCAEnabled is not true: registration stops when Company Portal closes.";
@@ -337,28 +339,28 @@ fn set_up(set_up: &SetUp, state: Option<RegistrationState>) -> impl Iterator<Ite
     });
     let is_old = set_up.agent.found().is_some_and(|agent| agent.has_old_connector);
     let connector = is_old.then(|| {
-        let message = "microsoftCANativeClientAppId is that of the connector that was retired in January 2025.";
+        let message = "microsoftCANativeClientAppId belongs to the connector that was retired in January 2025.";
         Code::OldConnector.says(message.to_owned())
     });
     let lacks_profile = matches!(set_up.sso_profile, Probe::Absent | Probe::Found(SsoProfile::OfAnother))
         && state == Some(RegistrationState::NotRegistered);
     let profile = lacks_profile.then(|| {
-        let message = "No profile sets up Microsoft's SSO extension, which new registrations need.";
+        let message = "No profile configures Microsoft's SSO extension, which new registrations need.";
         Code::SsoProfileMissing.says(message.to_owned())
     });
     let is_blocked = set_up.sso_profile.found() == Some(&SsoProfile::OfMicrosoft(Service::Blocked));
     let blocked = is_blocked.then(|| {
-        Code::JamfBlocked.says("AppBlockList keeps Microsoft's SSO extension from serving Jamf's apps.".to_owned())
+        Code::JamfBlocked.says("AppBlockList excludes Jamf's apps from Microsoft's SSO extension.".to_owned())
     });
     [as_root, disabled, connector, profile, blocked].into_iter().flatten()
 }
 
-/// Whether the Jamf agent's preferences were read and do not switch conditional access on.
+/// Whether the Jamf agent's preferences were read and do not turn on conditional access.
 pub(crate) fn has_no_conditional_access(set_up: &SetUp) -> bool {
     match &set_up.agent {
         Probe::Found(agent) => agent.conditional_access != Setting::Is(true),
         Probe::Absent => true,
-        Probe::Unreadable(_) | Probe::NotAsked => false,
+        Probe::Unreadable(_) | Probe::NotChecked => false,
     }
 }
 

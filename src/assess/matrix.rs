@@ -1,4 +1,4 @@
-//! Which remedy mends what: one for each Mac, by its state and findings.
+//! Chooses one remedy for each user, by state and findings.
 
 use crate::{
     assess::{
@@ -11,7 +11,7 @@ use crate::{
     parse::platform_sso::{Key, UnderWay},
 };
 
-/// Platform SSO is set up, and what it lacks is mended in macOS.
+/// Findings about Platform SSO that the user mends in macOS.
 const MENDED_IN_MACOS: [Code; 7] = [
     Code::UserKeyInvalid,
     Code::DeviceRegistrationLost,
@@ -24,7 +24,7 @@ const MENDED_IN_MACOS: [Code; 7] = [
 
 pub(super) fn remedy(state: Result<RegistrationState, &Obstacle>, findings: &[Finding], evidence: &Evidence) -> Remedy {
     let has = |codes: &[Code]| findings.iter().any(|finding| codes.contains(&finding.code));
-    // 1 and 2: Platform SSO is enabled.
+    // Jamf's status 1 and 2 mean that Platform SSO is enabled.
     let of_platform_sso =
         || platform_sso(evidence).is_some() || sso_extension(evidence).is_some_and(|found| found.status > 0);
     let in_enclave = || Storage::shown_by(evidence) == Some(Storage::SecureEnclave);
@@ -40,12 +40,12 @@ pub(super) fn remedy(state: Result<RegistrationState, &Obstacle>, findings: &[Fi
         has(&MENDED_IN_MACOS).then_some(Remedy::RegisterInMacos)
     };
     match state {
-        // There is no user yet.
+        // No user has logged in yet.
         _ if evidence.user.source == Some(Source::None) => Remedy::LookInSession,
         _ if has(&[Code::RegisteredWithAnotherTenant]) => Remedy::CheckTenant,
         Err(obstacle) => match &obstacle.cause {
             Cause::NoSession | Cause::MayBeDeclared => Remedy::LookInSession,
-            // What the findings call for does not depend on what could not be determined.
+            // A finding may call for a remedy even if the state could not be determined.
             _ => of_findings().unwrap_or(Remedy::MendEvidence),
         },
         Ok(state) => of_findings().unwrap_or_else(|| match state {
@@ -58,7 +58,7 @@ pub(super) fn remedy(state: Result<RegistrationState, &Obstacle>, findings: &[Fi
                     Remedy::RegisterInSelfService
                 }
             }
-            // What kind of registration it was, is not remembered.
+            // The note does not say whether the key was one of Platform SSO.
             RegistrationState::PlistMissing if remembered_key(evidence).is_some() => Remedy::LookInSession,
             RegistrationState::PlistMissing if of_platform_sso() => Remedy::GatherAadInfo,
             RegistrationState::PlistMissing => Remedy::RegisterInSelfService,

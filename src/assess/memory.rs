@@ -10,7 +10,7 @@ use crate::{
 /// because there is certainly no key. Nothing if keys are not to be remembered, or if this run proves nothing.
 /// Whether the key's tenant counts is decided only when the note is read.
 pub fn note(evidence: &Evidence, now: Timestamp) -> Option<(u32, Option<RememberedKey>)> {
-    evidence.remember_key_days.filter(|_| evidence.can_ask_sso)?;
+    evidence.remember_key_days.filter(|_| evidence.can_check_sso)?;
     let (uid, home) = (evidence.user.uid?, evidence.user.home.clone()?);
     let note = |device_id: Option<&str>, tenant_id: Option<&str>| {
         let [device_id, tenant_id] = [device_id, tenant_id].map(|id| id.map(str::to_owned));

@@ -1,4 +1,4 @@
-//! Why a file could not be read, and what to do about it: the words that end up on standard error.
+//! The texts for each cause: why something could not be read, and what to do about it.
 
 use std::fmt;
 
@@ -17,33 +17,33 @@ impl Cause {
             Self::FileMissing => "give an existing file",
             Self::FolderMissing => "give an existing folder",
             Self::AccountsUnavailable(_) => "name the user with --user or the home directory with --home",
-            Self::NoSuchAccount(_) => "check the name, and that the directory can be reached",
+            Self::NoSuchAccount(_) => "check the name, and the connection to the directory server",
             Self::RightsNotTaken { .. } => "run it as root or as this user",
-            Self::DeadlinePassed(_) => "find out what holds it up, or give it more time with --deadline",
+            Self::DeadlinePassed(_) => {
+                "check for a hung file server or security agent, or give it more time with --deadline"
+            }
             Self::Crashed(_) => {
                 "report this under Issues on the project's page at GitHub, with the output of --version"
             }
-            Self::ReaderFailed(_) => "run it again, and find out what ends processes of this user",
-            Self::NotAHome => "give a home directory with --home; one in use has a Library folder",
+            Self::ReaderFailed(_) => "run it again, or find out which program ends this user's processes",
+            Self::NotAHome => "give the home directory of a user who has logged in",
             Self::SharedFolder => "give the home directory of one user with --home",
-            Self::Changing => "run it again when nothing writes to this file",
+            Self::Changing => "run it again",
             Self::PermissionDenied => "run it with sudo",
-            Self::DeniedToUser => "give its user the right to read it",
-            Self::NotPermitted => {
-                "allow the calling program Full Disk Access, or put it on the security agent's allow-list"
+            Self::DeniedToUser => "correct its owner and permissions",
+            Self::NotPermitted => "give the calling program Full Disk Access, or allow it in the security agent",
+            Self::LinkToNowhere(_) => "restore the link's target",
+            Self::NotAFolder => "restore the folder",
+            Self::SymbolicLink | Self::NotAFile(_) => {
+                "replace it with the real file, or give the path of the real file"
             }
-            Self::LinkToNowhere(_) => "bring back what the link leads to",
-            Self::NotAFolder => "put the folder back in its place",
-            Self::SymbolicLink | Self::NotAFile(_) => "put the file itself in this place",
-            Self::TooLarge { .. } => "find out what wrote it and move it away",
+            Self::TooLarge { .. } => "find out what wrote it, and move it",
             Self::Unclear(unclear) => match unclear {
                 Unclear::TimedOut | Unclear::NoAnswer | Unclear::OnlyWords(_) | Unclear::Failed(_) => {
                     "run it again; if that does not help, restart the Mac"
                 }
-                Unclear::Refused(_) => {
-                    "check root's account and its password policy, which keep sudo from acting as the user"
-                }
-                Unclear::TakenAsRoot => "take it as the user, without sudo in front",
+                Unclear::Refused(_) => "check whether root's account has expired or has a password policy",
+                Unclear::TakenAsRoot => "save it again as the user, without sudo",
                 Unclear::JamfToolOutput => "give it with --psso-status",
                 Unclear::AppSsoOutput => "give it with --app-sso-state",
                 Unclear::Unintelligible(_) => {
@@ -51,20 +51,20 @@ impl Cause {
                 }
             },
             Self::NoSession | Self::MayBeDeclared => "run it as root while the user is logged in",
-            // In short; the remedies have it in full.
+            // The remedies have the full texts.
             Self::UnderWay(UnderWay::NeedsBinding) => "have the user sign in once with the local password",
             Self::UnderWay(UnderWay::NewUser) => "have the user finish the registration in macOS",
             Self::DeviceLost => "have the user repair the registration in macOS",
-            Self::NotAPlist(_) => "put a property list in its place",
+            Self::NotAPlist(_) => "give JamfAAD's plist",
             Self::Tenants(_) => "correct the profile that sets it",
-            Self::Note(_) => "remove it; the next run in a session of this user writes it anew",
-            Self::Failed(_) => "run it again, and check the disk if that does not help",
+            Self::Note(_) => "remove it; the next run while this user is logged in writes a new one",
+            Self::Failed(_) => "run it again; if that does not help, check the disk",
             Self::Keychain(error) => match error.kind {
-                ErrorKind::Empty => "run it again when the user has logged in",
+                ErrorKind::Empty => "run it again after the user has logged in",
                 ErrorKind::NotAKeychain | ErrorKind::Sqlite | ErrorKind::UnknownVersion(_) => {
                     "check that this is the login keychain"
                 }
-                ErrorKind::Read(_) => "run it again, and check the disk if that does not help",
+                ErrorKind::Read(_) => "run it again; if that does not help, check the disk",
                 _ => "restore it from a backup; a reset of the login keychain loses the passwords in it",
             },
             Self::UnknownIssuer(_) => "delete the certificate in Keychain Access and register again",
@@ -79,28 +79,28 @@ impl fmt::Display for Cause {
             Self::HomeMissing => f.write_str("this home directory does not exist"),
             Self::HomeNotADirectory => f.write_str("this is not a directory"),
             Self::FileMissing => f.write_str("this file does not exist"),
-            Self::FolderMissing => f.write_str("there is no such folder"),
-            Self::AccountsUnavailable(words) => write!(f, "it cannot be told whose Mac this is: {words}"),
-            Self::NoSuchAccount(who) => write!(f, "there is no account {who:?}, or the directory does not answer"),
+            Self::FolderMissing => f.write_str("there is no folder with this path"),
+            Self::AccountsUnavailable(words) => write!(f, "cannot determine which user to check: {words}"),
+            Self::NoSuchAccount(who) => write!(f, "no account {who:?} was found, or the directory server does not answer"),
             Self::RightsNotTaken { uid, words } => {
-                write!(f, "the rights of the user with the number {uid} cannot be taken: {words}")
+                write!(f, "cannot switch to the user with UID {uid}: {words}")
             }
             Self::DeadlinePassed(seconds) => write!(f, "no answer within {seconds} s"),
             Self::Crashed(words) => write!(f, "this tool failed: {words}"),
-            Self::ReaderFailed(words) => write!(f, "the process that reads the user's files gave no answer: {words}"),
-            Self::NotAHome => f.write_str("this directory has no Library folder, so it is not a home that was ever used"),
-            Self::SharedFolder => f.write_str("this directory is root's and others may write to it, so it is not a home"),
+            Self::ReaderFailed(words) => write!(f, "the reader process gave no answer: {words}"),
+            Self::NotAHome => f.write_str("this directory has no Library folder, so nobody has logged in to it"),
+            Self::SharedFolder => f.write_str("this directory belongs to root and others can write to it, so it is not a home"),
             Self::Changing => f.write_str("this file changes while it is read"),
             Self::PermissionDenied => f.write_str("permission denied"),
-            Self::DeniedToUser => f.write_str("permission denied to its user; the user's other groups do not count here"),
+            Self::DeniedToUser => f.write_str("permission denied, even to its user (only the primary group counts)"),
             Self::NotPermitted => {
-                f.write_str("the operation is not permitted, by macOS' privacy protection or a security agent")
+                f.write_str("not permitted: macOS's privacy protection or a security agent blocks it")
             }
-            Self::SymbolicLink => f.write_str("this is a symbolic link, which is not followed"),
+            Self::SymbolicLink => f.write_str("this is a symbolic link, and links are not followed"),
             Self::LinkToNowhere(link) => {
-                write!(f, "the folder {} on the way to it is a symbolic link that leads nowhere", link.display())
+                write!(f, "the folder {} in its path is a broken symbolic link", link.display())
             }
-            Self::NotAFolder => f.write_str("something on the way to it is not a folder"),
+            Self::NotAFolder => f.write_str("a part of its path is not a folder"),
             Self::NotAFile(kind) => {
                 let kind = match kind {
                     FileKind::Directory => "a directory",
@@ -110,33 +110,32 @@ impl fmt::Display for Cause {
                 };
                 write!(f, "this is {kind}, not a regular file")
             }
-            Self::TooLarge { size, limit } => write!(f, "the file has {size} bytes, and no more than {limit} are read"),
+            Self::TooLarge { size, limit } => write!(f, "the file is too large ({size} bytes; the limit is {limit})"),
             Self::Unclear(unclear) => unclear.fmt(f),
             Self::NoSession => f.write_str(
-                "this sets up single sign-on, whose keys only show in a session of the user's, and none could be entered",
+                "this configures single sign-on, and its keys can be checked only while the user is logged in",
             ),
             Self::MayBeDeclared => f.write_str(
-                "a declaration may set up single sign-on, whose keys only show in a session of the user's, and none \
-                 could be entered",
+                "a declaration may configure single sign-on, and its keys can be checked only while the user is logged in",
             ),
             Self::UnderWay(UnderWay::NeedsBinding) => {
-                f.write_str("the registration of this user is under way: it needs binding")
+                f.write_str("this user's registration is under way: it needs binding")
             }
-            Self::UnderWay(UnderWay::NewUser) => f.write_str("the registration of this user is under way"),
-            Self::DeviceLost => f.write_str("the device's registration is lost, and Jamf's tool does not say more"),
+            Self::UnderWay(UnderWay::NewUser) => f.write_str("this user's registration is under way"),
+            Self::DeviceLost => f.write_str("the device's registration is lost, and Jamf's tool shows no key either"),
             Self::Tenants(problem) => problem.fmt(f),
             Self::Note(problem) => f.write_str(match problem {
                 NoteProblem::Damaged => "this note of a key is damaged",
                 NoteProblem::FromTheFuture => "this note of a key is from the future",
-                NoteProblem::OfAnotherHome => "this note of a key is of another home",
-                NoteProblem::NotPrivateToRoot => "this is not root's alone, so it does not count",
+                NoteProblem::OfAnotherHome => "this note of a key is about another home",
+                NoteProblem::NotPrivateToRoot => "this note of a key does not count, because others than root can change or read it",
             }),
-            Self::NotAPlist(problem) => write!(f, "this is not a plist that can be read: {problem}"),
+            Self::NotAPlist(problem) => write!(f, "this is not a plist: {problem}"),
             Self::Failed(words) => f.write_str(words),
-            // Where the damage is, only developers can use; the JSON has it.
+            // Only developers can use the place of the damage; it is in the JSON.
             Self::Keychain(error) => error.kind.fmt(f),
             Self::UnknownIssuer(_) => {
-                f.write_str("a certificate that has a private key cannot be read up to its issuer")
+                f.write_str("a certificate with a private key cannot be read up to its issuer")
             }
             Self::NotRead => f.write_str("this file was not read"),
         }

@@ -1,12 +1,10 @@
-//! The remedies: what the user and the administrator do.
-//!
-//! The reports, the JSON, the policy scripts and `docs/remedies.md` all draw on this.
+//! The remedies: what the user and the administrator do. Reports, JSON, policy scripts and `docs/remedies.md` use them.
 
 use crate::rows::rows;
 
 rows! {
-    /// What to do for a user: code; text of the extension attribute, which policy scripts act on; what the user does;
-    /// what the administrator does; where that is published.
+    /// What to do for a user. Each has a code, the text of the extension attribute (policy scripts act on it), what the
+    /// user does, what the administrator does, and the source.
     pub enum Remedy(&'static str, &'static str, &'static str, &'static str, &'static str) {
         Nothing => (
             "none", "None",
@@ -17,13 +15,13 @@ rows! {
         CheckTenant => (
             "check-tenant", "Check tenant",
             "Nothing.",
-            "Find out whose Mac this is: it is registered with a tenant that is not expected. If it is yours, have the \
-             user remove that account in Company Portal, and register.",
+            "Find out whose Mac this is, because it is registered with an unexpected tenant. If it is yours, have the user \
+             remove that account in Company Portal, and register.",
             "https://learn.microsoft.com/entra/identity/devices/manage-device-identities",
         ),
         RegisterInMacos => (
             "register-in-macos", "Register or repair in macOS",
-            "Answer the notification \"Registration Required\" (a Focus hides it), or open System Settings > Users & \
+            "Answer the notification \"Registration Required\" (a Focus hides it). Or open System Settings > Users & \
              Groups, click the (i) beside your name and choose Platform SSO > Repair. On macOS 14: Network Account \
              Server > Edit > Repair.",
             "When the user has registered, run gatherAADInfo once as the user. If the registration never finishes \
@@ -32,30 +30,29 @@ rows! {
         ),
         DeployProfile => (
             "deploy-sso-profile", "Deploy SSO profile, then register",
-            "When the profile is there, open Self Service, run the registration policy, and sign in until Company Portal \
-             has finished.",
-            "Deploy a profile of Microsoft's SSO extension first: new registrations need it.",
+            "When the profile is there, open Self Service, run the registration policy, and follow the sign-in prompts \
+             until Company Portal has finished.",
+            "Deploy a profile for Microsoft's SSO extension first: new registrations need it.",
             "https://learn.microsoft.com/entra/identity-platform/apple-sso-plugin",
         ),
         RegisterInSelfService => (
             "register-in-self-service", "Register in Self Service",
-            "Open Self Service, run the registration policy, and sign in until Company Portal has finished. Do not open \
-             Company Portal by hand: only the policy starts JamfAAD.",
+            "Open Self Service, run the registration policy, and follow the sign-in prompts until Company Portal has \
+             finished. Do not open Company Portal directly, because only the policy starts JamfAAD.",
             "Send the user the registration policy in Self Service.",
             "https://github.com/benwhitis/Jamf_Conditional_Access/wiki/MacOS-Conditional-Access-Best-Practices",
         ),
         GatherAadInfo => (
             "gather-aad-info", "Run gatherAADInfo",
-            "Sign in if a window asks for it.",
-            "Run gatherAADInfo once as the user, never as root. Do not wait: since Jamf Pro 11.5, JamfAAD does not try \
-             again by itself.",
+            "Sign in if a window asks you to.",
+            "Run gatherAADInfo once as the user, never as root. JamfAAD has not retried by itself since Jamf Pro 11.5.",
             "https://community.jamf.com/t5/jamf-pro/configure-platform-single-sign-on-pssoe-for-microsoft-entra-id/m-p/333024",
         ),
         SignInLocally => (
             "sign-in-locally", "Sign in with local password",
-            "Log out, and sign in once with the local password: this finishes the registration.",
+            "Log out, and sign in once with the local password, which finishes the registration.",
             "Nothing, unless the user cannot sign in.",
-            "The names in Apple's PlatformSSO framework; Apple does not document them.",
+            "Names in Apple's PlatformSSO framework, which Apple does not document.",
         ),
         FinishInMacos => (
             "finish-in-macos", "Finish registration in macOS",
@@ -66,13 +63,13 @@ rows! {
         LookInSession => (
             "look-in-session", "Check while user is logged in",
             "Log in.",
-            "Update the inventory while the user is logged in: only then does a key in the Secure Enclave show.",
+            "Update the inventory while the user is logged in, because a key in the Secure Enclave shows only then.",
             "https://github.com/Macjutsu/pseudo",
         ),
         MendEvidence => (
             "mend-evidence", "See the reason",
             "Nothing.",
-            "Mend what the reason names: without it, nobody knows whether the user is registered.",
+            "Mend what the reason names. Until then, it is unknown whether the user is registered.",
             "",
         ),
     }
@@ -84,7 +81,7 @@ impl Remedy {
         self.row().0
     }
 
-    /// What the extension attribute `remedy` has.
+    /// The text for the extension attribute `remedy`.
     pub const fn short_text(self) -> &'static str {
         self.row().1
     }
@@ -97,7 +94,7 @@ impl Remedy {
         self.row().3
     }
 
-    /// Where it is published.
+    /// The source: a web address, or a description.
     pub const fn source(self) -> &'static str {
         self.row().4
     }

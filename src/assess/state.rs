@@ -44,7 +44,7 @@ pub(super) fn registration_state(evidence: &Evidence) -> Result<RegistrationStat
         },
         Probe::Absent => without_key_in_keychain(evidence),
         Probe::Unreadable(cause) => in_keychain(cause.clone()),
-        Probe::NotAsked => in_keychain(Cause::NotRead),
+        Probe::NotChecked => in_keychain(Cause::NotRead),
     }
 }
 
@@ -62,7 +62,7 @@ fn without_key_in_keychain(evidence: &Evidence) -> Result<RegistrationState, Obs
     let app_sso = match &platform_sso.probe {
         Probe::Found(found) => Some(found.key),
         Probe::Unreadable(cause) => return by_app_sso(cause.clone()),
-        Probe::Absent | Probe::NotAsked => None,
+        Probe::Absent | Probe::NotChecked => None,
     };
     if let Some(Key::UnderWay(under_way)) = app_sso {
         return by_app_sso(Cause::UnderWay(under_way));
@@ -78,13 +78,13 @@ fn without_key_in_keychain(evidence: &Evidence) -> Result<RegistrationState, Obs
                 by_jamf(cause)
             }
         }
-        Probe::Absent | Probe::NotAsked if app_sso == Some(Key::Absent(Absence::DeviceLost)) => {
+        Probe::Absent | Probe::NotChecked if app_sso == Some(Key::Absent(Absence::DeviceLost)) => {
             by_app_sso(Cause::DeviceLost)
         }
-        Probe::Absent | Probe::NotAsked => match sso_set_up {
+        Probe::Absent | Probe::NotChecked => match sso_set_up {
             SsoSetUp::By(path) => Err(Obstacle { path: Some(path.clone()), cause: Cause::NoSession }),
             SsoSetUp::MayBeDeclared => Err(Cause::MayBeDeclared.into()),
-            SsoSetUp::Nothing | SsoSetUp::NotAsked => Ok(RegistrationState::NotRegistered),
+            SsoSetUp::Nothing | SsoSetUp::NotChecked => Ok(RegistrationState::NotRegistered),
         },
     }
 }
@@ -99,6 +99,6 @@ fn with_workplace_join_key(evidence: &Evidence) -> Result<RegistrationState, Obs
         Probe::Found(JamfAad::Parsed { .. } | JamfAad::Unparsable(_)) => Ok(RegistrationState::AadIdNotAcquired),
         Probe::Absent => Ok(RegistrationState::PlistMissing),
         Probe::Unreadable(cause) => undetermined(cause.clone()),
-        Probe::NotAsked => undetermined(Cause::NotRead),
+        Probe::NotChecked => undetermined(Cause::NotRead),
     }
 }

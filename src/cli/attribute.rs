@@ -1,10 +1,10 @@
-//! The values that extension attributes can have, one at a time.
+//! The values for extension attributes.
 
 use clap::{ValueEnum, builder::PossibleValue};
 
 use crate::rows::rows;
 
-/// What Jamf Pro calls the type of an attribute's values.
+/// The data type of an extension attribute, as Jamf Pro calls it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DataType {
     String,
@@ -22,12 +22,12 @@ impl DataType {
 }
 
 rows! {
-    /// What an extension attribute says: name on the command line, type, meaning; in the order of the list.
+    /// A value for an extension attribute, with its name on the command line, its type and its meaning.
     pub enum Attribute(&'static str, DataType, &'static str) {
-        State => ("state", DataType::String, "how far the registration got"),
-        User => ("user", DataType::String, "short name of the user whose state it is"),
-        DeviceId => ("device-id", DataType::String, "the device's id in Microsoft Entra; empty if none"),
-        TenantId => ("tenant-id", DataType::String, "the tenant's id in Microsoft Entra; empty if none"),
+        State => ("state", DataType::String, "how far the registration has got"),
+        User => ("user", DataType::String, "short name of the user reported on"),
+        DeviceId => ("device-id", DataType::String, "the device ID in Microsoft Entra; empty if none"),
+        TenantId => ("tenant-id", DataType::String, "the tenant ID in Microsoft Entra; empty if none"),
         UserPrincipalName => ("user-principal-name", DataType::String, "the name that the user registered with; empty if none"),
         KeyStorage => ("key-storage", DataType::String, "Login Keychain, Secure Enclave, or None"),
         CertificateExpires => ("certificate-expires", DataType::Date, "when the WPJ certificate expires (UTC); empty if none"),
@@ -44,7 +44,7 @@ impl Attribute {
         self.row().0
     }
 
-    /// The type that the extension attribute has to have in Jamf Pro.
+    /// The data type to choose in Jamf Pro.
     pub const fn data_type(self) -> DataType {
         self.row().1
     }
@@ -64,7 +64,7 @@ impl ValueEnum for Attribute {
     }
 }
 
-/// What `--list-attributes` prints: a line for each, with name, type and meaning.
+/// The output of `--list-attributes`: one line for each attribute, with name, type and meaning.
 pub fn list() -> String {
     let line = |attribute: &Attribute| {
         format!("{:<21}{:<8}{}\n", attribute.name(), attribute.data_type().as_str(), attribute.meaning())

@@ -212,7 +212,7 @@ fn has_no_key(probe: &Probe<LoginKeychain>, tenants: &Tenants) -> bool {
     match probe {
         Probe::Found(found) => found.identity_of(tenants).is_none() && found.unknown_issuer.is_none(),
         Probe::Absent => true,
-        Probe::Unreadable(_) | Probe::NotAsked => false,
+        Probe::Unreadable(_) | Probe::NotChecked => false,
     }
 }
 

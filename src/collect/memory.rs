@@ -35,7 +35,7 @@ fn path_of(root: &Path, uid: u32) -> PathBuf {
 
 /// Reads a user's note; absent if there is none, or if it is more than `days` days old.
 pub(super) fn read(root: &Path, user: &User, days: u16, now: Timestamp, trail: &Trail) -> Witness<RememberedKey> {
-    let Some(uid) = user.uid else { return Witness::not_asked(None) };
+    let Some(uid) = user.uid else { return Witness::not_checked(None) };
     let path = path_of(root, uid);
     trail.at(&path);
     let oldest = u64::from(now).saturating_sub(u64::from(days) * SECONDS_A_DAY);

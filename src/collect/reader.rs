@@ -258,7 +258,7 @@ fn answer<T: DeserializeOwned>(ended: Ended, deadline: &Deadline) -> Result<T, O
         Err(Failure::Failed(words)) => words,
         // A library may have printed a message before the signal, but the signal is the better reason.
         Ok(Some(exit @ Exit::Signal(_))) => exit.to_string(),
-        Ok(_) if is_nonsense => "it sent something else than an answer".to_owned(),
+        Ok(_) if is_nonsense => "it sent something else".to_owned(),
         Ok(Some(exit)) => exit.to_string(),
         Err(Failure::Missing) | Ok(None) => "it ended without an answer".to_owned(),
     };

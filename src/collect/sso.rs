@@ -148,6 +148,6 @@ fn read<T>(output: Witness<Printed>, parse: fn(&str) -> Result<T, Unclear>) -> W
             let probe = found.map_or_else(|unclear| Probe::Unreadable(Cause::Unclear(unclear)), Probe::Found);
             Witness { path: output.path, probe }
         }
-        None => Witness::not_asked(None),
+        None => Witness::not_checked(None),
     }
 }

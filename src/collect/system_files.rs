@@ -138,7 +138,7 @@ pub(super) fn set_up(copies: Option<&Path>, own: &Path, user: &User, trail: &Tra
 /// Reads a saved output of a command.
 /// Fails if the file cannot be read.
 fn saved<T>(path: Option<&Path>, parse: fn(&str) -> Result<T, Unclear>, trail: &Trail) -> Result<Witness<T>, Obstacle> {
-    let Some(path) = path else { return Ok(Witness::not_asked(None)) };
+    let Some(path) = path else { return Ok(Witness::not_checked(None)) };
     trail.at(path);
     let bytes = file::read(path, MAX_SIZE).and_then(|bytes| bytes.ok_or(Cause::FileMissing));
     let bytes = bytes.map_err(|cause| Obstacle { path: Some(path.to_owned()), cause })?;
@@ -153,12 +153,12 @@ pub(super) fn sso_set_up(copies: Option<&Path>, own: &Path, user: &User, trail: 
     let place = SystemFiles { root: copies.unwrap_or(own), is_copy: copies.is_some(), trail };
     let is_set_up = |path: &PathBuf| match place.file(path) {
         Probe::Found(bytes) => set_up::sso_profile(&[bytes]).map_or(true, |found| found.is_some()),
-        Probe::Absent | Probe::NotAsked => false,
+        Probe::Absent | Probe::NotChecked => false,
         Probe::Unreadable(_) => true,
     };
     match place.managed_files(user, EXTENSIBLE_SSO).into_iter().find(is_set_up) {
         Some(path) => SsoSetUp::By(path),
-        None if place.lacks_copy_of(MANAGED_PREFERENCES) => SsoSetUp::NotAsked,
+        None if place.lacks_copy_of(MANAGED_PREFERENCES) => SsoSetUp::NotChecked,
         None if place.can_have_declarations() => SsoSetUp::MayBeDeclared,
         None => SsoSetUp::Nothing,
     }
@@ -202,7 +202,7 @@ impl SystemFiles<'_> {
         SetUp {
             preferences: self.managed(user, JAMF_AAD, |files| set_up::preferences(files).map(Some)),
             sso_profile: match self.managed(user, EXTENSIBLE_SSO, set_up::sso_profile) {
-                Probe::Absent if self.can_have_declarations() => Probe::NotAsked,
+                Probe::Absent if self.can_have_declarations() => Probe::NotChecked,
                 probe => probe,
             },
             agent: self.if_copied(PREFERENCES, || self.file(&self.at(PREFERENCES).join(JAMF_AGENT)).and_then(agent)),
@@ -223,7 +223,7 @@ impl SystemFiles<'_> {
     }
 
     fn if_copied<T>(&self, folder: &str, read: impl FnOnce() -> Probe<T>) -> Probe<T> {
-        if self.lacks_copy_of(folder) { Probe::NotAsked } else { read() }
+        if self.lacks_copy_of(folder) { Probe::NotChecked } else { read() }
     }
 
     /// Whether a declaration can set up single sign-on without a file in this release of macOS.
@@ -251,13 +251,13 @@ impl SystemFiles<'_> {
         // A Mac without managed preferences has no such folder. If the folder beside it was copied, this one probably
         // did not exist. That is enough for a finding, but not for a state.
         if self.lacks_copy_of(MANAGED_PREFERENCES) && self.lacks_copy_of(PREFERENCES) {
-            return Probe::NotAsked;
+            return Probe::NotChecked;
         }
         let mut files = Vec::new();
         for path in self.managed_files(user, name) {
             match self.file(&path) {
                 Probe::Found(bytes) => files.push(bytes),
-                Probe::Absent | Probe::NotAsked => {}
+                Probe::Absent | Probe::NotChecked => {}
                 Probe::Unreadable(cause) => return Probe::Unreadable(cause),
             }
         }
@@ -274,7 +274,7 @@ impl SystemFiles<'_> {
         for tool in JamfTool::ALL {
             match self.exists(&self.at(tool.path()), fs::Metadata::is_file) {
                 Probe::Found(()) => return Probe::Found(tool),
-                Probe::Absent | Probe::NotAsked => {}
+                Probe::Absent | Probe::NotChecked => {}
                 Probe::Unreadable(cause) => return Probe::Unreadable(cause),
             }
         }

@@ -50,7 +50,7 @@ fn named(name: &str, mac: &impl Mac) -> Result<Choice, Obstacle> {
     // The console record may be missing here: it only shows the console user, and whether this user has a session.
     let record = mac.console().ok().map(Option::unwrap_or_default);
     let console = match record.as_ref().map(ConsoleRecord::console_user) {
-        None | Some(Err(_)) => Console::NotAsked,
+        None | Some(Err(_)) => Console::NotChecked,
         Some(Ok(None)) => Console::Nobody,
         Some(Ok(Some(uid))) if uid == account.uid => Console::ThisUser,
         Some(Ok(Some(uid))) => Console::Another(uid),
@@ -103,7 +103,7 @@ pub(super) fn local_users(mac: &impl Mac) -> Result<Vec<LocalUser>, Obstacle> {
         let found = mac.by_uid(uid).and_then(|account| account.ok_or_else(|| Cause::NoSuchAccount(uid.to_string())));
         let account = found.map_err(|cause| Box::new((user(), cause.into())))?;
         let has_session = record.as_ref().map(|record| record.has_session(uid));
-        Ok(Choice::of(account, Source::AllUsers, Console::NotAsked, has_session))
+        Ok(Choice::of(account, Source::AllUsers, Console::NotChecked, has_session))
     };
     Ok(local_uids(uids).into_iter().map(local_user).collect())
 }

@@ -17,29 +17,32 @@ use crate::{
     },
 };
 
-/// No value is longer, in bytes: what Jamf Pro does with very long ones is not public.
+/// The longest value, in bytes. What Jamf Pro does with very long ones is not public.
 const MAX_LENGTH: usize = 255;
 
-/// What `finding` has if nothing is wrong.
+/// The value of `finding` if nothing is wrong.
 pub const NOTHING_WRONG: &str = "OK";
 
-/// What `key-storage` has if there is no key.
+/// The value of `key-storage` if there is no key.
 pub const NO_KEY: &str = "None";
 
 /// The value of an attribute for one user; empty if it is known that there is none.
-/// Fails if it is not known; why.
+/// Fails with the reason if the value is unknown.
 pub(crate) fn value(attribute: Attribute, assessment: &Assessment<'_>) -> Result<String, String> {
     let Some(found) = found(attribute, assessment) else {
         return match &assessment.state {
             _ if has_none(attribute, assessment) => Ok(String::new()),
             Err(undetermined) => Err(reason(undetermined)),
-            Ok(_) => Err(format!("no {} was found; see --explain", attribute.name())),
+            Ok(_) => Err(format!("no {} was found; run with --explain for details", attribute.name())),
         };
     };
     if is_safe(&found) && (attribute != Attribute::UserPrincipalName || is_user_principal_name(&found)) {
         Ok(found)
     } else {
-        Err(format!("the {} is not fit for an extension attribute; see it with --explain", attribute.name()))
+        Err(format!(
+            "the {} has characters that an extension attribute cannot have; run with --explain to see it",
+            attribute.name()
+        ))
     }
 }
 
@@ -76,7 +79,7 @@ fn found(attribute: Attribute, assessment: &Assessment<'_>) -> Option<String> {
         Attribute::CertificateExpires => workplace_join()?.certificate.map(|certificate| date(certificate.not_after)),
         Attribute::SignInMethod => {
             let found = evidence.platform_sso.probe.found()?;
-            // Of another provider, it says nothing about this registration.
+            // The method of another provider's user says nothing about this registration.
             found.sign_in_method.filter(|_| !is_of_another(found)).map(|method| method.name().to_owned())
         }
         Attribute::LastToken => match evidence.jamf_aad.probe.found()? {
@@ -84,7 +87,7 @@ fn found(attribute: Attribute, assessment: &Assessment<'_>) -> Option<String> {
             JamfAad::Unparsable(_) => None,
         },
         Attribute::Finding => {
-            // What could not be read may be worse than what was found.
+            // If the state is unknown, what could not be read may be worse than what was found.
             let state = state.as_ref().ok()?;
             let of_state = if *state == RegistrationState::Registered { NOTHING_WRONG } else { state.as_str() };
             Some(assessment.gravest().map_or(of_state, |code| code.short_text()).to_owned())
@@ -94,7 +97,7 @@ fn found(attribute: Attribute, assessment: &Assessment<'_>) -> Option<String> {
     }
 }
 
-/// Where the key is; `None` if that cannot be determined.
+/// The storage of the key; `None` if that cannot be determined.
 pub(crate) fn key_storage(assessment: &Assessment<'_>) -> Option<&'static str> {
     match Storage::shown_by(assessment.evidence) {
         Some(storage) => Some(storage.name()),
@@ -102,12 +105,12 @@ pub(crate) fn key_storage(assessment: &Assessment<'_>) -> Option<&'static str> {
     }
 }
 
-/// What Jamf Pro takes for a date: RFC 3339 without its letters.
+/// A time as Jamf Pro reads dates: RFC 3339 without its letters.
 pub(crate) fn date(time: Timestamp) -> String {
     time.to_string().replace('T', " ").replace('Z', "")
 }
 
-/// Whether a value fits into `<result>`, and into a spreadsheet, as it is. What comes from the Mac may be anything.
+/// Whether a value may be printed in `<result>`, and put into a spreadsheet. Text from the Mac may contain anything.
 pub(crate) fn is_safe(value: &str) -> bool {
     !value.is_empty()
         && value.len() <= MAX_LENGTH
@@ -116,7 +119,7 @@ pub(crate) fn is_safe(value: &str) -> bool {
         && value.chars().all(is_plain)
 }
 
-/// What a spreadsheet takes for the beginning of a formula.
+/// Characters with which a spreadsheet begins a formula.
 const IN_FORMULAS: [char; 4] = ['=', '+', '-', '@'];
 
 /// Whether this is a user principal name with only the characters that Microsoft allows; a guest's has `#EXT#`.
@@ -131,7 +134,7 @@ fn is_plain(character: char) -> bool {
     (' '..='~').contains(&character) && !"<>&".contains(character)
 }
 
-/// The line that Jamf stores; blank without a value.
+/// The line that Jamf Pro stores; blank without a value.
 pub(crate) fn result(value: &str) -> String {
     format!("<result>{value}</result>\n")
 }
@@ -150,7 +153,7 @@ pub(crate) fn users(assessments: &[Assessment<'_>]) -> String {
     assessments.iter().filter_map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// What a user is called in a list: by the short name or else the home, or else the UID.
+/// A user's name in a list: the short name, otherwise the home, otherwise the UID.
 pub(crate) fn label(user: &User) -> Option<String> {
     let home = || user.home.as_ref().map(|home| home.to_string_lossy().into_owned());
     user.name.clone().or_else(home).or_else(|| number(user))
@@ -160,7 +163,7 @@ fn number(user: &User) -> Option<String> {
     user.uid.map(|uid| format!("#{uid}"))
 }
 
-/// Replaces each character that a list cannot have by a question mark.
+/// Replaces each character that a list must not contain by a question mark.
 fn masked(name: &str) -> String {
     let mask = |character: char| if is_plain(character) && !" :".contains(character) { character } else { '?' };
     let masked: String = name.chars().take(MAX_LENGTH).map(mask).collect();
@@ -173,7 +176,7 @@ mod tests {
     use crate::assess::finding::Code;
 
     #[test]
-    fn what_jamf_may_not_take_is_not_safe() {
+    fn only_plain_values_are_safe() {
         for value in ["Registered", "adele.vance@contoso.com", "2024-02-29 12:34:56", "'#!~"] {
             assert!(is_safe(value), "{value}");
         }
@@ -200,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_principal_name_has_one_at_and_only_what_microsoft_allows() {
+    fn a_user_principal_name_has_one_at_sign_and_only_allowed_characters() {
         let guest = "adele_contoso.com#EXT#@fabrikam.onmicrosoft.com";
         for name in ["adele.vance@contoso.com", "o'neil-x_1@contoso.com", "a!#^~@contoso.com", guest] {
             assert!(is_user_principal_name(name), "{name}");

@@ -1,4 +1,4 @@
-//! The report for people: state and gravest finding, whose it is, the evidence, and what to do.
+//! The report for people: state and gravest finding, the user, the evidence, and what to do.
 
 mod evidence;
 mod set_up;
@@ -41,7 +41,7 @@ pub(super) fn explain(assessment: &Assessment<'_>, request: &Request, style: Sty
     page.into_text()
 }
 
-/// State and gravest finding in a line, drawn in the colour of the worse.
+/// The state and the gravest finding in one line, in the colour of the worse of the two.
 fn headline(assessment: &Assessment<'_>) -> (Mark, String) {
     let gravest = assessment.gravest();
     match &assessment.state {
@@ -60,7 +60,7 @@ fn headline(assessment: &Assessment<'_>) -> (Mark, String) {
     }
 }
 
-/// Whose state it is, and why that user's.
+/// The line about the user, and why the tool chose this user.
 fn about(user: &User) -> String {
     let name = match (&user.name, user.uid) {
         (Some(name), Some(uid)) => Some(format!("{name} ({uid})")),
@@ -71,23 +71,23 @@ fn about(user: &User) -> String {
     let home = user.home.as_ref().map(|home| home.display().to_string());
     let who: Vec<String> = name.into_iter().chain(home).collect();
     let why = match user.source {
-        Some(Source::HomeOption) => "the home that was given",
-        Some(Source::UserOption) => "the user who was given",
+        Some(Source::HomeOption) => "from --home",
+        Some(Source::UserOption) => "from --user",
         Some(Source::Console) => "the console user",
-        Some(Source::LastConsole) => "nobody is at the console, and this user was there last",
-        Some(Source::MostRecent) => "nobody is at the console, and this user's login keychain changed last",
-        Some(Source::AllUsers) => "one of all users",
-        Some(Source::FilesGiven) => "the files that were given",
-        Some(Source::None) => "nobody has ever used this Mac",
-        None => "whose Mac this is could not be determined",
+        Some(Source::LastConsole) => "the last console user, because nobody is at the console",
+        Some(Source::MostRecent) => "nobody is at the console, and this login keychain changed last",
+        Some(Source::AllUsers) => "one of the local users",
+        Some(Source::FilesGiven) => "from --keychain and --plist",
+        Some(Source::None) => "no user has logged in to this Mac yet",
+        None => "could not be determined",
     };
     if who.is_empty() { format!("User: {why}") } else { format!("User: {}: {why}", who.join(", ")) }
 }
 
-/// Whether another row says the same.
+/// Whether another row of the report shows this finding already.
 const fn has_row(code: Code, has_key: bool) -> bool {
     match code {
-        // With a key, the rows are about that one.
+        // If there is a key, the rows are about that key.
         Code::CertificateWithoutPrivateKey | Code::PrivateKeyWithoutCertificate => !has_key,
         Code::SecondOpinionUsed
         | Code::SecondOpinionDiffers
@@ -111,7 +111,7 @@ const fn has_row(code: Code, has_key: bool) -> bool {
 
 const fn mark_of(code: Code, has_key: bool) -> Mark {
     match code {
-        // Beside a key that works, these are what an earlier registration left behind.
+        // If another key works, these are left over from an earlier registration.
         Code::CertificateWithoutPrivateKey | Code::PrivateKeyWithoutCertificate if has_key => Mark::Neutral,
         Code::CertificateUnparsable
         | Code::ConsoleContradictory

@@ -27,7 +27,7 @@ use crate::{
     },
 };
 
-/// Grows when a key goes or changes its meaning; a new key does not count.
+/// The version of the format. It is increased when a key is removed or changes its meaning.
 const SCHEMA: u32 = 1;
 
 /// The assessment of one user as an indented JSON object. The order of the keys is fixed.
@@ -341,7 +341,7 @@ fn set_up(set_up: &SetUp) -> SetUpReport {
         sso_profile_installed: match &set_up.sso_profile {
             Probe::Found(SsoProfile::OfMicrosoft(_)) => Some(true),
             Probe::Found(SsoProfile::OfAnother) | Probe::Absent => Some(false),
-            Probe::Found(SsoProfile::PlatformSso) | Probe::Unreadable(_) | Probe::NotAsked => None,
+            Probe::Found(SsoProfile::PlatformSso) | Probe::Unreadable(_) | Probe::NotChecked => None,
         },
         sso_extension_allows_jamf: set_up.sso_profile.found().and_then(|profile| match profile {
             SsoProfile::OfMicrosoft(Service::ByPrefix | Service::ByName | Service::AllManagedApps) => Some(true),
@@ -364,11 +364,11 @@ const fn is_present<T>(probe: &Probe<T>) -> Option<bool> {
     match probe {
         Probe::Found(_) => Some(true),
         Probe::Absent => Some(false),
-        Probe::Unreadable(_) | Probe::NotAsked => None,
+        Probe::Unreadable(_) | Probe::NotChecked => None,
     }
 }
 
-/// A finding that the remedy mends has it; beside a sound registration it is what an earlier one left behind.
+/// A finding. If nothing has to be done for the user, a registration mends nothing, so such a finding needs no remedy.
 fn finding(finding: &Finding, remedy: Remedy) -> FindingReport<'_> {
     let is_over = matches!(finding.code.mend(), Mend::By(_)) && remedy == Remedy::Nothing;
     FindingReport {
@@ -384,12 +384,12 @@ const fn status<T>(probe: &Probe<T>) -> &'static str {
         Probe::Found(_) => "found",
         Probe::Absent => "absent",
         Probe::Unreadable(_) => "unreadable",
-        Probe::NotAsked => "not-asked",
+        Probe::NotChecked => "not-asked",
     }
 }
 
 const fn is_asked<T>(probe: &Probe<T>) -> bool {
-    !matches!(probe, Probe::NotAsked)
+    !matches!(probe, Probe::NotChecked)
 }
 
 const fn sso_status<T>(probe: &Probe<T>) -> &'static str {

@@ -1,10 +1,10 @@
-//! Why a state cannot be determined, in one line.
+//! The reason why a state cannot be determined, as one line.
 
 use super::style::escape;
 use crate::evidence::Obstacle;
 
-/// Why a state cannot be determined, in one line: the file, if there is one, the cause, and what to do. Whatever is not
-/// text in a name is escaped.
+/// The reason why a state cannot be determined, as one line: the file, if there is one, the cause, and what to do.
+/// Control and format characters are escaped.
 pub fn reason(undetermined: &Obstacle) -> String {
     let Obstacle { path, cause } = undetermined;
     let place = path.as_ref().map(|path| format!("{}: ", path.display())).unwrap_or_default();
@@ -19,7 +19,7 @@ mod tests {
     use crate::evidence::Cause;
 
     #[test]
-    fn a_reason_is_one_line_whatever_the_file_is_called() {
+    fn a_reason_is_one_line_for_any_file_name() {
         let path = PathBuf::from("/Users/a\nb\u{1b}[2J\u{85}ü/x");
         let line = reason(&Obstacle { path: Some(path), cause: Cause::PermissionDenied });
         assert_eq!(line, "/Users/a\\nb\\u{1b}[2J\\u{85}ü/x: permission denied; run it with sudo");

@@ -1,4 +1,4 @@
-//! How text for people is drawn: colours, marks, wrapped lines.
+//! Formats text for people: colours, marks, wrapped lines.
 
 use std::{
     borrow::Cow,
@@ -10,11 +10,13 @@ use std::{
 use anstyle::{AnsiColor, Style as Ansi};
 use textwrap::{Options, WordSplitter, core::display_width};
 
+/// The width of reports, in columns.
 pub(crate) const COLUMNS: usize = 80;
 
+/// The width of a row's label, in columns.
 const LABEL: usize = 20;
 
-/// What may be printed.
+/// What standard output can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Style {
     pub colour: bool,
@@ -22,7 +24,7 @@ pub struct Style {
 }
 
 impl Style {
-    /// What may be printed to standard output; for colours see <https://no-color.org>.
+    /// What this process's standard output can show; for colours see <https://no-color.org>.
     pub fn of_this_terminal() -> Self {
         let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
@@ -31,7 +33,7 @@ impl Style {
     }
 }
 
-/// Whether the locale's characters are UTF-8: by the first of the variables that is set and not empty, as POSIX has it.
+/// Whether the locale uses UTF-8. As in POSIX, the first variable that is set and not empty decides.
 pub(crate) fn is_utf8(variable: impl Fn(&str) -> Option<OsString>) -> bool {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(variable).find(|value| !value.is_empty());
     let locale = locale.unwrap_or_default().to_string_lossy().to_ascii_lowercase();
@@ -39,11 +41,10 @@ pub(crate) fn is_utf8(variable: impl Fn(&str) -> Option<OsString>) -> bool {
     characters.ends_with("utf-8") || characters.ends_with("utf8")
 }
 
-/// Text that may come from anywhere, with every character escaped that could move the cursor, start a line, or show
-/// other text in another order.
+/// Escapes every character that could move the cursor, start a line, or change how other text is shown.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::new();
-    // A mark needs a character before it to be combined with.
+    // A combining mark needs a character before it.
     let mut has_base = false;
     for character in text.chars() {
         let is_mark = is_combining(character);
@@ -74,7 +75,7 @@ const fn is_combining(character: char) -> bool {
         | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')
 }
 
-/// What a line says about the registration.
+/// The judgement in front of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {
     Good,
@@ -96,7 +97,7 @@ impl Mark {
         }
     }
 
-    /// The colour in which to draw it, and what it is said about.
+    /// The colour of the mark, and of a headline with this judgement.
     pub(crate) const fn colour(self) -> Ansi {
         match self {
             Self::Good => AnsiColor::Green.on_default(),
@@ -107,7 +108,7 @@ impl Mark {
     }
 }
 
-/// A text of lines no longer than a terminal's, but for commands, which are printed as they are.
+/// A text whose lines fit a terminal, except for commands, which are not wrapped.
 #[derive(Debug)]
 pub(crate) struct Page {
     style: Style,
@@ -127,7 +128,7 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// A line, or several, in a style of its own.
+    /// One or more lines in a style.
     pub(crate) fn paragraph(&mut self, ansi: Ansi, text: &str) {
         for line in self.wrapped(text, "", 0) {
             self.line(&line, ansi, "");
@@ -152,7 +153,7 @@ impl Page {
         }
     }
 
-    /// A line, or several, that begin further to the right.
+    /// One or more indented lines.
     pub(crate) fn indented(&mut self, indent: usize, text: &str) {
         for line in self.wrapped(text, &" ".repeat(indent), indent) {
             self.line("", Ansi::new(), &line);
@@ -170,17 +171,17 @@ impl Page {
         }
     }
 
-    /// A line that is not wrapped: a row of a table, or something to paste into a shell.
+    /// A line that is not wrapped: a row of a table, or a command.
     pub(crate) fn as_is(&mut self, line: &str) {
         self.line("", Ansi::new(), &self.readable(line));
     }
 
-    /// The lines of a text, after the words that begin the first one.
+    /// Wraps a text; the first line begins with `first`.
     fn wrapped(&self, text: &str, first: &str, indent: usize) -> Vec<String> {
         let text = self.readable(text);
         let indent = " ".repeat(indent);
         let options = Options::new(COLUMNS).initial_indent(first).subsequent_indent(&indent).break_words(false);
-        // A hyphen is part of a name here.
+        // Hyphens are parts of names here, so lines do not break after them.
         let options = options.word_splitter(WordSplitter::NoHyphenation);
         textwrap::wrap(&text, options).into_iter().map(Cow::into_owned).flat_map(fitted).collect()
     }
@@ -200,8 +201,8 @@ impl Page {
     }
 }
 
-/// A line as it is if it fits. Else it has a word that is long: that moves to the left as far as it has to, or is broken
-/// if it has no room even there.
+/// Fits a line that a long last word makes too wide. The word moves to a line of its own, as far left as necessary, and
+/// is broken only if it is wider than a whole line.
 fn fitted(line: String) -> Vec<String> {
     if display_width(&line) <= COLUMNS {
         return vec![line];
@@ -219,7 +220,7 @@ fn fitted(line: String) -> Vec<String> {
     lines
 }
 
-/// A text without what could do harm on a terminal, and without what the terminal cannot show.
+/// Escapes what could do harm on a terminal, and what the terminal cannot show.
 pub(crate) fn readable(text: &str, style: Style) -> String {
     let text = escape(text);
     if style.unicode {

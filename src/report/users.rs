@@ -1,4 +1,4 @@
-//! The users of a Mac, a row each.
+//! The table of users.
 
 use anstyle::Style as Ansi;
 use textwrap::core::display_width;
@@ -10,16 +10,16 @@ use super::{
 };
 use crate::assess::{Assessment, key::WorkplaceJoin};
 
-/// Columns of the longest state, and between columns.
+/// The width of the longest state, and of the gap between columns.
 const STATE: usize = 38;
 const GAP: usize = 2;
 
-/// A table: each user's name, UID, state and key storage, without columns that are empty for all; in the line below, the
-/// device id, or why there is no state.
+/// A table of each user's name, UID, state and key storage, without empty columns. The line below a user shows the
+/// device ID, or the reason why there is no state.
 pub(super) fn table(assessments: &[Assessment<'_>], style: Style) -> String {
     let mut page = Page::new(style);
     if assessments.is_empty() {
-        page.paragraph(Ansi::new(), "There is no local user with a home.");
+        page.paragraph(Ansi::new(), "No local user with a home was found.");
         return page.into_text();
     }
     let label = |row: &Assessment<'_>| label(&row.evidence.user).unwrap_or_default();
@@ -43,7 +43,7 @@ pub(super) fn table(assessments: &[Assessment<'_>], style: Style) -> String {
     for row in assessments {
         let shown = page.readable(&label(row));
         let fits = display_width(&shown) <= name;
-        // A name that is too long has the line for itself.
+        // A name that is too long gets a line of its own.
         let first = padded(if fits { &shown } else { "" }, name);
         if !fits {
             page.indented(0, &label(row));

@@ -1,4 +1,4 @@
-//! Runs the tool like its users do, and checks the whole standard output, standard error and exit status.
+//! Runs the tool as its users do, and checks the whole standard output, standard error and exit status.
 
 use std::{
     fs::{self, File},
@@ -11,6 +11,8 @@ use std::{
 use assert_cmd::cargo::cargo_bin;
 use nix::unistd::{Uid, mkfifo};
 use tempfile::TempDir;
+
+use crate::home::errors;
 
 const KEYCHAIN: &str = "Library/Keychains/login.keychain-db";
 const PLIST: &str = "Library/Preferences/com.jamf.management.jamfAAD.plist";
@@ -25,7 +27,7 @@ fn tool(arguments: &[&str]) -> Output {
 
 fn assert_output(output: &Output, stdout: &str, stderr: &str, status: i32) {
     assert_eq!(String::from_utf8_lossy(&output.stdout), stdout);
-    assert_eq!(String::from_utf8_lossy(&output.stderr), stderr);
+    assert_eq!(errors(&output.stderr), errors(stderr.as_bytes()));
     assert_eq!(output.status.code(), Some(status));
 }
 
@@ -75,7 +77,7 @@ impl Home {
 #[test]
 #[cfg(not(target_os = "macos"))]
 fn without_a_home_the_tool_says_which_option_is_needed() {
-    let stderr = "wpj-state: name a user: a home directory with --home DIR, or an account with --user NAME\n\n\
+    let stderr = "wpj-state: no user given; use --home DIR or --user NAME (only on a Mac is the console user the default)\n\n\
         Usage: wpj-state [OPTIONS]\n\nFor more information, try '--help'.\n";
     for arguments in [&[][..], &["--json"], &["--keychain", "x"], &["--plist", "x"]] {
         assert_output(&tool(arguments), "", stderr, 2);
@@ -91,7 +93,7 @@ fn a_keychain_and_a_plist_are_enough_of_a_subject() {
     assert_output(&output, "<result>Registered</result>\n", "", 0);
     let report = tool(&["--keychain", &keychain, "--plist", &plist, "--explain"]);
     let report = String::from_utf8(report.stdout).unwrap();
-    assert!(report.starts_with("Registered\nUser: the files that were given\n\n"), "{report}");
+    assert!(report.starts_with("Registered\nUser: from --keychain and --plist\n\n"), "{report}");
 }
 
 #[test]
@@ -103,8 +105,8 @@ fn a_home_and_a_user_together_are_wrong_usage() {
 
 #[test]
 fn a_user_without_an_account_is_an_error() {
-    let stderr = "wpj-state: there is no account \"nobody\\n-of-this-name\", or the directory does not \
-        answer; check the name, and that the directory can be reached\n";
+    let stderr = "wpj-state: no account \"nobody\\n-of-this-name\" was found, or the directory server does not \
+        answer; check the name, and the connection to the directory server\n";
     assert_output(&tool(&["--user", "nobody\n-of-this-name"]), "<result></result>\n", stderr, 1);
 }
 
@@ -161,7 +163,7 @@ fn there_is_no_second_opinion_on_other_systems() {
         "code": "second-opinion-missing",
         "severity": "warning",
         "message": "No second opinion: macOS's keychain reader exists only on a Mac.",
-        "remedy": "Check that the disk has room, because macOS's own reader works on a copy.",
+        "remedy": "Check that the disk has free space, because macOS's own reader reads a copy of the keychain.",
     }]);
     assert_eq!(json["findings"], expected);
 }
@@ -179,6 +181,48 @@ fn an_unknown_option_is_wrong_usage() {
     let stderr = "wpj-state: unexpected argument '--homes' found\n\n  tip: a similar argument exists: '--home'\n\n\
         Usage: wpj-state --home <DIR>\n\nFor more information, try '--help'.\n";
     assert_output(&tool(&["--homes", "x"]), "", stderr, 2);
+}
+
+/// Tests are built with more features of clap, because their libraries need them, so the tool's own are checked here.
+#[test]
+fn the_tool_is_built_with_suggestions_and_exact_errors() {
+    let arguments = ["tree", "--locked", "--offline", "--edges", "no-dev", "--invert", "clap", "--format", "{p} {f}"];
+    let output = Command::new(env!("CARGO")).args(arguments).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let features = text.lines().next().unwrap().rsplit(' ').next().unwrap();
+    assert_eq!(features, "derive,error-context,help,std,suggestions,usage");
+}
+
+#[test]
+fn a_long_reason_is_broken_at_200_columns() {
+    let home = "no-such-home".repeat(11);
+    let stderr = format!(
+        "wpj-state: {home}: this home directory does not exist; give an existing\n  home directory with --home\n"
+    );
+    let output = tool(&["--home", &home]);
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), stderr);
+}
+
+#[test]
+fn values_that_cannot_be_used_are_refused_with_what_to_write() {
+    let home = ["--home", REGISTERED];
+    let end = "\n\nFor more information, try '--help'.\n";
+    let seconds = "give a whole number of seconds, 1 to 3600";
+    for (arguments, message) in [
+        (["--deadline", "abc"], format!("invalid value 'abc' for '--deadline <SECONDS>': {seconds}{end}")),
+        (["--deadline", "0"], format!("invalid value '0' for '--deadline <SECONDS>': {seconds}{end}")),
+        (
+            ["--second-opinion", "never"],
+            format!(
+                "unexpected argument 'never' found; write --second-opinion=never\n\nUsage: wpj-state [OPTIONS]{end}"
+            ),
+        ),
+    ] {
+        let output = tool(&[&home[..], &arguments].concat());
+        assert_output(&output, "", &format!("wpj-state: {message}"), 2);
+    }
+    let message = format!("invalid value '91' for '--remember-key <DAYS>': give a whole number of days, 1 to 90{end}");
+    assert_output(&tool(&["--remember-key", "91"]), "", &format!("wpj-state: {message}"), 2);
 }
 
 #[test]
@@ -199,10 +243,10 @@ fn the_help_fits_on_one_screen_and_lists_every_option_and_exit_status() {
 #[test]
 fn the_attributes_are_listed_with_types_and_meanings() {
     let list = "\
-state                String  how far the registration got
-user                 String  short name of the user whose state it is
-device-id            String  the device's id in Microsoft Entra; empty if none
-tenant-id            String  the tenant's id in Microsoft Entra; empty if none
+state                String  how far the registration has got
+user                 String  short name of the user reported on
+device-id            String  the device ID in Microsoft Entra; empty if none
+tenant-id            String  the tenant ID in Microsoft Entra; empty if none
 user-principal-name  String  the name that the user registered with; empty if none
 key-storage          String  Login Keychain, Secure Enclave, or None
 certificate-expires  Date    when the WPJ certificate expires (UTC); empty if none
@@ -243,22 +287,25 @@ fn contradictory_options_are_refused_with_a_message_that_names_them() {
         ),
         (
             "--all-users --attribute state --home x",
-            "'--all-users' cannot be used with '--attribute state', which is about one user; \
-             '--attribute users' is about all",
+            "'--all-users' cannot be used with '--attribute state', which works for one user only; \
+             use '--attribute users'",
         ),
         (
             "--home x --home y --attribute device-id",
-            "several '--home' cannot be used with '--attribute device-id', which is about one user; \
-             '--attribute users' is about all",
+            "several '--home' cannot be used with '--attribute device-id', which works for one user only; \
+             use '--attribute users'",
         ),
         (
             "--home x --home y --keychain x",
-            "several '--home' cannot be used with '--keychain', which is about one user",
+            "several '--home' cannot be used with '--keychain', which works for one user only",
         ),
-        ("--attribute users --user x", "'--attribute users' cannot be used with '--user', which is about one user"),
+        (
+            "--attribute users --user x",
+            "'--attribute users' cannot be used with '--user', which works for one user only",
+        ),
         (
             "--attribute users --home x --psso-status x",
-            "'--attribute users' cannot be used with '--psso-status', which is about one user",
+            "'--attribute users' cannot be used with '--psso-status', which works for one user only",
         ),
     ];
     for (arguments, sentence) in cases {
@@ -272,7 +319,7 @@ fn contradictory_options_are_refused_with_a_message_that_names_them() {
 #[test]
 #[cfg(not(target_os = "macos"))]
 fn all_users_can_be_found_only_on_a_mac() {
-    let stderr = "wpj-state: name the users: give their home directories, each with --home DIR\n\n\
+    let stderr = "wpj-state: no users given; use --home DIR for each home (all users can be found only on a Mac)\n\n\
         Usage: wpj-state [OPTIONS]\n\nFor more information, try '--help'.\n";
     for arguments in [&["--all-users"][..], &["--attribute", "users"], &["--all-users", "--json"]] {
         assert_output(&tool(arguments), "", stderr, 2);
@@ -281,7 +328,7 @@ fn all_users_can_be_found_only_on_a_mac() {
 
 #[test]
 fn an_unknown_value_is_blank_and_the_reason_is_reported() {
-    let stderr = "wpj-state: no user was found; see --explain\n";
+    let stderr = "wpj-state: no user was found; run with --explain for details\n";
     let registered = ["--home", "fixtures/registered/home", "--attribute", "user"];
     assert_output(&tool(&registered), "<result></result>\n", stderr, 1);
     let stderr = "wpj-state: no-such-home: this home directory does not exist; give an existing home directory with \
@@ -319,7 +366,7 @@ fn a_value_that_a_spreadsheet_would_evaluate_as_a_formula_is_blank() {
     };
     let guest = "adele_contoso.com#EXT#@fabrikam.onmicrosoft.com";
     assert_output(&output(guest), &format!("<result>{guest}</result>\n"), "", 0);
-    let stderr = "wpj-state: the user-principal-name is not fit for an extension attribute; see it with --explain\n";
+    let stderr = "wpj-state: the user-principal-name has characters that an extension attribute cannot have; run with --explain to see it\n";
     for name in ["-adele@contoso.com", "+adele@contoso.com", "adele+x@contoso.com", "adele@x@contoso.com"] {
         assert_output(&output(name), "<result></result>\n", stderr, 1);
     }
@@ -329,7 +376,7 @@ fn a_value_that_a_spreadsheet_would_evaluate_as_a_formula_is_blank() {
 fn a_tenant_must_be_a_guid_and_no_key_is_remembered_for_a_given_home() {
     let output = tool(&["--home", "fixtures/registered/home", "--tenant", "contoso.com"]);
     assert_eq!(output.status.code(), Some(2));
-    let words = "a tenant id is a GUID, as 7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f";
+    let words = "give a tenant ID, which is a GUID such as 7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f";
     assert!(String::from_utf8(output.stderr).unwrap().contains(words));
     for days in ["0", "91", "x"] {
         let output = tool(&["--user", "root", "--remember-key", days]);
@@ -362,7 +409,7 @@ fn a_value_that_jamf_might_refuse_is_blank() {
     fs::remove_file(home.path(KEYCHAIN)).unwrap();
     let (folder, status) = (home.home.to_str().unwrap(), status.to_str().unwrap());
     let arguments = ["--home", folder, "--psso-status", status, "--attribute", "user-principal-name"];
-    let stderr = "wpj-state: the user-principal-name is not fit for an extension attribute; see it with --explain\n";
+    let stderr = "wpj-state: the user-principal-name has characters that an extension attribute cannot have; run with --explain to see it\n";
     assert_output(&tool(&arguments), "<result></result>\n", stderr, 1);
     let report = tool(&[&arguments[..4], &["--explain"]].concat());
     assert!(String::from_utf8(report.stdout).unwrap().contains(name));
@@ -379,11 +426,11 @@ fn a_report_is_in_ascii_unless_the_locale_is_utf_8() {
     for locale in [&[][..], &[("LC_ALL", "C")], &[("LANG", "de_DE.ISO8859-1")], &[("LC_CTYPE", "POSIX")]] {
         assert!(report(nowhere, locale).contains("\nFile: fixtures/no-such-h\\u{f6}me\n"), "{locale:?}");
         let report = report(REGISTERED, locale);
-        assert!(report.is_ascii() && report.contains("\n .  Device id"), "{report}");
+        assert!(report.is_ascii() && report.contains("\n .  Device ID"), "{report}");
     }
     for locale in [&[("LC_ALL", "C.UTF-8")][..], &[("LANG", "de_DE.utf8")], &[("LC_CTYPE", "UTF-8")]] {
         assert!(report(nowhere, locale).contains("\nFile: fixtures/no-such-h\u{f6}me\n"), "{locale:?}");
-        assert!(report(REGISTERED, locale).contains("\n \u{b7}  Device id"), "{locale:?}");
+        assert!(report(REGISTERED, locale).contains("\n \u{b7}  Device ID"), "{locale:?}");
     }
 }
 
@@ -451,7 +498,7 @@ fn a_file_that_an_option_names_must_exist() {
 #[test]
 fn a_folder_with_system_files_must_exist() {
     for root in ["no-such-folder", "fixtures/registered/home/Library/Preferences/com.jamf.management.jamfAAD.plist"] {
-        let stderr = format!("wpj-state: {root}: there is no such folder; give an existing folder\n");
+        let stderr = format!("wpj-state: {root}: there is no folder with this path; give an existing folder\n");
         let output = tool(&["--home", REGISTERED, "--system-root", root]);
         assert_output(&output, "<result></result>\n", &stderr, 1);
     }
@@ -534,7 +581,10 @@ fn a_fifo_instead_of_a_file_is_refused_and_does_not_hang() {
         let home = Home::new();
         fs::remove_file(home.path(file)).unwrap();
         mkfifo(&home.path(file), nix::sys::stat::Mode::from_bits_truncate(0o666)).unwrap();
-        home.assert_undetermined(file, "this is a FIFO, not a regular file; put the file itself in this place");
+        home.assert_undetermined(
+            file,
+            "this is a FIFO, not a regular file; replace it with the real file, or give the path of the real file",
+        );
     }
 }
 
@@ -546,7 +596,10 @@ fn a_socket_instead_of_a_file_is_refused() {
     let _listener = UnixListener::bind(home.path("socket")).unwrap();
     fs::rename(home.path("socket"), home.path(KEYCHAIN)).unwrap();
     fs::set_permissions(home.path(KEYCHAIN), fs::Permissions::from_mode(0o666)).unwrap();
-    home.assert_undetermined(KEYCHAIN, "this is a socket, not a regular file; put the file itself in this place");
+    home.assert_undetermined(
+        KEYCHAIN,
+        "this is a socket, not a regular file; replace it with the real file, or give the path of the real file",
+    );
 }
 
 #[test]
@@ -556,7 +609,7 @@ fn a_file_that_is_too_large_is_refused_without_reading_it() {
         // A sparse file uses no space, but reading it would take long.
         File::options().write(true).open(home.path(file)).unwrap().set_len(1 << 40).unwrap();
         let reason = format!(
-            "the file has 1099511627776 bytes, and no more than {limit} are read; find out what wrote it and move it away"
+            "the file is too large (1099511627776 bytes; the limit is {limit}); find out what wrote it, and move it"
         );
         home.assert_undetermined(file, &reason);
     }

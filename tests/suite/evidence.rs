@@ -99,7 +99,7 @@ fn probe<T: Clone + Debug>(found: impl Strategy<Value = T>) -> impl Strategy<Val
         found.prop_map(Probe::Found),
         Just(Probe::Absent),
         cause().prop_map(Probe::Unreadable),
-        Just(Probe::NotAsked),
+        Just(Probe::NotChecked),
     ]
 }
 
@@ -195,7 +195,7 @@ fn second_opinion() -> impl Strategy<Value = SecondOpinion> {
         (any::<usize>(), any::<usize>()).prop_map(|(certificates, private_keys)| Counts { certificates, private_keys })
     };
     prop_oneof![
-        Just(SecondOpinion::NotAsked),
+        Just(SecondOpinion::NotChecked),
         text().prop_map(SecondOpinion::Missing),
         counts().prop_map(SecondOpinion::Agrees),
         (counts(), counts()).prop_map(|(only_here, only_there)| SecondOpinion::Differs { only_here, only_there }),
@@ -204,7 +204,8 @@ fn second_opinion() -> impl Strategy<Value = SecondOpinion> {
 }
 
 fn user() -> impl Strategy<Value = User> {
-    let consoles = [Console::ThisUser, Console::Contradictory, Console::Nobody, Console::Another(7), Console::NotAsked];
+    let consoles =
+        [Console::ThisUser, Console::Contradictory, Console::Nobody, Console::Another(7), Console::NotChecked];
     (
         maybe_text(),
         any::<Option<u32>>(),
@@ -256,10 +257,10 @@ proptest! {
         path in option::of(path()),
         is_declared: bool,
         set_up in set_up(),
-        can_ask_sso: bool,
+        can_check_sso: bool,
     ) {
         let obstacle = obstacle.map(|(path, cause)| Obstacle { path, cause });
-        let login_keychain = Witness::not_asked(path.clone());
+        let login_keychain = Witness::not_checked(path.clone());
         let without_file = if is_declared { SsoSetUp::MayBeDeclared } else { SsoSetUp::Nothing };
         let sso_set_up = path.map_or(without_file, SsoSetUp::By);
         comes_back(&Evidence {
@@ -268,7 +269,7 @@ proptest! {
             second_opinion,
             platform_sso,
             sso_extension,
-            can_ask_sso,
+            can_check_sso,
             sso_set_up,
             set_up,
             user, ..Evidence::default()

@@ -1,7 +1,7 @@
-//! The report on what only a Mac shows: whose state it is, the console, macOS' own keychain reader, single sign-on, the
-//! set-up. What each is to look like stands in `tests/explain/`.
+//! Tests the reports about what only a Mac shows: the user, the console, macOS's own keychain reader, single sign-on
+//! and the set-up. The expected reports are in `tests/explain/`.
 //!
-//! `WPJ_STATE_UPDATE_FIXTURES=1` keeps what it looks like now; read the difference before it is committed.
+//! `WPJ_STATE_UPDATE_FIXTURES=1` stores the present reports; read the difference before you commit it.
 
 use std::{collections::BTreeSet, env, fs, os::unix::fs::PermissionsExt, path::Path, process::Command, time::Duration};
 
@@ -13,7 +13,7 @@ use fixture_generator::{
 };
 use wpj_state::{
     assess::{assess, finding::Code, state::RegistrationState},
-    cli::{AskMacos, Output, Request, Subject, Who},
+    cli::{Output, Request, Subject, UseMacosReader, UserChoice},
     collect::Failure,
     evidence::{Cause, Evidence, Obstacle, Probe, RememberedKey, SsoSetUp, User},
     parse::{tenants::Tenants, timestamp::Timestamp},
@@ -27,7 +27,7 @@ use crate::mac::{
 const HOME: &str = "/Users/adele";
 const JAMF_AGENT: &str = "Library/Preferences/com.jamfsoftware.jamf.plist";
 
-/// A situation, as whom it is asked about, and the code that it is there for.
+/// A situation, and the request that is made in it.
 struct Case {
     name: &'static str,
     evidence: Evidence,
@@ -41,19 +41,19 @@ impl Case {
     }
 }
 
-fn case(name: &'static str, mac: &Mac, who: Who, second_opinion: AskMacos) -> Case {
+fn case(name: &'static str, mac: &Mac, who: UserChoice, second_opinion: UseMacosReader) -> Case {
     of_request(name, mac, Request { subject: Subject::One(who), ..mac.request(second_opinion, Output::Explain) })
 }
 
-/// The person at the console, asked about in another way.
+/// The console user, chosen in another way.
 fn with(name: &'static str, mac: &Mac, change: impl Fn(Request) -> Request) -> Case {
-    let request = mac.request(AskMacos::IfDamaged, Output::Explain);
-    of_request(name, mac, change(Request { subject: Subject::One(Who::Console), ..request }))
+    let request = mac.request(UseMacosReader::IfDamaged, Output::Explain);
+    of_request(name, mac, change(Request { subject: Subject::One(UserChoice::Console), ..request }))
 }
 
 fn of_request(name: &'static str, mac: &Mac, request: Request) -> Case {
     let mut evidence = mac.evidence(&request);
-    // Where the made-up Mac's files lie differs each time.
+    // The folder of the made-up Mac is different each time.
     if evidence.user.home.is_some() {
         evidence.user.home = Some(HOME.into());
         evidence.login_keychain.path = Some(Path::new(HOME).join(KEYCHAIN));
@@ -74,7 +74,7 @@ fn remember(request: Request) -> Request {
     Request { remember_key_days: Some(90), ..request }
 }
 
-/// A Mac at the login window with a note of a key that was proven just now, or with this in place of the note.
+/// A Mac at the login window with a note of a key that was found just now, or with a damaged note.
 fn remembering(damaged: Option<&[u8]>) -> Mac {
     let mac = Mac { console: Some(console("loginwindow", 0, 0)), ..with_session() };
     let team = "<key>TeamIdentifier</key><string>UBF8T346G9</string>";
@@ -106,7 +106,7 @@ fn at_console() -> Mac {
 
 fn cases() -> Vec<Case> {
     let console_of = |mac: Mac, record: &str| Mac { console: Some(record.to_owned()), ..mac };
-    let at = |name, mac: &Mac| case(name, mac, Who::Console, AskMacos::IfDamaged);
+    let at = |name, mac: &Mac| case(name, mac, UserChoice::Console, UseMacosReader::IfDamaged);
     let not_acquired = at_console();
     not_acquired.write(PLIST, b"<plist version=\"1.0\"><dict><key>have_an_Azure_id</key><false/></dict></plist>");
     let without_link = at_console();
@@ -123,7 +123,7 @@ fn cases() -> Vec<Case> {
     let old = Keychain::new().certificate(&old).workplace_join_key(&old).to_bytes();
     let without_tenant = Mac { console: Some(console("adele", ADELE, ADELE)), ..Mac::new(&old) };
     let other_keychain = Ok(records(&[Certificate::contoso()], &both()));
-    let always = |name, mac: &Mac| case(name, mac, Who::Console, AskMacos::Always);
+    let always = |name, mac: &Mac| case(name, mac, UserChoice::Console, UseMacosReader::Always);
     let sso = |programs| Mac { programs, ..with_session() };
     let old_certificate =
         Certificate { subject: "a1b2c3d4-0001-4002-8003-000000000009", ..Certificate::workplace_join() };
@@ -138,13 +138,13 @@ fn cases() -> Vec<Case> {
         at("plist-missing", &plist_missing),
         at("not-registered", &sso(vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(sso_status(0, "")))])),
         at("not-registered-and-not-asked", &Mac { may_run: false, ..with_session() }),
-        case("user-given", &not_acquired, Who::User("adele".to_owned()), AskMacos::IfDamaged),
+        case("user-given", &not_acquired, UserChoice::User("adele".to_owned()), UseMacosReader::IfDamaged),
         at("last-user", &console_of(at_console(), &console("loginwindow", 0, 0))),
         case(
             "another-user-at-the-console",
             &console_of(at_console(), &console("ben", 502, 502)),
-            Who::User("adele".to_owned()),
-            AskMacos::IfDamaged,
+            UserChoice::User("adele".to_owned()),
+            UseMacosReader::IfDamaged,
         ),
         at("console-contradictory", &console_of(at_console(), &on_console("adele", ADELE, 502))),
         at("nobody", &Mac::new(&registered())),
@@ -199,14 +199,14 @@ fn cases() -> Vec<Case> {
                 Obstacle { path: Some(HOME.into()), cause: Cause::PermissionDenied },
             ),
             request: Request {
-                subject: Subject::One(Who::User("Adele's".to_owned())),
-                ..Mac::new(b"").request(AskMacos::Never, Output::Explain)
+                subject: Subject::One(UserChoice::User("Adele's".to_owned())),
+                ..Mac::new(b"").request(UseMacosReader::Never, Output::Explain)
             },
         },
         Case {
             name: "not-permitted",
             evidence: Evidence::none(User::default(), Obstacle { path: Some(HOME.into()), cause: Cause::NotPermitted }),
-            request: Mac::new(b"").request(AskMacos::Never, Output::Explain),
+            request: Mac::new(b"").request(UseMacosReader::Never, Output::Explain),
         },
         Case {
             name: "deadline",
@@ -214,12 +214,12 @@ fn cases() -> Vec<Case> {
                 User::default(),
                 Obstacle { path: Some(HOME.into()), cause: Cause::DeadlinePassed(10) },
             ),
-            request: Mac::new(b"").request(AskMacos::Never, Output::Explain),
+            request: Mac::new(b"").request(UseMacosReader::Never, Output::Explain),
         },
     ]
 }
 
-/// The console's record where the session that says to be on the console is of this number.
+/// The console record in which the session at the console has this UID.
 fn on_console(name: &str, uid: u32, session: u32) -> String {
     console(name, uid, session)
         .replace("</integer></dict></array>", "</integer><key>kCGSSessionOnConsoleKey</key><true/></dict></array>")
@@ -344,7 +344,7 @@ const GREEN: RgbColor = RgbColor(0x4C, 0xD1, 0x64);
 const RED: RgbColor = RgbColor(0xFF, 0x7B, 0x72);
 const YELLOW: RgbColor = RgbColor(0xE3, 0xB3, 0x41);
 
-/// The colours of marks, bright enough on the background; the report uses no others.
+/// The colours of the marks, with enough contrast on the background.
 const PALETTE: Palette = {
     let mut colours = anstyle_svg::VGA.0;
     colours[1] = RED;
@@ -353,7 +353,7 @@ const PALETTE: Palette = {
     Palette(colours)
 };
 
-/// How much lighter one colour is than another, by WCAG 2.
+/// The contrast ratio of two colours, as WCAG 2 defines it.
 fn contrast(one: RgbColor, other: RgbColor) -> f64 {
     let luminance = |RgbColor(red, green, blue): RgbColor| {
         let [red, green, blue] = [red, green, blue].map(|part| {

@@ -275,7 +275,7 @@ mod strace {
     #[test]
     #[ignore = "needs strace, and the right to trace"]
     fn a_failing_disk_gives_a_blank_result_and_the_reason() -> Outcome {
-        let words = "run it again, and check the disk if that does not help";
+        let words = "run it again; if that does not help, check the disk";
         let home = Home::new()?;
         for (file, name) in [(KEYCHAIN, "pread64"), (KEYCHAIN, "openat"), (PLIST, "read"), (PLIST, "openat")] {
             let path = home.file(file).display().to_string();
@@ -302,8 +302,8 @@ mod strace {
     #[ignore = "needs strace, and the right to trace"]
     fn if_no_reader_process_can_be_started_the_result_is_blank() -> Outcome {
         let home = Home::new()?;
-        let reason = "the process that reads the user's files gave no answer";
-        let remedy = "run it again, and find out what ends processes of this user";
+        let reason = "the reader process gave no answer";
+        let remedy = "run it again, or find out which program ends this user's processes";
         for (faults, words) in [
             ("clone3,clone,fork,vfork:error=EAGAIN", "Try again"),
             ("pipe2,pipe:error=EMFILE", "Too many open files (os error 24)"),

@@ -82,8 +82,12 @@ impl Home {
 
 pub fn answer(command: &mut Command) -> Result<Answer, Failed> {
     let output = command.output()?;
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Ok((text(output.stdout), text(output.stderr), output.status.code()))
+    Ok((String::from_utf8_lossy(&output.stdout).into_owned(), errors(&output.stderr), output.status.code()))
+}
+
+/// Standard error, with each message on one line: the tool breaks long ones, depending on the length of paths.
+pub fn errors(stderr: &[u8]) -> String {
+    String::from_utf8_lossy(stderr).replace("\n  ", " ")
 }
 
 /// The answer that the state could not be determined, with this reason.

@@ -8,7 +8,7 @@ use fixture_generator::{
 };
 use wpj_state::{
     assess::{assess, finding::Code},
-    cli::{AskMacos, Output, Request, Subject, Who, attribute::Attribute},
+    cli::{Output, Request, Subject, UseMacosReader, UserChoice, attribute::Attribute},
     collect::Failure,
     evidence::{Cause, Probe},
     parse::timestamp::Timestamp,
@@ -29,7 +29,7 @@ fn a_keychain_that_is_being_created_is_read_again() {
         thread::sleep(Duration::from_millis(20));
         fs::rename(created, keychain).unwrap();
     });
-    let report = mac.report(&mac.request(AskMacos::IfDamaged, Output::Result(Attribute::State)));
+    let report = mac.report(&mac.request(UseMacosReader::IfDamaged, Output::Result(Attribute::State)));
     macos.join().unwrap();
     assert_eq!(
         report,
@@ -40,9 +40,9 @@ fn a_keychain_that_is_being_created_is_read_again() {
 #[test]
 fn a_keychain_that_stays_empty_gets_no_second_opinion() {
     let mac = Mac::new(b"");
-    let (state, findings) = mac.assess(AskMacos::IfDamaged);
+    let (state, findings) = mac.assess(UseMacosReader::IfDamaged);
     let path = mac.path(KEYCHAIN);
-    let reason = format!("{}: the file is empty; run it again when the user has logged in", path.display());
+    let reason = format!("{}: the file is empty; run it again after the user has logged in", path.display());
     assert_eq!((state, findings), (Err(reason), vec![]));
     assert!(mac.keychains_read.borrow().is_empty());
 }
@@ -50,14 +50,14 @@ fn a_keychain_that_stays_empty_gets_no_second_opinion() {
 #[test]
 fn a_readable_keychain_needs_no_second_opinion() {
     let mac = Mac::new(&registered());
-    assert_eq!(mac.assess(AskMacos::IfDamaged), (Ok("Registered"), vec![]));
+    assert_eq!(mac.assess(UseMacosReader::IfDamaged), (Ok("Registered"), vec![]));
     assert!(mac.keychains_read.borrow().is_empty());
 }
 
 #[test]
 fn for_a_damaged_keychain_the_second_opinion_counts() {
     let with_key = Mac { opinion: Ok(records(&both(), &both())), ..Mac::new(&damaged()) };
-    assert_eq!(with_key.assess(AskMacos::IfDamaged), (Ok("Registered"), vec![Code::SecondOpinionUsed]));
+    assert_eq!(with_key.assess(UseMacosReader::IfDamaged), (Ok("Registered"), vec![Code::SecondOpinionUsed]));
     assert_eq!(*with_key.keychains_read.borrow(), [damaged(), damaged()]);
 }
 
@@ -66,7 +66,7 @@ fn without_a_usable_second_opinion_a_damaged_keychain_gives_no_answer() {
     let without_key = records(&both(), &[Certificate::contoso()]);
     for opinion in [Err("it fails".to_owned()), Ok(records(&[], &[])), Ok(without_key)] {
         let mac = Mac { opinion, ..Mac::new(&damaged()) };
-        let (state, findings) = mac.assess(AskMacos::IfDamaged);
+        let (state, findings) = mac.assess(UseMacosReader::IfDamaged);
         let reason = format!(
             "{}: damaged keychain: the file is cut short; restore it from a backup; a reset of the login \
              keychain loses the passwords in it",
@@ -79,7 +79,7 @@ fn without_a_usable_second_opinion_a_damaged_keychain_gives_no_answer() {
 #[test]
 fn the_second_opinion_can_be_switched_off() {
     let mac = Mac { opinion: Ok(records(&both(), &both())), ..Mac::new(&damaged()) };
-    let (state, findings) = mac.assess(AskMacos::Never);
+    let (state, findings) = mac.assess(UseMacosReader::Never);
     assert!(state.is_err());
     assert_eq!(findings, vec![]);
     assert!(mac.keychains_read.borrow().is_empty());
@@ -88,23 +88,23 @@ fn the_second_opinion_can_be_switched_off() {
 #[test]
 fn a_requested_second_opinion_is_compared_and_changes_nothing() {
     let agrees = Mac { opinion: Ok(records(&both(), &both())), ..Mac::new(&registered()) };
-    assert_eq!(agrees.assess(AskMacos::Always), (Ok("Registered"), vec![Code::SecondOpinionAgrees]));
+    assert_eq!(agrees.assess(UseMacosReader::Always), (Ok("Registered"), vec![Code::SecondOpinionAgrees]));
     assert_eq!(*agrees.keychains_read.borrow(), [registered(), registered()]);
     let differs = Mac { opinion: Ok(records(&[], &both())), ..Mac::new(&registered()) };
-    assert_eq!(differs.assess(AskMacos::Always), (Ok("Registered"), vec![Code::SecondOpinionDiffers]));
+    assert_eq!(differs.assess(UseMacosReader::Always), (Ok("Registered"), vec![Code::SecondOpinionDiffers]));
     let missing = Mac { opinion: Err("it fails".to_owned()), ..Mac::new(&registered()) };
-    assert_eq!(missing.assess(AskMacos::Always), (Ok("Registered"), vec![Code::SecondOpinionMissing]));
+    assert_eq!(missing.assess(UseMacosReader::Always), (Ok("Registered"), vec![Code::SecondOpinionMissing]));
     let used = Mac { opinion: Ok(records(&both(), &both())), ..Mac::new(&damaged()) };
-    assert_eq!(used.assess(AskMacos::Always), (Ok("Registered"), vec![Code::SecondOpinionUsed]));
+    assert_eq!(used.assess(UseMacosReader::Always), (Ok("Registered"), vec![Code::SecondOpinionUsed]));
 }
 
 #[test]
 fn there_is_no_second_opinion_on_a_missing_keychain() {
     let mac = Mac::new(&registered());
     fs::remove_file(mac.path(KEYCHAIN)).unwrap();
-    assert_eq!(mac.assess(AskMacos::Always), (Ok("Not Registered"), vec![Code::SecondOpinionMissing]));
+    assert_eq!(mac.assess(UseMacosReader::Always), (Ok("Not Registered"), vec![Code::SecondOpinionMissing]));
     fs::create_dir(mac.path(KEYCHAIN)).unwrap();
-    let (state, findings) = mac.assess(AskMacos::Always);
+    let (state, findings) = mac.assess(UseMacosReader::Always);
     assert!(state.is_err());
     assert_eq!(findings, vec![Code::SecondOpinionMissing]);
     assert!(mac.keychains_read.borrow().is_empty());
@@ -175,8 +175,8 @@ fn on_a_mac_without_users_the_state_is_not_registered() {
         "findings": [{
             "code": "sso-profile-missing",
             "severity": "warning",
-            "message": "No profile sets up Microsoft's SSO extension, which new registrations need.",
-            "remedy": "Deploy a profile of Microsoft's SSO extension first: new registrations need it.",
+            "message": "No profile configures Microsoft's SSO extension, which new registrations need.",
+            "remedy": "Deploy a profile for Microsoft's SSO extension first: new registrations need it.",
         }, {
             "code": "conditional-access-disabled",
             "severity": "warning",
@@ -186,14 +186,14 @@ fn on_a_mac_without_users_the_state_is_not_registered() {
         }, {
             "code": "not-at-the-console",
             "severity": "info",
-            "message": "Nobody is at the console, and there is no user whose login keychain could be looked at.",
-            "remedy": "None needed; ask about somebody else with --user.",
+            "message": "Nobody is at the console, and no user has a login keychain.",
+            "remedy": "None needed; use --user to report on another user.",
         }],
         "remedy": {
             "code": "look-in-session",
             "user": "Log in.",
-            "administrator": "Update the inventory while the user is logged in: only then does a key in the Secure \
-                Enclave show.",
+            "administrator": "Update the inventory while the user is logged in, because a key in the Secure Enclave \
+                shows only then.",
             "source": "https://github.com/Macjutsu/pseudo",
         },
     });
@@ -208,9 +208,9 @@ fn at_most_the_sixteen_latest_renamed_keychains_are_read() {
         mac.write(&renamed(number), &Keychain::new().to_bytes());
     }
     mac.write(&renamed(1), &registered());
-    assert_eq!(mac.assess(AskMacos::Never), (Ok("Not Registered"), vec![]));
+    assert_eq!(mac.assess(UseMacosReader::Never), (Ok("Not Registered"), vec![]));
     mac.write(&renamed(2), &registered());
-    assert_eq!(mac.assess(AskMacos::Never), (Ok("Not Registered"), vec![Code::LoginKeychainReset]));
+    assert_eq!(mac.assess(UseMacosReader::Never), (Ok("Not Registered"), vec![Code::LoginKeychainReset]));
 }
 
 const RAN_APP_SSO: &str = "as 501|/usr/bin/app-sso|platform|-s";
@@ -219,7 +219,8 @@ const RAN_APP_SSO: &str = "as 501|/usr/bin/app-sso|platform|-s";
 fn outcome(mac: &Mac, change: impl Fn(Request) -> Request) -> (Result<&'static str, String>, Vec<String>) {
     let [plain, detailed] = [Output::Result(Attribute::State), Output::Json].map(|output| {
         mac.commands.borrow_mut().clear();
-        let request = Request { subject: Subject::One(Who::Console), ..mac.request(AskMacos::Never, output) };
+        let request =
+            Request { subject: Subject::One(UserChoice::Console), ..mac.request(UseMacosReader::Never, output) };
         let evidence = mac.evidence(&change(request));
         let assessment = assess(&evidence, Timestamp::now());
         let state = assessment.state.as_ref().map(|state| state.as_str()).map_err(|undetermined| {
@@ -248,8 +249,10 @@ fn with_a_key_in_the_login_keychain_commands_are_run_only_for_details_and_do_not
         (Output::Explain, 2),
     ] {
         mac.commands.borrow_mut().clear();
-        let evidence =
-            mac.evidence(&Request { subject: Subject::One(Who::Console), ..mac.request(AskMacos::Never, output) });
+        let evidence = mac.evidence(&Request {
+            subject: Subject::One(UserChoice::Console),
+            ..mac.request(UseMacosReader::Never, output)
+        });
         assert_eq!(assess(&evidence, Timestamp::now()).state.unwrap().as_str(), "Registered", "{output:?}");
         assert_eq!(mac.commands.borrow().len(), commands, "{output:?}");
     }
@@ -347,11 +350,9 @@ fn since_macos_27_missing_files_prove_nothing_if_nobody_is_logged_in() {
         ("26.4", Ok("Not Registered")),
         (
             "27.0",
-            Err(
-                ": a declaration may set up single sign-on, whose keys only show in a session of the user's, and none \
-                could be entered"
-                    .to_owned(),
-            ),
+            Err(": a declaration may configure single sign-on, and its keys can be checked only while the user is \
+                logged in"
+                .to_owned()),
         ),
     ] {
         mac.set_up(VERSION, &format!("<key>ProductVersion</key><string>{version}</string>"));
@@ -419,7 +420,7 @@ fn a_file_given_as_the_plist_that_is_not_one_is_an_error() {
     let given = mac.path("notes.txt");
     fs::write(&given, "have_an_Azure_id\n").unwrap();
     let change = |request| Request { plist: Some(given.clone()), ..request };
-    let reason = "this is not a plist that can be read: a string instead of a dictionary";
+    let reason = "this is not a plist: a string instead of a dictionary";
     assert_eq!(outcome(&mac, change).0, Err(format!("{}: {reason}", given.display())));
     mac.write(PLIST, b"have_an_Azure_id\n");
     assert_eq!(outcome(&mac, same).0, Ok("WPJ Key present, AAD ID not acquired"));
@@ -439,7 +440,7 @@ fn without_a_session_no_command_is_run_and_a_single_sign_on_profile_leaves_no_an
             let path = mac.system.path().join(managed).join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, microsoft).unwrap();
-            let words = "this sets up single sign-on, whose keys only show in a session of the user's, and none could be entered";
+            let words = "this configures single sign-on, and its keys can be checked only while the user is logged in";
             let unasked = (Err(format!("{}: {words}", path.display())), vec![]);
             assert_eq!(outcome(&mac, same), unasked);
             // A saved output of one command without a key proves nothing about the other one.
@@ -449,7 +450,8 @@ fn without_a_session_no_command_is_run_and_a_single_sign_on_profile_leaves_no_an
             fs::remove_file(&path).unwrap();
             fs::create_dir(&path).unwrap();
             assert_eq!(outcome(&mac, same), unasked);
-            let home = |request| Request { subject: Subject::One(Who::Home(mac.folder.path().to_owned())), ..request };
+            let home =
+                |request| Request { subject: Subject::One(UserChoice::Home(mac.folder.path().to_owned())), ..request };
             assert_eq!(outcome(&mac, home), (Ok("Not Registered"), vec![]));
             fs::remove_dir(path).unwrap();
         }
@@ -462,7 +464,7 @@ fn without_a_session_no_command_is_run_and_a_single_sign_on_profile_leaves_no_an
 #[test]
 fn with_a_home_no_command_is_run() {
     let mac = Mac { programs: vec![(APP_SSO, Ok(PlatformSso::registered().json()))], ..with_session() };
-    let home = |request| Request { subject: Subject::One(Who::Home(mac.folder.path().to_owned())), ..request };
+    let home = |request| Request { subject: Subject::One(UserChoice::Home(mac.folder.path().to_owned())), ..request };
     assert_eq!(outcome(&mac, home), (Ok("Not Registered"), vec![]));
 }
 
@@ -477,12 +479,13 @@ fn the_set_up_is_read_only_for_outputs_that_need_it() {
         (Output::Result(Attribute::LastToken), false),
         (Output::Result(Attribute::UserPrincipalName), false),
     ] {
-        let request = Request { subject: Subject::One(Who::Console), ..mac.request(AskMacos::Never, output) };
+        let request =
+            Request { subject: Subject::One(UserChoice::Console), ..mac.request(UseMacosReader::Never, output) };
         let evidence = mac.evidence(&request);
-        assert_eq!(!matches!(evidence.set_up.jamf_tool, Probe::NotAsked), is_read, "{output:?}");
+        assert_eq!(!matches!(evidence.set_up.jamf_tool, Probe::NotChecked), is_read, "{output:?}");
         // A home may come from another Mac.
-        let evidence = mac.evidence(&mac.request(AskMacos::Never, output));
-        assert!(matches!(evidence.set_up.jamf_tool, Probe::NotAsked), "{output:?}");
+        let evidence = mac.evidence(&mac.request(UseMacosReader::Never, output));
+        assert!(matches!(evidence.set_up.jamf_tool, Probe::NotChecked), "{output:?}");
     }
 }
 
@@ -492,7 +495,10 @@ fn a_set_up_that_hangs_affects_findings_but_not_the_state() {
     let look = |output| {
         // The first read is the home, the second one the set-up.
         mac.reads.set(1);
-        mac.evidence(&Request { subject: Subject::One(Who::Console), ..mac.request(AskMacos::IfDamaged, output) })
+        mac.evidence(&Request {
+            subject: Subject::One(UserChoice::Console),
+            ..mac.request(UseMacosReader::IfDamaged, output)
+        })
     };
     let late = Cause::DeadlinePassed(10);
     for output in [Output::Json, Output::Explain] {
@@ -507,7 +513,7 @@ fn a_set_up_that_hangs_affects_findings_but_not_the_state() {
 fn a_home_that_was_never_used_is_an_error_if_sessions_are_unknown() {
     let mac = Mac { console: Some("?".to_owned()), ..Mac::new(&registered()) };
     fs::remove_dir_all(mac.path("Library")).unwrap();
-    let subject = Subject::One(Who::User("adele".to_owned()));
-    let evidence = mac.evidence(&Request { subject, ..mac.request(AskMacos::IfDamaged, Output::Explain) });
+    let subject = Subject::One(UserChoice::User("adele".to_owned()));
+    let evidence = mac.evidence(&Request { subject, ..mac.request(UseMacosReader::IfDamaged, Output::Explain) });
     assert_eq!(evidence.obstacle.map(|obstacle| obstacle.cause), Some(Cause::NotAHome));
 }

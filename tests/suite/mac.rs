@@ -12,7 +12,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tempfile::TempDir;
 use wpj_state::{
     assess::{assess, finding::Code},
-    cli::{AskMacos, Output, Request, Subject, Who, attribute::Attribute},
+    cli::{Output, Request, Subject, UseMacosReader, UserChoice, attribute::Attribute},
     collect::{self, Account, Failure, Job, Printed, Rights, SecondReading, Trail},
     evidence::{Cause, Evidence, Obstacle},
     parse::{
@@ -105,9 +105,9 @@ impl Mac {
         self.folder.path().join(file)
     }
 
-    pub fn request(&self, second_opinion: AskMacos, output: Output) -> Request {
+    pub fn request(&self, second_opinion: UseMacosReader, output: Output) -> Request {
         Request {
-            subject: Subject::One(Who::Home(self.folder.path().to_owned())),
+            subject: Subject::One(UserChoice::Home(self.folder.path().to_owned())),
             keychain: None,
             plist: None,
             app_sso_state: None,
@@ -121,7 +121,7 @@ impl Mac {
         }
     }
 
-    pub fn gather(&self, second_opinion: AskMacos, output: Output) -> Evidence {
+    pub fn gather(&self, second_opinion: UseMacosReader, output: Output) -> Evidence {
         self.evidence(&self.request(second_opinion, output))
     }
 
@@ -141,11 +141,14 @@ impl Mac {
 
     /// The report about the console user.
     pub fn report_at_console(&self, output: Output) -> Report {
-        self.report(&Request { subject: Subject::One(Who::Console), ..self.request(AskMacos::IfDamaged, output) })
+        self.report(&Request {
+            subject: Subject::One(UserChoice::Console),
+            ..self.request(UseMacosReader::IfDamaged, output)
+        })
     }
 
     /// The state and the codes of the findings; the output for the state alone must give the same state.
-    pub fn assess(&self, second_opinion: AskMacos) -> (Result<&'static str, String>, Vec<Code>) {
+    pub fn assess(&self, second_opinion: UseMacosReader) -> (Result<&'static str, String>, Vec<Code>) {
         let [plain, detailed] = [Output::Result(Attribute::State), Output::Json].map(|output| {
             let evidence = self.gather(second_opinion, output);
             let assessment = assess(&evidence, Timestamp::now());

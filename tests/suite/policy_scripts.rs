@@ -329,7 +329,7 @@ const BOTH: [Row; 19] = [
     (
         "the user is registered with another tenant",
         |it| it.remedy(CHECK_TENANT),
-        "nothing done; user 501 is registered with a tenant other than the expected one\n",
+        "nothing done; user 501 is registered with an unexpected tenant\n",
         0,
         LastRun::Tool,
     ),
@@ -929,7 +929,7 @@ const GATHERS: [(&str, Test); 17] = [
         let done = "gatherAADInfo ran as user 501, and the inventory was updated";
         let still = format!("failed: {done}, but the user still needs gatherAADInfo\n");
         let other = format!("{done}; the user now needs another remedy: {IN_MACOS}\n");
-        let tenant = format!("{done}; user 501 is registered with a tenant other than the expected one\n");
+        let tenant = format!("{done}; user 501 is registered with an unexpected tenant\n");
         let unknown = format!("{done}; cannot determine what user 501 needs: the reason\n");
         for (next, stdout, status) in [
             (format!("echo '<result>{GATHER_AAD_INFO}</result>'"), still, 1),

@@ -1,6 +1,7 @@
-//! What the documents promise is what the tool has. Their language is checked in `prose`.
+//! Checks the documents' tables, commands and links against the tool. `prose` checks their language.
 //!
-//! `WPJ_STATE_UPDATE_FIXTURES=1` keeps what the README's commands print now; read the difference before it is committed.
+//! `WPJ_STATE_UPDATE_FIXTURES=1` stores the present output of the README's commands; read the difference before you
+//! commit it.
 
 use std::{collections::BTreeSet, env, fs, iter, path::Path};
 
@@ -24,7 +25,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// A part of a document: what follows this heading, up to the next one of its level or above.
+/// The section of a document with this heading, up to the next heading of its level or above.
 fn section<'a>(document: &'a str, heading: &str) -> &'a str {
     let start = format!("\n{heading}\n");
     let (_, rest) = document.split_once(&start).unwrap_or_else(|| panic!("{heading}"));
@@ -44,7 +45,7 @@ fn rows(text: &str) -> Vec<Vec<&str>> {
     rows.map(|(_, row)| row.trim_matches('|').split(" | ").map(str::trim).collect()).collect()
 }
 
-/// The first cells of the tables in a text, if they are code: without the marks.
+/// The first cells of the tables in a text that are code, without the backquotes.
 fn codes(text: &str) -> Vec<String> {
     rows(text).iter().filter_map(|row| Some(row[0].strip_prefix('`')?.strip_suffix('`')?.to_owned())).collect()
 }
@@ -112,7 +113,7 @@ fn every_key_of_the_json_is_listed_in_order() {
     assert_eq!(codes(&read("docs/json.md")), keys);
 }
 
-/// Each key of an object is in the row of its own key, or in the list below the table.
+/// Checks that each key of an object is in the row of its own key, or in the list below the table.
 #[test]
 fn every_key_within_the_json_is_explained() {
     let document = read("docs/json.md");
@@ -320,7 +321,7 @@ fn every_link_to_a_file_of_the_project_leads_to_one() {
     assert!(links > 80, "{links}");
 }
 
-/// What links to the headings of a document end with, as GitHub makes them.
+/// The anchors of a document's headings, as GitHub generates them.
 fn anchors(text: &str) -> Vec<String> {
     let text = without_code(text);
     let headings = text.lines().filter_map(|line| line.strip_prefix('#')?.trim_start_matches('#').strip_prefix(' '));
@@ -330,7 +331,7 @@ fn anchors(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// sudo keeps the user's PATH, on which a program of the user's own may have this name.
+/// sudo keeps the user's PATH, so it could run another program with this name.
 #[test]
 fn nothing_has_a_person_run_the_tool_as_root_but_by_its_path() {
     let listed = std::process::Command::new("git").args(["ls-files", "-z"]).output().unwrap();

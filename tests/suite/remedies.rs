@@ -11,7 +11,7 @@ use wpj_state::{
         remedy::Remedy,
         state::RegistrationState,
     },
-    cli::{AskMacos, Output, attribute::Attribute},
+    cli::{Output, UseMacosReader, attribute::Attribute},
     evidence::{Cause, Evidence, Probe, SsoSetUp, Witness},
     parse::{
         jamf_aad::{HaveAnAzureId, JamfAad, LastToken},
@@ -49,7 +49,7 @@ fn app_sso() -> Vec<Answer<PlatformSso>> {
     };
     let absent = |absence| found(Key::Absent(absence));
     vec![
-        ("not run", Probe::NotAsked),
+        ("not run", Probe::NotChecked),
         ("nothing set up", absent(Absence::NotConfigured)),
         ("another provider", absent(Absence::AnotherProvider)),
         ("device not registered", absent(Absence::DeviceNotRegistered)),
@@ -73,7 +73,7 @@ fn jamf() -> Vec<Answer<SsoStatus>> {
     };
     let id = Some("0f5b8d8a-98d2-4e3f-8a6c-5d0a3f7e9b21");
     vec![
-        ("not run", Probe::NotAsked),
+        ("not run", Probe::NotChecked),
         ("0, no device id", found(0, None, Key::Absent(Absence::NotConfigured))),
         ("1, no device id", found(1, None, Key::Absent(Absence::DeviceNotRegistered))),
         ("3", found(3, None, Key::Absent(Absence::NeedsRepair))),
@@ -99,7 +99,7 @@ fn profiles() -> Vec<Answer<SsoProfile>> {
     vec![
         ("present", Probe::Found(SsoProfile::OfMicrosoft(Service::ByPrefix))),
         ("missing", Probe::Absent),
-        ("unknown", Probe::NotAsked),
+        ("unknown", Probe::NotChecked),
     ]
 }
 
@@ -116,9 +116,9 @@ fn with(
     evidence.jamf_aad.probe = plist.clone();
     evidence.set_up.sso_profile = profile.clone();
     // The profile is checked only if no command can be run, or if Jamf's tool does not answer.
-    let is_checked = matches!((app_sso, jamf), (Probe::NotAsked, Probe::NotAsked) | (_, Probe::Unreadable(_)));
+    let is_checked = matches!((app_sso, jamf), (Probe::NotChecked, Probe::NotChecked) | (_, Probe::Unreadable(_)));
     evidence.sso_set_up = match profile {
-        _ if !is_checked => SsoSetUp::NotAsked,
+        _ if !is_checked => SsoSetUp::NotChecked,
         Probe::Found(_) => SsoSetUp::By("/com.apple.extensiblesso.plist".into()),
         _ => SsoSetUp::Nothing,
     };
@@ -126,7 +126,7 @@ fn with(
 }
 
 fn keychains() -> [Evidence; 2] {
-    let of = |bytes: &[u8]| Mac::new(bytes).gather(AskMacos::Never, Output::Result(Attribute::State));
+    let of = |bytes: &[u8]| Mac::new(bytes).gather(UseMacosReader::Never, Output::Result(Attribute::State));
     let empty = fixture_generator::Keychain::new().to_bytes();
     [of(&empty), of(&registered())]
 }

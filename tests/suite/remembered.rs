@@ -13,7 +13,7 @@ use fixture_generator::{
 };
 use wpj_state::{
     assess::{assess, finding::Code, memory::note, remedy::Remedy},
-    cli::{AskMacos, Output, Request, Subject, Who, attribute::Attribute},
+    cli::{Output, Request, Subject, UseMacosReader, UserChoice, attribute::Attribute},
     collect::remember,
     evidence::{Evidence, RememberedKey},
     parse::{tenants::Tenants, timestamp::Timestamp},
@@ -36,8 +36,8 @@ fn at_login_window() -> Mac {
 }
 
 fn remembering(mac: &Mac, output: Output) -> Request {
-    let subject = Subject::One(Who::Console);
-    Request { subject, remember_key_days: Some(30), ..mac.request(AskMacos::Never, output) }
+    let subject = Subject::One(UserChoice::Console);
+    Request { subject, remember_key_days: Some(30), ..mac.request(UseMacosReader::Never, output) }
 }
 
 fn evidence(mac: &Mac) -> Evidence {
@@ -104,8 +104,10 @@ fn a_remembered_key_counts_only_if_that_is_enabled_and_nothing_else_decides() {
     mac.set_up(SETTINGS, &format!("<key>tenant</key><string>{other}</string>"));
     assert_eq!(outcome(&evidence(&mac)).0, None);
     fs::remove_file(mac.system.path().join(SETTINGS)).unwrap();
-    let home =
-        Request { subject: Subject::One(Who::Home(mac.folder.path().to_owned())), ..remembering(&mac, Output::Json) };
+    let home = Request {
+        subject: Subject::One(UserChoice::Home(mac.folder.path().to_owned())),
+        ..remembering(&mac, Output::Json)
+    };
     assert_eq!(outcome(&mac.evidence(&home)), (Some("Not Registered"), vec![]));
     let not_root = Mac { may_run: false, ..at_login_window() };
     write_note(&not_root, 1);
@@ -283,7 +285,7 @@ fn detailed_output_lists_all_device_ids_and_has_a_finding_about_several() {
         json["findings"].as_array().unwrap().iter().map(|finding| finding["code"].as_str().unwrap()).collect();
     assert!(codes.contains(&"several-device-ids"), "{codes:?}");
     let report = mac.report_at_console(Output::Explain).document;
-    let row = "[-] Other device id      22222222-2222-2222-2222-222222222222 (Platform SSO\n";
+    let row = "[-] Other device ID      22222222-2222-2222-2222-222222222222 (Platform SSO\n";
     assert!(report.contains(row), "{report}");
     // The other attributes run no commands.
     mac.commands.borrow_mut().clear();

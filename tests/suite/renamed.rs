@@ -37,7 +37,7 @@ fn at_most_64_mib_of_renamed_keychains_are_read() {
     fs::write(place(1), &large).unwrap();
     let left = 64 * MIB - size;
     let refused = format!(
-        "login_renamed_1.keychain-db cannot be read: the file has {size} bytes, and no more than {left} are read."
+        "login_renamed_1.keychain-db cannot be read: the file is too large ({size} bytes; the limit is {left})."
     );
     assert_eq!(findings(), [reset(2), refused]);
     // A refused keychain does not affect the ones after it.

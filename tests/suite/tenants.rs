@@ -6,7 +6,7 @@ use fixture_generator::{
 };
 use wpj_state::{
     assess::{assess, finding::Code, remedy::Remedy},
-    cli::{AskMacos, Output, Request, Subject, Who, attribute::Attribute},
+    cli::{Output, Request, Subject, UseMacosReader, UserChoice, attribute::Attribute},
     parse::{tenants::Tenants, timestamp::Timestamp},
     report,
 };
@@ -33,7 +33,8 @@ fn tenants(ids: &[&str]) -> Tenants {
 /// State or reason, the findings about tenants, and the remedy; both depths must agree.
 fn outcome(mac: &Mac, change: impl Fn(Request) -> Request) -> (Result<&'static str, String>, Vec<Code>, Remedy) {
     let [plain, detailed] = [Output::Result(Attribute::State), Output::Json].map(|output| {
-        let request = Request { subject: Subject::One(Who::Console), ..mac.request(AskMacos::Never, output) };
+        let request =
+            Request { subject: Subject::One(UserChoice::Console), ..mac.request(UseMacosReader::Never, output) };
         let evidence = mac.evidence(&change(request));
         let found = assess(&evidence, Timestamp::now());
         let codes = found.findings.iter().map(|finding| finding.code);
@@ -76,7 +77,7 @@ fn the_option_takes_precedence_and_settings_do_not_apply_to_a_given_home() {
     mac.set_up(SETTINGS, &setting(OTHER));
     let ours = |request| Request { tenants: tenants(&[OURS]), ..request };
     assert_eq!(outcome(&mac, ours), registered_here());
-    let home = |request| Request { subject: Subject::One(Who::Home(mac.folder.path().to_owned())), ..request };
+    let home = |request| Request { subject: Subject::One(UserChoice::Home(mac.folder.path().to_owned())), ..request };
     assert_eq!(outcome(&mac, home), registered_here());
     let other = |request| Request { tenants: tenants(&[OTHER]), ..home(request) };
     assert_eq!(outcome(&mac, other), with_another_tenant());
@@ -156,7 +157,7 @@ fn what_macos_finds_of_another_tenant_in_a_damaged_keychain_proves_nothing() {
         opinion: Ok(records(std::slice::from_ref(&foreign), std::slice::from_ref(&foreign))),
         ..Mac::new(&damaged())
     };
-    let if_damaged = |request| Request { second_opinion: AskMacos::IfDamaged, ..request };
+    let if_damaged = |request| Request { second_opinion: UseMacosReader::IfDamaged, ..request };
     assert_eq!(outcome(&mac, if_damaged).0, Ok("Registered"));
     let ours = |request| Request { tenants: tenants(&[OURS]), ..if_damaged(request) };
     assert!(outcome(&mac, ours).0.is_err());
@@ -171,9 +172,9 @@ fn a_key_of_ours_outside_the_keychain_counts_beside_one_of_another_tenant_in_it(
     let ours = |request| Request { tenants: tenants(&[OURS]), ..request };
     assert_eq!(outcome(&mac, ours), registered_here());
     let request = Request {
-        subject: Subject::One(Who::Console),
+        subject: Subject::One(UserChoice::Console),
         tenants: tenants(&[OURS]),
-        ..mac.request(AskMacos::Never, Output::Json)
+        ..mac.request(UseMacosReader::Never, Output::Json)
     };
     let json: serde_json::Value = serde_json::from_str(&mac.report(&request).document).unwrap();
     assert_eq!(json["expected_tenants"], serde_json::json!([OURS]));

@@ -33,7 +33,7 @@ fn is_never_mixed(
         fs::write(home.file(file), content)?;
         equal(&answer(&mut home.tool())?, &known)?;
     }
-    let words = "this file changes while it is read; run it again when nothing writes to this file";
+    let words = "this file changes while it is read; run it again";
     let changes = undetermined(format!("{}: {words}", home.file(file).display()));
     let is_over = AtomicBool::new(false);
     let rewrite = || -> std::io::Result<()> {

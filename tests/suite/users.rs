@@ -1,11 +1,11 @@
-//! Outputs about all users of a Mac, and about several homes.
+//! Tests the outputs about all users of a Mac, and about several homes.
 
 use std::{fs, os::unix::fs::symlink, path::Path};
 
 use assert_cmd::cargo::cargo_bin;
 use fixture_generator::sso::PlatformSso;
 use wpj_state::{
-    cli::{AskMacos, Output, Request, Subject, attribute::Attribute},
+    cli::{Output, Request, Subject, UseMacosReader, attribute::Attribute},
     report::Report,
 };
 
@@ -27,12 +27,12 @@ fn of_three() -> Mac {
 }
 
 fn all(mac: &Mac, output: Output) -> Report {
-    mac.report(&Request { subject: Subject::AllUsers, ..mac.request(AskMacos::IfDamaged, output) })
+    mac.report(&Request { subject: Subject::AllUsers, ..mac.request(UseMacosReader::IfDamaged, output) })
 }
 
 fn reason_for_claire(mac: &Mac) -> String {
     let path = mac.path("claire").join(KEYCHAIN);
-    let words = "this is a symbolic link, which is not followed; put the file itself in this place";
+    let words = "this is a symbolic link, and links are not followed; replace it with the real file, or give the path of the real file";
     format!("claire: {}: {words}", path.display())
 }
 
@@ -94,7 +94,7 @@ fn a_user_whose_account_lookup_fails_is_listed_by_uid() {
     let mac = Mac { others: vec![(NO_RECORD, "nobody")], ..Mac::new(&registered()) };
     let report = all(&mac, Output::Result(Attribute::Users));
     let document = "<result>adele: Registered\n#666:</result>\n".to_owned();
-    let reason = "#666: it cannot be told whose Mac this is: no answer; name the user with --user or the home directory with --home";
+    let reason = "#666: cannot determine which user to check: no answer; name the user with --user or the home directory with --home";
     assert_eq!(report, Report { document, reasons: vec![reason.to_owned()], is_complete: false });
 }
 
@@ -110,13 +110,13 @@ fn a_name_that_jamf_might_refuse_is_replaced_by_the_uid() {
 fn without_users_the_list_is_empty_and_the_value_is_unknown() {
     let mac = Mac::new(&registered());
     let report = |output| all(&mac, output);
-    let reasons = vec!["this Mac has no local user with a home; see --home".to_owned()];
+    let reasons = vec!["no local user with a home was found; name a home with --home".to_owned()];
     assert_eq!(
         report(Output::Result(Attribute::Users)),
         Report { document: "<result></result>\n".to_owned(), reasons, is_complete: false }
     );
     assert_eq!(report(Output::Json), Report { document: "[]\n".to_owned(), reasons: vec![], is_complete: true });
-    let document = "There is no local user with a home.\n".to_owned();
+    let document = "No local user with a home was found.\n".to_owned();
     assert_eq!(report(Output::Explain), Report { document, reasons: vec![], is_complete: true });
 }
 
@@ -157,7 +157,7 @@ fn tool(arguments: &[&str]) -> (String, String, Option<i32>) {
 fn several_homes_are_a_list() {
     let homes = ["--home", "fixtures/registered/home", "--home", "fixtures/keychain-empty/home"];
     let reason = "wpj-state: fixtures/keychain-empty/home/Library/Keychains/\
-        login.keychain-db: the file is empty; run it again when the user has logged in\n";
+        login.keychain-db: the file is empty; run it again after the user has logged in\n";
     let lines = "<result>fixtures/registered/home: Registered\nfixtures/keychain-empty/home:</result>\n";
     assert_eq!(tool(&homes), (lines.to_owned(), reason.to_owned(), Some(1)));
     let (json, stderr, status) = tool(&[&homes[..], &["--json"]].concat());
@@ -210,7 +210,7 @@ fn single_sign_on_is_checked_for_any_number_of_users() {
     let programs = vec![(APP_SSO, Ok(PlatformSso::registered().json()))];
     let mac = Mac { programs, others: many, ..with_session() };
     fs::create_dir(mac.path("other")).unwrap();
-    let request = mac.request(AskMacos::IfDamaged, Output::Result(Attribute::Users));
+    let request = mac.request(UseMacosReader::IfDamaged, Output::Result(Attribute::Users));
     let report = mac.report(&Request { subject: Subject::AllUsers, ..request });
     assert_eq!(report.document.lines().next().unwrap(), "<result>adele: Registered");
     assert_eq!((report.document.lines().count(), mac.commands.borrow().len()), (41, 1));

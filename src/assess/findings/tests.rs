@@ -42,7 +42,7 @@ fn an_answer_about_another_user_than_the_console_user_has_a_finding() {
     let adele = Some("adele");
     assert_eq!(finding(adele, Source::Console, Console::ThisUser), None);
     assert_eq!(finding(adele, Source::UserOption, Console::ThisUser), None);
-    assert_eq!(finding(None, Source::HomeOption, Console::NotAsked), None);
+    assert_eq!(finding(None, Source::HomeOption, Console::NotChecked), None);
     assert_eq!(
         finding(adele, Source::LastConsole, Console::Nobody),
         not_at_console("Nobody is at the console; this is about adele, who was there last.")
@@ -53,7 +53,7 @@ fn an_answer_about_another_user_than_the_console_user_has_a_finding() {
     );
     assert_eq!(
         finding(None, Source::None, Console::Nobody),
-        not_at_console("Nobody is at the console, and there is no user whose login keychain could be looked at.")
+        not_at_console("Nobody is at the console, and no user has a login keychain.")
     );
     assert_eq!(
         finding(adele, Source::UserOption, Console::Nobody),
@@ -63,7 +63,8 @@ fn an_answer_about_another_user_than_the_console_user_has_a_finding() {
         finding(adele, Source::UserOption, Console::Another(502)),
         not_at_console("User 502 is at the console; this is about adele.")
     );
-    let contradictory = "macOS names adele as the console user, but the session on the console is another user's.";
+    let contradictory =
+        "macOS names adele as the console user, but the session at the console belongs to another user.";
     assert_eq!(
         finding(adele, Source::Console, Console::Contradictory),
         Some(("console-contradictory", contradictory.to_owned()))
@@ -74,7 +75,7 @@ fn an_answer_about_another_user_than_the_console_user_has_a_finding() {
 fn each_outcome_of_the_second_opinion_has_its_finding() {
     let finding = |opinion| described(second_opinion(&opinion));
     let counts = |certificates, private_keys| Counts { certificates, private_keys };
-    assert_eq!(finding(SecondOpinion::NotAsked), None);
+    assert_eq!(finding(SecondOpinion::NotChecked), None);
     assert_eq!(
         finding(SecondOpinion::Missing("it is away".to_owned())),
         Some(("second-opinion-missing", "No second opinion: it is away.".to_owned()))

@@ -387,10 +387,10 @@ fn a_user_may_be_given_by_name_or_uid() {
 fn a_user_given_by_name_needs_no_console_record() {
     let console = |mac: &FakeMac| choose(Some("ben"), mac).unwrap().user.console;
     assert_eq!(console(&FakeMac::of_two().console("loginwindow", 0)), Console::Nobody);
-    assert_eq!(console(&FakeMac::of_two().broken(Broken::Console)), Console::NotAsked);
+    assert_eq!(console(&FakeMac::of_two().broken(Broken::Console)), Console::NotChecked);
     let without_number =
         FakeMac { console: Some(record("<key>Name</key><string>adele</string>")), ..FakeMac::of_two() };
-    assert_eq!(console(&without_number), Console::NotAsked);
+    assert_eq!(console(&without_number), Console::NotChecked);
 }
 
 fn record(entries: &str) -> ConsoleRecord {

@@ -1,4 +1,4 @@
-//! The lines of the evidence.
+//! The rows of the evidence.
 
 use crate::{
     assess::{
@@ -22,11 +22,10 @@ use crate::{
 
 type Row = (Mark, String);
 
-/// What was not checked, and the option that gives it.
+/// What was not checked, and the option with which it can be given.
 pub(super) type Unchecked = (&'static str, &'static str);
 
-/// Draws the rows.
-/// Gives what was not checked.
+/// Prints the rows, and returns what was not checked.
 pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) -> Vec<Unchecked> {
     let evidence = assessment.evidence;
     let found = WorkplaceJoin::shown_by(evidence);
@@ -40,27 +39,27 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) -> Vec<Unchecke
         if let Some(it) = certificate(assessment, found) {
             row("Certificate", it);
         }
-        row("Device id", id(found.device_id));
-        row("Tenant id", id(found.tenant_id));
+        row("Device ID", id(found.device_id));
+        row("Tenant ID", id(found.tenant_id));
         if let Some(name) = found.user_principal_name {
             row("User principal name", (Mark::Neutral, name.to_owned()));
         }
     }
     let are_several = assessment.findings.iter().any(|finding| finding.code == Code::SeveralDeviceIds);
     for device in others(evidence, found) {
-        row("Other device id", (if are_several { Mark::Wrong } else { Mark::Neutral }, place(&device)));
+        row("Other device ID", (if are_several { Mark::Wrong } else { Mark::Neutral }, place(&device)));
     }
     if let Some(name) = &evidence.linked_name {
         row("Account record", (Mark::Neutral, format!("linked to Platform SSO as {name}")));
     }
-    // Whether there is a key, if that is known.
+    // Whether the key is present, if that is known.
     let has_key = assessment.state.is_ok().then_some(found.is_some());
     match plist(&evidence.jamf_aad, has_key) {
         Some(it) => row("JamfAAD plist", it),
         None => unchecked.push(("JamfAAD's plist", "--plist")),
     }
     let in_macos = [Remedy::RegisterInMacos, Remedy::FinishInMacos, Remedy::SignInLocally];
-    // The key may be elsewhere, and nothing is wrong then.
+    // If the key is elsewhere, nothing is wrong.
     let missing = if found.is_some() && !in_macos.contains(&assessment.remedy) { Mark::Neutral } else { Mark::Wrong };
     match key_of(&evidence.platform_sso, |found| found.key) {
         Some(key) => row("Platform SSO", sso(&key, missing)),
@@ -78,21 +77,21 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) -> Vec<Unchecke
     }
     match key_of(&evidence.sso_extension, |found| found.key) {
         Some(key) => row("SSO extension", sso(&key, missing)),
-        // It is asked only if Platform SSO does not show the key.
+        // This command runs only if Platform SSO does not show the key.
         None if platform_sso(evidence).is_none() => unchecked.push(("the SSO extension", "--psso-status")),
         None => {}
     }
     unchecked
 }
 
-/// One line about all that was not checked, and why.
+/// One line that lists what was not checked, and why.
 pub(super) fn not_checked(assessment: &Assessment<'_>, unchecked: &[Unchecked]) -> Option<String> {
-    let Evidence { user, can_ask_sso, .. } = assessment.evidence;
-    // Where the commands could be asked, what is missing is the command.
+    let Evidence { user, can_check_sso, .. } = assessment.evidence;
+    // If the commands could have been run, one that is missing is not installed, which needs no line.
     let is_shown = |(_, option): &&Unchecked| {
         let is_command = ["--app-sso-state", "--psso-status"].contains(option);
         let is_needed = WorkplaceJoin::shown_by(assessment.evidence).is_none();
-        !is_command || (!can_ask_sso && is_needed)
+        !is_command || (!can_check_sso && is_needed)
     };
     let unchecked: Vec<&Unchecked> = unchecked.iter().filter(is_shown).collect();
     if unchecked.is_empty() {
@@ -118,28 +117,28 @@ fn listed(names: &[&str]) -> String {
     }
 }
 
-/// Where the key is, or what there is in its place; `None` if that was not checked.
+/// The storage of the key, or what was found instead; `None` if that was not checked.
 fn key(assessment: &Assessment<'_>) -> Option<Row> {
     let evidence = assessment.evidence;
     Some(match Storage::shown_by(evidence) {
         Some(Storage::LoginKeychain) => (Mark::Good, "in the login keychain".to_owned()),
         Some(Storage::SecureEnclave) => match remembered_key(evidence) {
-            Some(found) => (Mark::Neutral, format!("in the Secure Enclave at {}; remembered", time(found.noted))),
+            Some(found) => (Mark::Neutral, format!("in the Secure Enclave, found at {}", time(found.noted))),
             None => (Mark::Good, "in the Secure Enclave".to_owned()),
         },
         None => {
-            // Without a state it may still be in the Secure Enclave.
+            // If the state is unknown, the key may still be in the Secure Enclave.
             let missing = if assessment.state.is_ok() { Mark::Wrong } else { Mark::Neutral };
             match &evidence.login_keychain.probe {
                 Probe::Found(found) if found.unknown_issuer.is_some() => {
-                    (Mark::Unclear, "not known: the issuer of a certificate cannot be determined".to_owned())
+                    (Mark::Unclear, "unknown: the issuer of a certificate cannot be read".to_owned())
                 }
                 Probe::Found(found) => {
                     let lonely = found.details.as_ref().map_or(0, |details| details.keys_without_certificate);
                     let has_certificate = !found.workplace_join.is_empty();
                     let has_identity = found.identities().next().is_some();
                     let text = match (has_identity, has_certificate, lonely > 0) {
-                        (true, _, _) => "none that counts: it belongs to another tenant",
+                        (true, _, _) => "none that counts: the key belongs to another tenant",
                         (_, true, _) => "none; the login keychain has a certificate without its private key",
                         (_, _, true) => "none; the login keychain has a private key without its certificate",
                         _ => "none in the login keychain",
@@ -147,14 +146,14 @@ fn key(assessment: &Assessment<'_>) -> Option<Row> {
                     (missing, text.to_owned())
                 }
                 Probe::Absent => (missing, "none; there is no login keychain".to_owned()),
-                Probe::Unreadable(_) => (Mark::Unclear, "not known: the login keychain cannot be read".to_owned()),
-                Probe::NotAsked => return None,
+                Probe::Unreadable(_) => (Mark::Unclear, "unknown: the login keychain cannot be read".to_owned()),
+                Probe::NotChecked => return None,
             }
         }
     })
 }
 
-/// `None` if the source of the key shows no certificate.
+/// The row about the certificate; `None` if the source of the key shows no certificate.
 fn certificate(assessment: &Assessment<'_>, found: WorkplaceJoin<'_>) -> Option<Row> {
     let has = |code| assessment.findings.iter().any(|finding| finding.code == code);
     Some(match (found.certificate, found.storage) {
@@ -167,16 +166,16 @@ fn certificate(assessment: &Assessment<'_>, found: WorkplaceJoin<'_>) -> Option<
         (Some(certificate), _) => {
             (Mark::Good, format!("valid {} to {}", date(certificate.not_before), time(certificate.not_after)))
         }
-        (None, Storage::LoginKeychain) => (Mark::Unclear, "there, but it cannot be parsed".to_owned()),
+        (None, Storage::LoginKeychain) => (Mark::Unclear, "present, but it cannot be parsed".to_owned()),
         (None, Storage::SecureEnclave) => return None,
     })
 }
 
 fn id(id: Option<&str>) -> Row {
-    id.map_or((Mark::Unclear, "not known".to_owned()), |id| (Mark::Neutral, id.to_owned()))
+    id.map_or((Mark::Unclear, "unknown".to_owned()), |id| (Mark::Neutral, id.to_owned()))
 }
 
-/// The devices with another id than the key that counts, each once.
+/// The devices with another ID than the key that counts, without duplicates.
 fn others<'a>(evidence: &'a Evidence, found: Option<WorkplaceJoin<'a>>) -> Vec<Device<'a>> {
     let mut seen: Vec<&str> = found.and_then(|found| found.device_id).into_iter().collect();
     let mut others = devices(evidence);
@@ -198,7 +197,7 @@ fn place(device: &Device<'_>) -> String {
     format!("{} ({source}{since})", device.device_id)
 }
 
-/// `None` if it was not checked.
+/// The row about JamfAAD's plist; `None` if it was not checked.
 fn plist(plist: &Witness<JamfAad>, has_key: Option<bool>) -> Option<Row> {
     let (have_an_azure_id, last_token) = match &plist.probe {
         Probe::Found(JamfAad::Parsed { have_an_azure_id, last_token }) => (have_an_azure_id, last_token),
@@ -206,17 +205,17 @@ fn plist(plist: &Witness<JamfAad>, has_key: Option<bool>) -> Option<Row> {
         Probe::Absent if has_key == Some(true) => return Some((Mark::Wrong, "missing".to_owned())),
         Probe::Absent => return Some((Mark::Neutral, "missing".to_owned())),
         Probe::Unreadable(cause) => return Some((Mark::Unclear, format!("cannot be read: {cause}"))),
-        Probe::NotAsked => return None,
+        Probe::NotChecked => return None,
     };
     let token = match last_token {
         LastToken::At(at) => format!("last token {}", time(*at)),
-        LastToken::Never => "no token ever".to_owned(),
-        LastToken::Unexpected => "the time of the last token is not a time".to_owned(),
+        LastToken::Never => "never a token".to_owned(),
+        LastToken::Unexpected => "the time of the last token is invalid".to_owned(),
     };
     let (mark, text) = match have_an_azure_id {
-        // Nothing can be obtained with a key that is gone.
+        // Without a key, the value is from an earlier registration.
         HaveAnAzureId::True if has_key == Some(false) => {
-            (Mark::Neutral, "AAD ID acquired, by an earlier registration".to_owned())
+            (Mark::Neutral, "AAD ID acquired (left from an earlier registration)".to_owned())
         }
         HaveAnAzureId::True if *last_token == LastToken::Never => {
             (Mark::Wrong, "have_an_Azure_id was set by a script".to_owned())
@@ -229,12 +228,12 @@ fn plist(plist: &Witness<JamfAad>, has_key: Option<bool>) -> Option<Row> {
     Some((mark, format!("{text}; {token}")))
 }
 
-/// What a command says about the key, without the rest; `None` if it was not asked.
+/// What a command shows about the key; `None` if it was not run.
 fn key_of<T>(source: &Witness<T>, key: impl FnOnce(&T) -> Key) -> Option<Result<Key, String>> {
     match &source.probe {
         Probe::Found(found) => Some(Ok(key(found))),
         Probe::Unreadable(cause) => Some(Err(cause.to_string())),
-        Probe::Absent | Probe::NotAsked => None,
+        Probe::Absent | Probe::NotChecked => None,
     }
 }
 
@@ -242,15 +241,15 @@ fn sso(key: &Result<Key, String>, missing: Mark) -> Row {
     let (mark, text) = match key {
         Err(words) => return (Mark::Unclear, words.clone()),
         Ok(Key::Present) => (Mark::Good, "registered"),
-        Ok(Key::NeedsNewKeys) => (Mark::Good, "registered; macOS makes new keys at the next sign-in"),
-        Ok(Key::UnderWay(UnderWay::NeedsBinding)) => (missing, "registering; it needs the local password once"),
+        Ok(Key::NeedsNewKeys) => (Mark::Good, "registered; macOS creates new keys at the next sign-in"),
+        Ok(Key::UnderWay(UnderWay::NeedsBinding)) => (missing, "registering; needs a sign-in with the local password"),
         Ok(Key::UnderWay(UnderWay::NewUser)) => (missing, "registering"),
         Ok(Key::Absent(absence)) => match absence {
             Absence::NotConfigured => (Mark::Neutral, "not set up"),
-            Absence::NoDevice => (Mark::Neutral, "not set up, by an output taken as root"),
-            Absence::AnotherProvider => (Mark::Neutral, "of another identity provider"),
+            Absence::NoDevice => (Mark::Neutral, "not set up, according to an output saved as root"),
+            Absence::AnotherProvider => (Mark::Neutral, "set up for another identity provider"),
             Absence::DeviceNotRegistered => (missing, "set up, but the device is not registered"),
-            Absence::DeviceLost => (missing, "the device's registration is lost; the user's is there"),
+            Absence::DeviceLost => (missing, "the device's registration is lost; the user's exists"),
             Absence::UserKeyInvalid => (missing, "the user's key is invalid"),
             Absence::UserNotRegistered => (missing, "the device is registered, but not this user"),
             Absence::NeedsRegistration => (missing, "the user has to register again"),

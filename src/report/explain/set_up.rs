@@ -1,4 +1,4 @@
-//! The lines on how the Mac is set up for JamfAAD: one for all that is right, and one for each thing that is not.
+//! The rows about the set-up for JamfAAD: one for everything that is right, and one for each problem.
 
 use super::evidence::{Unchecked, needs_registration};
 use crate::{
@@ -10,8 +10,7 @@ use crate::{
 
 type Row = (Mark, String);
 
-/// Draws the rows. What is missing is only wrong where it is needed to get on from this state.
-/// Gives what was not checked.
+/// Prints the rows, and returns what was not checked. A missing item is wrong only if the remedy needs it.
 pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) -> Option<Unchecked> {
     let set_up = &assessment.evidence.set_up;
     let state = assessment.state.as_ref().ok().copied();
@@ -19,10 +18,10 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) -> Option<Unche
     let registers = needs_registration(state);
     let is_not_registered = state == Some(RegistrationState::NotRegistered);
     let gathers = registers || state == Some(RegistrationState::AadIdNotAcquired);
-    let no_agent = Some((Mark::Wrong, "not set; the Jamf agent has no preferences".to_owned()));
+    let no_agent = Some((Mark::Wrong, "not set; the Jamf agent's preferences are missing".to_owned()));
     let no_profile = if_needed(is_not_registered, "none; new registrations need one");
     let as_root = |(): &()| Some((Mark::Wrong, "was run as root".to_owned()));
-    // What it is, whether it is there, and what is not right about it.
+    // The label, whether the item exists, and the row about what is wrong.
     let lines = [
         ("SSO profile", is_found(&set_up.sso_profile), line(&set_up.sso_profile, no_profile, sso_profile)),
         ("microsoftCAEnabled", is_found(&set_up.agent), line(&set_up.agent, no_agent, agent)),
@@ -49,7 +48,7 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) -> Option<Unche
             page.row(mark, label, &text);
         }
     }
-    let is_unchecked = matches!(set_up.agent, Probe::NotAsked) && matches!(set_up.jamf_tool, Probe::NotAsked);
+    let is_unchecked = matches!(set_up.agent, Probe::NotChecked) && matches!(set_up.jamf_tool, Probe::NotChecked);
     is_unchecked.then_some(("JamfAAD's set-up", "--system-root"))
 }
 
@@ -57,22 +56,22 @@ const fn is_found<T>(probe: &Probe<T>) -> bool {
     matches!(probe, Probe::Found(_))
 }
 
-/// What is not right, if anything is not.
+/// The row about what is wrong with an item, if anything is.
 fn line<T>(probe: &Probe<T>, absent: Option<Row>, found: impl FnOnce(&T) -> Option<Row>) -> Option<Row> {
     match probe {
         Probe::Found(value) => found(value),
         Probe::Absent => absent,
         Probe::Unreadable(cause) => Some((Mark::Unclear, cause.to_string())),
-        Probe::NotAsked => None,
+        Probe::NotChecked => None,
     }
 }
 
 fn preferences(preferences: &Preferences) -> Option<Row> {
     let Preferences { use_wk_web_view, token_retry_count, token_retry_wait_time } = preferences;
     let wrong = [
-        (*use_wk_web_view == Setting::WrongType, "useWKWebView is not a boolean"),
-        (*token_retry_count == Setting::WrongType, "tokenRetryCount is not a whole number"),
-        (*token_retry_wait_time == Setting::WrongType, "tokenRetryWaitTime is not a whole number"),
+        (*use_wk_web_view == Setting::WrongType, "useWKWebView must be true or false"),
+        (*token_retry_count == Setting::WrongType, "tokenRetryCount must be a whole number"),
+        (*token_retry_wait_time == Setting::WrongType, "tokenRetryWaitTime must be a whole number"),
     ];
     let wrong: Vec<&str> = wrong.into_iter().filter_map(|(is_wrong, text)| is_wrong.then_some(text)).collect();
     (!wrong.is_empty()).then(|| (Mark::Wrong, wrong.join(", ")))
@@ -80,16 +79,16 @@ fn preferences(preferences: &Preferences) -> Option<Row> {
 
 fn sso_profile(profile: &SsoProfile) -> Option<Row> {
     let (mark, text) = match profile {
-        SsoProfile::PlatformSso => (Mark::Neutral, "Platform SSO; whose is not shown"),
-        SsoProfile::OfAnother => (Mark::Neutral, "another provider's, and none of Microsoft's"),
+        SsoProfile::PlatformSso => (Mark::Neutral, "Platform SSO, for an unknown provider"),
+        SsoProfile::OfAnother => (Mark::Neutral, "only another provider's"),
         SsoProfile::OfMicrosoft(service) => match service {
             Service::ByPrefix | Service::ByName | Service::AllManagedApps => return None,
             Service::SomeByPrefix => (Mark::Unclear, "AppPrefixAllowList covers some of Jamf's apps"),
-            Service::NotKnown => (Mark::Neutral, "there; whether it serves Jamf is not shown"),
+            Service::NotKnown => (Mark::Neutral, "present; whether it serves Jamf is unknown"),
             Service::Blocked => (Mark::Wrong, "AppBlockList blocks Jamf"),
             Service::Lacking => (Mark::Wrong, "AppPrefixAllowList does not cover Jamf"),
             Service::NoLists => (Mark::Wrong, "AppPrefixAllowList is not set"),
-            Service::WrongType => (Mark::Wrong, "AppPrefixAllowList is not a text"),
+            Service::WrongType => (Mark::Wrong, "AppPrefixAllowList must be a string"),
         },
     };
     Some((mark, text.to_owned()))
@@ -97,11 +96,11 @@ fn sso_profile(profile: &SsoProfile) -> Option<Row> {
 
 fn agent(agent: &Agent) -> Option<Row> {
     let text = match agent.conditional_access {
-        _ if agent.has_old_connector => "of the old connector, which was retired in January 2025",
+        _ if agent.has_old_connector => "the old connector, retired in January 2025",
         Setting::Is(true) => return None,
         Setting::Is(false) => "false; registration stops when Company Portal closes",
         Setting::NotSet => "not set; registration stops when Company Portal closes",
-        Setting::WrongType => "not a boolean",
+        Setting::WrongType => "must be true or false",
     };
     Some((Mark::Wrong, text.to_owned()))
 }
@@ -109,6 +108,6 @@ fn agent(agent: &Agent) -> Option<Row> {
 fn jamf_tool(tool: &JamfTool) -> Option<Row> {
     match tool {
         JamfTool::ConditionalAccess => None,
-        JamfTool::JamfAad => Some((Mark::Neutral, "of an earlier release (JamfAAD)".to_owned())),
+        JamfTool::JamfAad => Some((Mark::Neutral, "installed (older JamfAAD)".to_owned())),
     }
 }

@@ -1,4 +1,4 @@
-//! What to do: actions only, in the order in which to do them.
+//! The steps: only actions, in the order in which to do them.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::{
         remedy::Remedy,
         state::RegistrationState,
     },
-    cli::{AskMacos, DEFAULT_DEADLINE, Request, Subject, Who},
+    cli::{DEFAULT_DEADLINE, Request, Subject, UseMacosReader, UserChoice},
     evidence::{Cause, Evidence, Obstacle, Probe, SetUp, Source},
     parse::{
         keychain::ErrorKind,
@@ -24,7 +24,7 @@ use crate::{
 const TOOL: &str = "/usr/local/wpj-state/wpj-state";
 const JAMF: &str = "/usr/local/jamf/bin/jamf";
 
-/// A step, and what to paste into a shell for it, a command a line.
+/// A step, and the commands to paste into a shell, one on each line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Step {
     text: String,
@@ -62,7 +62,7 @@ struct Steps<'a> {
 impl Steps<'_> {
     fn all(&self) -> Vec<Step> {
         if self.evidence.user.source == Some(Source::None) {
-            return vec![Step::new("Run this again when a user has logged in.")];
+            return vec![Step::new("Run this again after a user has logged in.")];
         }
         let mut steps = match &self.assessment.state {
             Err(undetermined) if self.assessment.remedy == Remedy::MendEvidence => {
@@ -73,7 +73,7 @@ impl Steps<'_> {
         };
         steps.extend(self.settings());
         for code in self.assessment.findings.iter().map(|finding| finding.code) {
-            // Without a state, an unusable output is what the first step is about.
+            // If the state is unknown, the first step is about the unusable output already.
             let is_done = code == Code::OutputUnusable && self.assessment.state.is_err();
             if let Some(step) = self.of_finding(code).filter(|step| !is_done && !steps.contains(step)) {
                 steps.push(step);
@@ -86,7 +86,7 @@ impl Steps<'_> {
         steps
     }
 
-    /// What brings a user to being registered.
+    /// The steps that the remedy needs.
     fn by_remedy(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         let remedy = self.assessment.remedy;
@@ -105,7 +105,7 @@ impl Steps<'_> {
         steps.extend(self.missing());
         if remedy == Remedy::DeployProfile {
             steps.push(to_jamf(
-                "a profile of Microsoft's SSO extension must be there first, because new registrations need it.",
+                "first deploy a profile for Microsoft's SSO extension, because new registrations need it.",
             ));
         }
         if remedy != Remedy::GatherAadInfo {
@@ -138,12 +138,12 @@ impl Steps<'_> {
                 Step::new("Run this as root, because only root can read every home:").with(self.again())
             }
             Cause::NotPermitted => Step::new(
-                "Allow Full Disk Access to the app that runs this, in System Settings > Privacy & Security; or put \
-                 wpj-state on the security agent's allow-list.",
+                "Give the app that runs this Full Disk Access in System Settings > Privacy & Security, or allow wpj-state in \
+                 the security agent.",
             ),
             Cause::Keychain(error) if is_damage(error.kind) => Step::new(
-                "Escalate to the Mac administrator, with this report: the login keychain has to come from a backup. \
-                 Without one, warn the user first: a reset loses the passwords in it.",
+                "Escalate to the Jamf administrator, with this report: restore the login keychain from a backup. Without \
+                 a backup, warn the user first: a reset loses the passwords in it.",
             ),
             cause => match undetermined.path.as_deref().and_then(Path::file_name).filter(|_| is_about_file(cause)) {
                 Some(name) => Step::new(format!("Mend {}: {}.", name.to_string_lossy(), cause.remedy())),
@@ -158,7 +158,7 @@ impl Steps<'_> {
         Step::new(words).with(self.again())
     }
 
-    /// What this Mac lacks for what the remedy needs.
+    /// What this Mac lacks for the remedy.
     fn missing(&self) -> Vec<Step> {
         let set_up = &self.evidence.set_up;
         let mut steps = Vec::new();
@@ -171,15 +171,17 @@ impl Steps<'_> {
         if needs_registration(self.assessment.state.as_ref().ok().copied())
             && matches!(set_up.company_portal, Probe::Absent)
         {
-            steps.push(Step::new("Install Company Portal, because a registration needs it."));
+            steps.push(Step::new("Install Company Portal, because registration needs it."));
         }
         if matches!(set_up.jamf_tool, Probe::Absent) {
-            steps.push(to_jamf("the Jamf agent must be installed again, because Jamf's tool is missing."));
+            steps.push(to_jamf(
+                "reinstall the Jamf agent, because Jamf Conditional Access, which does the registration, is missing.",
+            ));
         }
         steps
     }
 
-    /// Settings that keep a registration from being of use, whatever the state.
+    /// Wrong settings that make any registration useless.
     fn settings(&self) -> Vec<Step> {
         let set_up = &self.evidence.set_up;
         let mut steps = Vec::new();
@@ -190,61 +192,60 @@ impl Steps<'_> {
             ))
         ) {
             steps.push(to_jamf(
-                "in the profile of Microsoft's SSO extension, AppPrefixAllowList must be a text with com.jamf. in it, such \
-                 as \"com.microsoft.,com.apple.,com.jamf.\".",
+                "in the profile for Microsoft's SSO extension, set AppPrefixAllowList to a string that contains com.jamf., \
+                 such as \"com.microsoft.,com.apple.,com.jamf.\".",
             ));
         }
         if set_up.preferences.found().is_some_and(|preferences| !preferences.have_right_types()) {
-            steps.push(to_jamf("the profile of JamfAAD's managed preferences has values of wrong types."));
+            steps.push(to_jamf("in the profile for JamfAAD, correct the values marked [-] above."));
         }
         if is_partly_unreadable(set_up) {
             steps.push(if self.evidence.as_root {
-                Step::new("Check the files of the set-up that cannot be read.")
+                Step::new("Check the permissions of the set-up files marked [?] above, because they cannot be read.")
             } else {
-                Step::new("Run this as root, because only root can read all of the set-up:").with(self.again())
+                Step::new("Run this as root, because only root can read all set-up files:").with(self.again())
             });
         }
         steps
     }
 
-    /// How to find out about a registration in the Secure Enclave, which a new one would come on top of, if nobody was
-    /// asked about it.
+    /// How to check for a key in the Secure Enclave before the user registers again, if that was not checked.
     fn rule_out(&self) -> Option<Step> {
         let probes = (&self.evidence.platform_sso.probe, &self.evidence.sso_extension.probe);
-        // Where they could be asked, there is nobody to ask.
-        if !matches!(probes, (Probe::NotAsked, Probe::NotAsked)) || self.evidence.can_ask_sso {
+        // If the commands could have been run, they are not installed.
+        if !matches!(probes, (Probe::NotChecked, Probe::NotChecked)) || self.evidence.can_check_sso {
             return None;
         }
-        let words = "Check for a key in the Secure Enclave, because nothing was asked about it, on the Mac with the \
-            user logged in. If it says that Platform SSO is registered, stop here: the user has a key.";
+        let words = "Check for a key in the Secure Enclave, because that was not checked. Do it on that Mac, with the \
+            user logged in. If the report says that Platform SSO is registered, stop here: the user has a key.";
         let of_home = !self.evidence.user.is_of_this_mac();
         let saved = format!("{} app-sso platform -s >app-sso.txt", self.as_user());
         let given = format!("{} --app-sso-state app-sso.txt", self.again());
         Some(if of_home { Step::new(words).with(saved).with(given) } else { Step::new(words).with(self.again()) })
     }
 
-    /// Jamf's tool for this user, in one line to paste.
+    /// Runs Jamf's tool for this user, in one line to paste.
     fn gather(&self) -> Step {
         let set_up = &self.evidence.set_up;
         let program = match (&set_up.jamf_link, set_up.jamf_tool.found()) {
-            // Only where it certainly is not there does the tool itself have to be named.
+            // The tool's own path is needed only if the short link is certainly missing.
             (Probe::Absent | Probe::Unreadable(_), Some(tool)) => format!("\"/{}\"", tool.path()),
             _ => format!("/{JAMF_LINK}"),
         };
-        let who = if self.uid().is_some() { "" } else { "; UID is what `id -u NAME` prints" };
+        let who = if self.uid().is_some() { "" } else { "; replace UID by the output of `id -u NAME`" };
         let when = if self.assessment.remedy == Remedy::RegisterInMacos {
-            "when the user has registered, because JamfAAD has to run once".to_owned()
+            "after the user has registered, because JamfAAD has to run once".to_owned()
         } else {
-            format!("because {}; it does not run again by itself", self.reason())
+            format!("because {} and it does not retry by itself", self.reason())
         };
         Step::new(format!("Run gatherAADInfo as the logged-in user, never as root, {when}{who}:"))
             .with(format!("{} {program} gatherAADInfo", self.as_user()))
     }
 
-    /// A key in the login keychain asks the user of each app once.
+    /// macOS asks the user once for each app that uses a key in the login keychain.
     fn key_prompt(&self) -> Option<Step> {
-        const ALLOW: &str =
-            "Ask the user to choose Always Allow if an app \"wants to sign using key 'Microsoft Workplace Join Key'\".";
+        const ALLOW: &str = "Ask the user to choose Always Allow if macOS says that an app \"wants to sign using key 'Microsoft Workplace \
+             Join Key'\".";
         let is_served = matches!(
             self.evidence.set_up.sso_profile.found(),
             Some(SsoProfile::OfMicrosoft(Service::ByPrefix | Service::ByName | Service::AllManagedApps))
@@ -254,7 +255,7 @@ impl Steps<'_> {
         is_asked.then(|| Step::new(ALLOW))
     }
 
-    /// What to do about a finding that the remedy does not mend.
+    /// The step for a finding that the remedy does not mend.
     fn of_finding(&self, code: Code) -> Option<Step> {
         match (code, code.mend()) {
             (Code::GatheredAsRoot, Mend::Step(words)) => Some(
@@ -266,23 +267,24 @@ impl Steps<'_> {
         }
     }
 
-    /// In front of what root has to run on the Mac that this is about. Nobody who is root there has to use it.
+    /// The prefix of commands that root must run on that Mac; empty if the caller is root there.
     fn sudo(&self) -> &'static str {
         if self.evidence.as_root && self.evidence.user.is_of_this_mac() { "" } else { "sudo " }
     }
 
-    /// The person's UID. The owner of a saved home has another on this Mac.
+    /// The user's UID. That of a saved home's owner is unknown, because it is from another Mac.
     fn uid(&self) -> Option<u32> {
         self.evidence.user.uid.filter(|_| self.evidence.user.is_of_this_mac())
     }
 
-    /// Runs a command as the user in the user's session.
+    /// The prefix that runs a command as the user in the user's session.
     fn as_user(&self) -> String {
         let uid = self.uid().map_or_else(|| "UID".to_owned(), |uid| uid.to_string());
         format!("{}launchctl asuser {uid} sudo -u '#{uid}'", self.sudo())
     }
 
-    /// This tool again, with all options that were given; by its path, because sudo searches the user's PATH.
+    /// The command that runs this tool again, with all options that were given. It has the full path because sudo would
+    /// search the user's PATH.
     fn again(&self) -> String {
         let Request {
             subject,
@@ -297,7 +299,7 @@ impl Steps<'_> {
             deadline,
             output: _,
         } = self.request;
-        // A saved home is read with the caller's rights, as long as these do.
+        // A saved home is read with the caller's rights, so sudo is needed only if these do not suffice.
         let is_denied = matches!(&self.assessment.state, Err(Obstacle { cause: Cause::PermissionDenied, .. }));
         let sudo = if self.evidence.user.is_of_this_mac() || is_denied { self.sudo() } else { "" };
         let mut words = vec![format!("{sudo}{TOOL} --explain")];
@@ -305,9 +307,9 @@ impl Steps<'_> {
             words.extend(value.map(|value| format!("{option} {}", quoted(&value))));
         };
         match subject {
-            Subject::One(Who::User(name)) => add("--user", Some(name.clone())),
-            Subject::One(Who::Home(home)) => add("--home", Some(home.display().to_string())),
-            Subject::One(Who::Console | Who::Nobody) | Subject::AllUsers | Subject::Homes(_) => {}
+            Subject::One(UserChoice::User(name)) => add("--user", Some(name.clone())),
+            Subject::One(UserChoice::Home(home)) => add("--home", Some(home.display().to_string())),
+            Subject::One(UserChoice::Console | UserChoice::Unknown) | Subject::AllUsers | Subject::Homes(_) => {}
         }
         let files = [
             ("--keychain", keychain),
@@ -325,9 +327,9 @@ impl Steps<'_> {
         add("--remember-key", remember_key_days.map(|days| days.to_string()));
         add("--deadline", (deadline.as_secs() != DEFAULT_DEADLINE).then(|| deadline.as_secs().to_string()));
         match second_opinion {
-            AskMacos::Always => words.push("--second-opinion".to_owned()),
-            AskMacos::Never => words.push("--second-opinion=never".to_owned()),
-            AskMacos::IfDamaged => {}
+            UseMacosReader::Always => words.push("--second-opinion".to_owned()),
+            UseMacosReader::Never => words.push("--second-opinion=never".to_owned()),
+            UseMacosReader::IfDamaged => {}
         }
         words.join(" ")
     }
@@ -339,7 +341,7 @@ fn to_jamf(words: &str) -> Step {
     Step::new(format!("{TO_JAMF}{words}"))
 }
 
-/// All that is for the Jamf administrator in one step, where the first of it was.
+/// Merges the steps for the Jamf administrator into the first of them.
 fn merged(steps: Vec<Step>) -> Vec<Step> {
     let mut merged: Vec<Step> = Vec::new();
     for step in steps {
@@ -355,7 +357,7 @@ fn merged(steps: Vec<Step>) -> Vec<Step> {
     merged
 }
 
-/// Whether a keychain is damaged, and not only another file.
+/// Whether the keychain is damaged, rather than empty or not a keychain.
 const fn is_damage(kind: ErrorKind) -> bool {
     !matches!(
         kind,
@@ -367,7 +369,7 @@ const fn is_damage(kind: ErrorKind) -> bool {
     )
 }
 
-/// Whether the remedy says "it" of the file.
+/// Whether the remedy's "it" is the file.
 const fn is_about_file(cause: &Cause) -> bool {
     matches!(
         cause,
@@ -381,7 +383,7 @@ const fn is_about_file(cause: &Cause) -> bool {
     )
 }
 
-/// Whether a file of the set-up is there and cannot be read.
+/// Whether a set-up file exists but cannot be read.
 fn is_partly_unreadable(set_up: &SetUp) -> bool {
     matches!(set_up.preferences, Probe::Unreadable(_))
         || matches!(set_up.sso_profile, Probe::Unreadable(_))
@@ -391,7 +393,7 @@ fn is_partly_unreadable(set_up: &SetUp) -> bool {
         || matches!(set_up.jamf_tool, Probe::Unreadable(_))
 }
 
-/// A word for a shell.
+/// Quotes a word for a shell, if that is needed.
 fn quoted(word: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./@".contains(&byte);
     if !word.is_empty() && word.bytes().all(is_plain) {

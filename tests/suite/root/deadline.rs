@@ -18,7 +18,7 @@ use super::{
     user::{self, GROUP, USER},
 };
 use crate::{
-    home::{Answer, Home, undetermined},
+    home::{Answer, Home, errors, undetermined},
     mac::{KEYCHAIN, PLIST},
     outcome::{Failed, Outcome, all, equal},
 };
@@ -35,7 +35,7 @@ fn start(mut tool: Command) -> mpsc::Receiver<io::Result<Output>> {
 
 fn answer_of(started: &mpsc::Receiver<io::Result<Output>>) -> Result<Answer, Failed> {
     let output = started.recv_timeout(LONG)??;
-    Ok((String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?, output.status.code()))
+    Ok((String::from_utf8(output.stdout)?, errors(&output.stderr), output.status.code()))
 }
 
 /// Who runs the tool, and which option names the home.
@@ -164,20 +164,19 @@ fn every_kind_of_output_has_the_reason_at_the_deadline() -> Outcome {
     let held_up = HeldUp::belonging_to_user()?;
     let home = held_up.home.path.display().to_string();
     let reason = format!("wpj-state: {}\n", held_up.reason(1));
-    let of_list = format!("wpj-state: {home}: {}\n", held_up.reason(1));
     let lines = format!("<result>{home}:</result>");
     for (options, first_line, stderr) in [
-        (&["--attribute", "user"][..], "<result></result>", &reason),
-        (&["--explain"], "State: Cannot be told", &reason),
+        (&["--attribute", "user"][..], "<result></result>", reason.as_str()),
+        (&["--explain"], "Could not be determined: no answer within 1 s", ""),
         (&["--json"], "{", &reason),
-        (&["--attribute", "users"], &lines, &of_list),
-        (&["--json", "--all-users"], "[", &of_list),
+        (&["--attribute", "users"], &lines, &reason),
+        (&["--json", "--all-users"], "[", &reason),
     ] {
         let mut tool = held_up.home.tool();
         tool.args(["--deadline", "1"]).args(options);
         let (stdout, found, status) = answer_of(&start(tool))?;
         equal(&stdout.lines().next(), &Some(first_line))?;
-        equal(&(&found, status), &(stderr, Some(1)))?;
+        equal(&(found.as_str(), status), &(stderr, Some(1)))?;
     }
     Ok(())
 }

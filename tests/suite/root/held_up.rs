@@ -100,7 +100,7 @@ impl HeldUp {
 }
 
 pub fn no_answer(file: &Path, seconds: u32) -> String {
-    let remedy = "find out what holds it up, or give it more time with --deadline";
+    let remedy = "check for a hung file server or security agent, or give it more time with --deadline";
     format!("{}: no answer within {seconds} s; {remedy}", file.display())
 }
 

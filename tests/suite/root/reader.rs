@@ -19,7 +19,7 @@ use super::{
     user::{self, GROUP, USER},
 };
 use crate::{
-    home::{Answer, Home, answer, is_registered, undetermined},
+    home::{Answer, Home, answer, errors, is_registered, undetermined},
     mac::{KEYCHAIN, PLIST},
     outcome::{Failed, Outcome, equal},
 };
@@ -83,13 +83,13 @@ impl Running {
     fn release(self) -> Result<(Home, Answer), Failed> {
         let home = self.held_up.release();
         let output = self.tool.wait_with_output()?;
-        Ok((home, (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?, output.status.code())))
+        Ok((home, (String::from_utf8(output.stdout)?, errors(&output.stderr), output.status.code())))
     }
 
     fn gave_no_answer(self, file: &str, words: &str) -> Outcome {
         let (home, answer) = self.release()?;
-        let words = format!("the process that reads the user's files gave no answer: {words}");
-        let remedy = "run it again, and find out what ends processes of this user";
+        let words = format!("the reader process gave no answer: {words}");
+        let remedy = "run it again, or find out which program ends this user's processes";
         equal(&answer, &undetermined(format!("{}: {words}; {remedy}", home.file(file).display())))
     }
 }
@@ -268,7 +268,7 @@ fn a_reader_whose_memory_its_user_limits_gives_the_reason() -> Outcome {
     let running = Running::with(HeldUp::of(home, KEYCHAIN)?, |_| ())?;
     by_user(&running, "prlimit", &["--data=1", "--as=1", "--pid"])?;
     let (home, answer) = running.release()?;
-    let words = "out of memory; run it again, and check the disk if that does not help";
+    let words = "out of memory; run it again; if that does not help, check the disk";
     equal(&answer, &undetermined(format!("{}: {words}", home.file(PLIST).display())))
 }
 
@@ -278,16 +278,14 @@ fn a_reader_whose_descriptors_its_user_limits_gives_the_reason() -> Outcome {
     let running = Running::new()?;
     by_user(&running, "prlimit", &["--nofile=3", "--pid"])?;
     let (home, answer) = running.release()?;
-    let words = "Too many open files (os error 24); run it again, and check the disk if that does not help";
+    let words = "Too many open files (os error 24); run it again; if that does not help, check the disk";
     equal(&answer, &undetermined(format!("{}: {words}", home.file(PLIST).display())))
 }
 
 #[test]
 #[ignore = "needs root"]
 fn nonsense_is_not_an_answer() -> Outcome {
-    for (sent, words) in
-        [(&b"nonsense"[..], "it sent something else than an answer"), (&[b'x'; 2 << 20], "it sent more than 1 MiB")]
-    {
+    for (sent, words) in [(&b"nonsense"[..], "it sent something else"), (&[b'x'; 2 << 20], "it sent more than 1 MiB")] {
         // The answer comes after this file.
         let home = Home::new()?.belonging_to(USER, GROUP)?;
         let running = Running::with(HeldUp::of(home, PLIST)?, |_| ())?;

@@ -13,7 +13,7 @@ use assert_cmd::cargo::cargo_bin;
 use super::user;
 use super::user::{GROUP, USER};
 use crate::{
-    home::{Answer, Home, answer, is_registered, undetermined},
+    home::{Answer, Home, answer, errors, is_registered, undetermined},
     mac::{KEYCHAIN, PLIST},
     outcome::{Failed, Outcome, equal},
 };
@@ -82,9 +82,9 @@ impl RootFolder {
     }
 }
 
-const LINK: &str = "this is a symbolic link, which is not followed; put the file itself in this place";
+const LINK: &str = "this is a symbolic link, and links are not followed; replace it with the real file, or give the path of the real file";
 const DENIED: &str =
-    "permission denied to its user; the user's other groups do not count here; give its user the right to read it";
+    "permission denied, even to its user (only the primary group counts); correct its owner and permissions";
 
 #[test]
 #[ignore = "needs root"]
@@ -110,8 +110,8 @@ fn each_of_several_homes_is_read_with_the_rights_of_its_own_user() -> Outcome {
         };
         let lines = homes.each_ref().map(|home| line(home)).join("\n");
         equal(&String::from_utf8(output.stdout)?, &format!("<result>{lines}</result>\n"))?;
-        let (place, keychain) = (other.display(), other.join(KEYCHAIN));
-        equal(&String::from_utf8(output.stderr)?, &format!("wpj-state: {place}: {}: {DENIED}\n", keychain.display()))?;
+        let keychain = other.join(KEYCHAIN);
+        equal(&errors(&output.stderr), &format!("wpj-state: {}: {DENIED}\n", keychain.display()))?;
         equal(&output.status.code(), &Some(1))?;
     }
     Ok(())
@@ -175,7 +175,10 @@ fn a_fifo_does_not_hang() -> Outcome {
     fs::remove_file(place.home(KEYCHAIN))?;
     nix::unistd::mkfifo(&place.home(KEYCHAIN), nix::sys::stat::Mode::from_bits_truncate(0o600))?;
     chown(place.home(KEYCHAIN), Some(USER), Some(GROUP))?;
-    place.is_undetermined(KEYCHAIN, "this is a FIFO, not a regular file; put the file itself in this place")
+    place.is_undetermined(
+        KEYCHAIN,
+        "this is a FIFO, not a regular file; replace it with the real file, or give the path of the real file",
+    )
 }
 
 #[test]
@@ -185,7 +188,7 @@ fn a_file_of_1_tib_is_refused_without_reading_it() -> Outcome {
     File::options().write(true).open(place.home(KEYCHAIN))?.set_len(1 << 40)?;
     place.is_undetermined(
         KEYCHAIN,
-        "the file has 1099511627776 bytes, and no more than 268435456 are read; find out what wrote it and move it away",
+        "the file is too large (1099511627776 bytes; the limit is 268435456); find out what wrote it, and move it",
     )
 }
 
@@ -198,7 +201,7 @@ fn renamed_keychains_are_read_with_the_rights_of_the_user_too() -> Outcome {
     let (json, _, _) = place.run(&["--json"])?;
     let json: serde_json::Value = serde_json::from_str(&json)?;
     equal(&json["state"], &serde_json::json!("Not Registered"))?;
-    let message = "login_renamed_1.keychain-db cannot be read: permission denied to its user; the user's other groups do not count here.";
+    let message = "login_renamed_1.keychain-db cannot be read: permission denied, even to its user (only the primary group counts).";
     equal(&json["findings"][0]["message"], &serde_json::json!(message))?;
     equal(&json["findings"].as_array().map(Vec::len), &Some(1))
 }
@@ -221,9 +224,9 @@ fn if_switching_to_the_user_fails_nothing_is_read() -> Outcome {
         let mut tool = Command::new("setpriv");
         tool.args(["--bounding-set", lacking]).arg(cargo_bin("wpj-state")).arg("--home").arg(place.home(""));
         let output = tool.output()?;
-        let reason = "the rights of the user with the number 61234 cannot be taken";
+        let reason = "cannot switch to the user with UID 61234";
         let start = format!("wpj-state: {}: {reason}: ", place.home("").display());
-        let stderr = String::from_utf8(output.stderr)?;
+        let stderr = errors(&output.stderr);
         equal(&stderr.starts_with(&start), &true)?;
         equal(&stderr.ends_with("; run it as root or as this user\n"), &true)?;
         equal(&(output.stdout, output.status.code()), &(b"<result></result>\n".to_vec(), Some(1)))?;
@@ -272,7 +275,7 @@ fn renamed_keychains_are_listed_with_the_rights_of_the_user() -> Outcome {
     fs::set_permissions(place.home(KEYCHAINS), Permissions::from_mode(0o711))?;
     let (json, _, _) = place.run(&["--json"])?;
     let json: serde_json::Value = serde_json::from_str(&json)?;
-    let message = "Keychains cannot be read: permission denied to its user; the user's other groups do not count here.";
+    let message = "Keychains cannot be read: permission denied, even to its user (only the primary group counts).";
     equal(&json["findings"][0]["message"], &serde_json::json!(message))
 }
 
@@ -304,7 +307,7 @@ fn a_root_folder_in_which_others_can_write_is_not_a_home() -> Outcome {
         let place = RootFolder::new()?;
         chown(place.home(""), Some(0), Some(0))?;
         fs::set_permissions(place.home(""), Permissions::from_mode(mode))?;
-        let words = "this directory is root's and others may write to it, so it is not a home; give the home directory of one \
+        let words = "this directory belongs to root and others can write to it, so it is not a home; give the home directory of one \
                      user with --home";
         place.is_undetermined("", words)?;
     }

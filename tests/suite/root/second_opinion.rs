@@ -37,7 +37,7 @@ fn missing(tool: &mut Command) -> Result<(Option<String>, String), Failed> {
 }
 
 fn finding(words: &str) -> String {
-    format!("macOS' own keychain reader does not help: {words}.")
+    format!("No second opinion: {words}.")
 }
 
 fn registered(words: &str) -> (Option<String>, String) {
@@ -63,7 +63,7 @@ fn a_keychain_that_is_too_large_is_not_copied() -> Outcome {
     home.age(KEYCHAIN)?;
     equal(
         &missing(home.tool().args(OPTIONS))?,
-        &(None, finding("the file has 104857603 bytes, and no more than 16777216 are read")),
+        &(None, finding("the file is too large (104857603 bytes; the limit is 16777216)")),
     )
 }
 
@@ -86,7 +86,7 @@ fn a_reader_that_is_killed_while_it_writes_the_copy_is_the_reason() -> Outcome {
     nix::sys::signal::kill(held_up.reader()?, nix::sys::signal::Signal::SIGKILL)?;
     let json: serde_json::Value = serde_json::from_slice(&tool.wait_with_output()?.stdout)?;
     equal(&json["state"], &serde_json::json!("Registered"))?;
-    let words = "the process that reads the user's files gave no answer: it was ended by SIGKILL";
+    let words = "the reader process gave no answer: it was ended by SIGKILL";
     equal(&json["findings"][0]["message"], &serde_json::json!(finding(words)))
 }
 
