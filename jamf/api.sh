@@ -1,37 +1,37 @@
 #!/bin/sh
-# What the scripts beside this file have in common: Jamf's API, through curl. They set $program, their name, and then
-# read this file. By itself it does nothing.
+# Functions that call Jamf's API with curl, for the other scripts here. They set $program and then read this file.
 
-# Settings: limits in seconds, for the connection and for a whole call; how many seconds to wait before one try more if
-# Jamf does not say, and how many at most; how many bytes an answer may have
+# Settings: time limits in seconds for connecting and for a whole call; seconds to wait before trying once more, if Jamf
+# does not name a time, and the longest wait; the size limit for an answer in bytes
 connect_limit='10'
 call_limit='60'
 pause='5'
 pause_limit='60'
 answer_limit='33554432'
 
-# A trace would show the secret.
+# Tracing would show the secret.
 set +x
 set -u
-: "${program:?this file is read by the scripts beside it}"
+: "${program:?run upload.sh or compare-device-ids.sh instead}"
 LC_ALL='C'
 export LC_ALL
 umask 077
 
 settings_help() {
     cat <<'END'
+Settings, as environment variables:
   JAMF_URL            Jamf Pro's address, such as https://contoso.jamfcloud.com,
                       or the Platform API's, https://REGION.api.jamfcloud.com,
                       where REGION is us, eu or apac
-  JAMF_CLIENT_ID      id of an API client, or of an integration of that API
+  JAMF_CLIENT_ID      ID of an API client, or of a Platform API integration
   JAMF_CLIENT_SECRET  its secret
   JAMF_ENVIRONMENT_ID, JAMF_TENANT_ID
-                      for the Platform API alone, one of the two: the id of what
-                      the integration was created for
-  JAMF_PROXY          a proxy to use, such as http://proxy.contoso.com:8080;
-                      http_proxy, https_proxy and the like are not used
+                      only for the Platform API, one of the two: the ID of the
+                      environment or tenant that the integration belongs to
+  JAMF_PROXY          proxy to use, such as http://proxy.contoso.com:8080;
+                      http_proxy, https_proxy and the like are ignored
 
-The Platform API is used as Jamf documents it. That has not been tried yet.
+The Platform API is used as Jamf documents it. Nobody has tried that yet.
 END
 }
 
@@ -44,7 +44,7 @@ refuse() {
     exit 2
 }
 
-# Says $1, and ends, because the rest cannot succeed either.
+# Reports $1 and exits, because nothing else can succeed either.
 stop() {
     say "$1; nothing more was done"
     exit 1
@@ -55,13 +55,13 @@ fail() {
     failed=$((failed + 1))
 }
 
-# Prints the beginning of an answer, without control characters; nothing of it if a server has repeated a secret.
+# Prints the beginning of the answer, without control characters, but nothing of an answer that repeats a secret.
 excerpt() {
     {
         printf '%s\n%s\n' "$client_secret" "$token"
         tr -c '[:print:]' ' ' <"$work/answer"
     } | awk '
-        # Removes what JSON, a form or an address puts before or in place of a character.
+        # Undoes the escapes of JSON and forms.
         function bare(text) {
             gsub(/\\/, "", text)
             gsub(/\+/, " ", text)
@@ -93,33 +93,33 @@ excerpt() {
         }'
 }
 
-# Ends without signing out, because nobody would answer that either.
+# Exits without signing out, because the server would not answer that either.
 no_answer() {
     token=''
-    [ "$curl_status" != 23 ] || stop "$url: its answer is too long, or could not be stored"
+    [ "$curl_status" != 23 ] || stop "$url: the answer is too long, or could not be stored"
     stop "$url: no answer: $(head -c 300 "$work/errors" | tr -c '[:print:]' ' ')"
 }
 
-# Prints a text as it has to be between the quotation marks of curl's configuration.
+# Escapes a text for use between quotation marks in curl's configuration.
 quoted() {
     printf '%s' "$1" | sed 's/["\\]/\\&/g'
 }
 
-# Prints all bytes as %XX, which any URL takes.
+# Prints each byte as %XX, which is valid in every URL.
 encoded() {
     printf '%s' "$1" | od -An -v -tx1 | tr -d ' \n' | sed 's/../%&/g'
 }
 
-# Sends $1, a method, to $2, a path, with more of curl's configuration in $3. $code is then the HTTP status, or 000 if
-# there was no answer; the answer and its headers are in files. Secrets reach curl through its configuration, because
-# anybody can read its arguments. Cookies keep a cluster from answering from a member that missed the last change.
+# Sends a request with method $1, path $2 and additional curl configuration $3. Then $code is the HTTP status, or 000 if
+# there was no answer; the answer and its headers are in files. curl gets secrets through its configuration, because
+# every user can read its arguments. With cookies, the same member of a cluster answers, which knows the last change.
 transfer() {
     : >"$work/answer"
     : >"$work/headers"
     curl_status=0
     code=$(
-        # A server need not say beforehand how long its answer is; curl reports what it could not write. A block is 512
-        # bytes, in some shells 1024.
+        # This limits the size of the answer, which a server need not announce; curl reports a failed write. A block
+        # has 512 bytes, in some shells 1024.
         trap '' XFSZ
         ulimit -f "$((answer_limit / 512))"
         printf '%s\n%s\nurl = "%s%s"\n' "$3" "$proxy" "$(quoted "$url")" "$2" |
@@ -139,8 +139,8 @@ wait_a_little() {
     sleep "$seconds"
 }
 
-# Sends the same, and tries once more after what passes: too many requests, a busy server, a conflict that Jamf Pro
-# finds while it still stores something else, and silence, if nothing can be done twice.
+# Sends a request, and tries once more after a failure that may pass: too many requests, a busy server, or a conflict
+# while Jamf Pro still stores something else. Without an answer, only GET is tried again, because it changes nothing.
 send() {
     for try in first second; do
         transfer "$1" "$2" "$3"
@@ -153,8 +153,8 @@ send() {
     [ "$code" != 000 ] || no_answer
 }
 
-# Writes the answer, if it is JSON, into a file of lines: where a value is, such as results.0.name, a tab, the value. A
-# text keeps its escapes; null counts as nothing.
+# Converts the answer from JSON to a file with a line for each value: its path, such as results.0.name, a tab, and the
+# value. A string keeps its escapes; null is left out. Fails if the answer is not JSON.
 fields() {
     awk '
         function give(value,   place, i) {
@@ -169,12 +169,12 @@ fields() {
             else if (word != "null") give(word)
             word = ""
         }
-        # Whatever stands between two quotation marks is one record, so no record is long but a long text.
+        # The text between two quotation marks is one record, so only a long string makes a long record.
         BEGIN { RS = "\"" }
         wrong { exit }
         inside {
             text = text $0
-            # A quotation mark after an odd number of backslashes belongs to the text.
+            # A quotation mark after an odd number of backslashes belongs to the string.
             if (match($0, /\\+$/) && RLENGTH % 2) {
                 text = text "\""
                 next
@@ -224,8 +224,8 @@ data-urlencode = \"client_id=$(quoted "$client_id")\"
 data-urlencode = \"client_secret=$(quoted "$client_secret")\""
     case $code in
         200) ;;
-        400 | 401 | 403) stop "$url: it does not take the client id and secret (HTTP $code)" ;;
-        *) stop "$url: no token (HTTP $code); is this the right address?" ;;
+        400 | 401 | 403) stop "$url: client ID or secret rejected (HTTP $code)" ;;
+        *) stop "$url: no token (HTTP $code); check the address" ;;
     esac
     token=''
     ! fields || token=$(awk -F '\t' '$1 == "access_token" { print $2 }' "$work/fields")
@@ -233,7 +233,7 @@ data-urlencode = \"client_secret=$(quoted "$client_secret")\""
     case $token in
         '' | *[!!-~]* | *\\*)
             token=''
-            stop "$url: no token in its answer; is this the right address?"
+            stop "$url: no token in the answer; check the address"
             ;;
     esac
 }
@@ -242,7 +242,7 @@ authorization() {
     printf 'header = "Authorization: Bearer %s"\n%s\nheader = "Accept: %s"\n' "$(quoted "$token")" "$scope" "$1"
 }
 
-# Sends $1, a method, to $2, a path, with $4, a file, if there is one. $3 is the type of the file and of the answer.
+# Calls the API with method $1 and path $2. $3 is the media type of the answer and of the file $4, which may be empty.
 call() {
     for attempt in first second; do
         config=$(authorization "$3")
@@ -252,19 +252,19 @@ header = \"Content-Type: $3\"
 data-binary = \"@$(quoted "$4")\""
         fi
         send "$1" "$2" "$config"
-        # A token is valid for some minutes only.
+        # A token is valid only for a few minutes.
         if [ "$code" != 401 ] || [ "$attempt" = second ]; then
             break
         fi
         get_token
     done
-    [ "$code" != 401 ] || stop "$url: it does not take its own token, or the client's role lacks a privilege (HTTP 401)"
+    [ "$code" != 401 ] || stop "$url: token rejected, or the client's role lacks a privilege (HTTP 401)"
 }
 
-# Prints what to say of a missing privilege, whose name in Jamf Pro is $1, and in the Platform API $2.
+# Prints the message for a missing privilege: $1 is its name in Jamf Pro, and $2 in the Platform API.
 missing() {
     if [ "$platform" = yes ]; then
-        printf '%s: the integration lacks the permission %s, or %s is not what it was created for (HTTP 403)' \
+        printf '%s: the integration lacks the permission %s, or %s does not belong to it (HTTP 403)' \
             "$url" "$2" "$scope_name"
     else
         printf "%s: the API client's role lacks the privilege %s (HTTP 403)" "$url" "$1"
@@ -277,18 +277,18 @@ need() {
 }
 
 printable() {
-    case $2 in *[![:print:]]*) refuse "$1 has characters that it cannot have" ;; esac
+    case $2 in *[![:print:]]*) refuse "$1 contains characters that are not allowed" ;; esac
 }
 
 leave() {
-    # The token would be valid for some more minutes. The Platform API has no way to give it back.
+    # The token would stay valid for a few more minutes. The Platform API has no call that ends it.
     if [ -n "$token" ] && [ "$platform" = no ]; then
         transfer POST /api/v1/auth/invalidate-token "$(authorization application/json)"
     fi
     [ -z "$work" ] || rm -rf "$work"
 }
 
-# Takes the settings from the environment, and a token from Jamf.
+# Reads the settings from the environment, and gets a token from Jamf.
 sign_in() {
     need JAMF_URL "${JAMF_URL:-}"
     need JAMF_CLIENT_ID "${JAMF_CLIENT_ID:-}"
@@ -296,7 +296,7 @@ sign_in() {
     for name in JAMF_ENVIRONMENT_ID JAMF_TENANT_ID JAMF_PROXY; do
         eval "printable $name \"\${$name:-}\""
     done
-    # The programs that are started from here on do not need them.
+    # The programs that the script starts from here on do not need them.
     client_id=$JAMF_CLIENT_ID
     client_secret=$JAMF_CLIENT_SECRET
     proxy='noproxy = "*"'
@@ -305,20 +305,20 @@ sign_in() {
     url=$(printf '%s' "$JAMF_URL" | sed 's:/*$::')
     case $url in
         https://*.api.jamfcloud.com) platform='yes' ;;
-        https://*.api.jamfcloud.com/*) refuse 'JAMF_URL of the Platform API has to end with .api.jamfcloud.com' ;;
+        https://*.api.jamfcloud.com/*) refuse 'JAMF_URL of the Platform API must end with .api.jamfcloud.com' ;;
         https://*) platform='no' ;;
         # For tests.
         http://127.0.0.1:*)
             platform='no'
             [ -z "${JAMF_ENVIRONMENT_ID:-}${JAMF_TENANT_ID:-}" ] || platform='yes'
             ;;
-        *) refuse 'JAMF_URL has to begin with https://' ;;
+        *) refuse 'JAMF_URL must begin with https://' ;;
     esac
     protocol=${url%%:*}
     case ${url#*://} in
-        *[!A-Za-z0-9.:/_-]*) refuse "JAMF_URL has characters that an address cannot have" ;;
+        *[!A-Za-z0-9.:/_-]*) refuse "JAMF_URL contains characters that are not allowed in an address" ;;
     esac
-    # The scripts begin their paths with these.
+    # The other scripts put these in front of their paths.
     # shellcheck disable=SC2034
     if [ "$platform" = yes ]; then
         pro='/pro' classic='/proclassic' token_path='/auth/token'
@@ -331,7 +331,7 @@ sign_in() {
         scope="header = \"$header: $scope_id\""
     else
         [ -z "${JAMF_ENVIRONMENT_ID:-}${JAMF_TENANT_ID:-}" ] ||
-            refuse 'JAMF_ENVIRONMENT_ID and JAMF_TENANT_ID are for the Platform API; JAMF_URL is another address'
+            refuse 'JAMF_ENVIRONMENT_ID and JAMF_TENANT_ID are for the Platform API, but JAMF_URL is another address'
         pro='/api' classic='/JSSResource' token_path='/api/oauth/token' scope=''
     fi
     command -v curl >/dev/null || refuse 'curl is not installed'

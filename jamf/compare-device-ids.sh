@@ -1,8 +1,8 @@
 #!/bin/sh
-# Compares the device in Microsoft Entra that Jamf has on record for each Mac with the one that wpj-state reports, and
-# changes nothing; --help says how.
+# Compares, for each Mac, the device in Microsoft Entra that Jamf has on record with the one that wpj-state reports.
+# Changes nothing; see --help.
 
-# Settings: the name of the extension attribute with the device ID, and how many computers Jamf lists at once
+# Settings: the name of the extension attribute with the device ID, and the number of computers on a page
 attribute='AAD Registration State - Device ID'
 page_size='100'
 
@@ -22,9 +22,9 @@ usage() {
     cat <<'END'
 Usage: compare-device-ids.sh >devices.csv
 
-Asks Jamf for every computer: which devices in Microsoft Entra does Jamf have on
-record for it, and which one does its extension attribute name? Prints a table
-as CSV with a row for each computer. It changes nothing.
+Compares, for each computer in Jamf Pro, the devices in Microsoft Entra that
+Jamf has on record with the one in its extension attribute. Prints a table as
+CSV with a row for each computer, and changes nothing.
 
 END
     settings_help
@@ -32,23 +32,23 @@ END
 
 The API client's role needs the privileges Read Computers and Read Device
 Compliance Information; in the Platform API these are the permissions
-devices:read and device-compliance-information:read. There is one request for
-each computer, so thousands take a while.
+devices:read and device-compliance-information:read. The script sends one
+request for each computer, so thousands take a while.
 
-Results: same; different: the Mac is registered as another device than Jamf
-believes; only in Jamf: the attribute is blank, because the Mac is not
-registered or could not determine it; only on the Mac: Jamf has no device on
-record; neither; not known: Jamf did not answer as it should.
+Results: same; different: the Mac is registered as another device than Jamf has
+on record; only in Jamf: the attribute is blank, because the Mac is not
+registered or its device ID is not known; only on the Mac: Jamf has no device on
+record; neither; not known: Jamf's answer was an error or not understood.
 
 A cell that a spreadsheet would take for a formula begins with an apostrophe.
 
-Exit status: 0 all were compared; 1 something failed; 2 wrong usage.
+Exit status: 0 all computers compared; 1 something failed; 2 wrong usage.
 END
 }
 
-# Makes of a page of the inventory a line with the number of all computers and whether the attribute is there, and then
-# a line for each computer: id, name, serial number, device ID. Fails if the page makes no sense. An attribute is in the
-# section where Jamf Pro displays it.
+# Converts a page of the inventory to lines: the number of all computers and whether this page has the attribute, and
+# then the ID, name, serial number and device ID of each computer. Fails if the page is not understood. The attribute is
+# in the section where Jamf Pro displays it.
 computers() {
     fields && awk -F '\t' -v name="$attribute" '
         { split($1, at, ".") }
@@ -82,19 +82,19 @@ computers() {
         }' "$work/fields" >"$work/page"
 }
 
-# Asks for page $1 of the inventory, in version $version of this part of the API.
+# Gets page $1 of the inventory, with version $version of this part of the API.
 inventory() {
     call GET "$pro/v$version/computers-inventory?section=GENERAL&section=HARDWARE&section=EXTENSION_ATTRIBUTES\
 &sort=id%3Aasc&page-size=$page_size&page=$1" application/json ''
 }
 
-# Lists all computers in a file.
+# Writes all computers to a file.
 list_computers() {
     : >"$work/computers"
     page=0
     count=0
     is_there=no
-    # Jamf withdraws old versions some time after it has made new ones.
+    # Jamf removes an old version some time after it has introduced a new one.
     for version in 4 3 1; do
         inventory 0
         [ "$code" = 404 ] || break
@@ -103,9 +103,9 @@ list_computers() {
         case $code in
             200) ;;
             403) stop "$(missing 'Read Computers' devices:read)" ;;
-            *) stop "$url: no inventory (HTTP $code): $(excerpt)" ;;
+            *) stop "$url: cannot read the inventory (HTTP $code): $(excerpt)" ;;
         esac
-        computers || stop "$url: no inventory: the answer makes no sense: $(excerpt)"
+        computers || stop "$url: cannot read the inventory: unexpected answer: $(excerpt)"
         read -r total seen <"$work/page"
         [ "$seen" = 0 ] || is_there=yes
         more=$(($(wc -l <"$work/page") - 1))
@@ -118,11 +118,11 @@ list_computers() {
         inventory "$page"
     done
     [ "$count" = 0 ] || [ "$is_there" = yes ] ||
-        stop "$url: no computer has the extension attribute $attribute: create it with upload.sh, which also has Jamf \
-Pro display it under Extension Attributes"
+        stop "$url: no computer has the extension attribute $attribute; create it with upload.sh, which also has it \
+displayed under Extension Attributes"
 }
 
-# Prints a row of the table. What Jamf has on record is in the file of fields, unless it is not known.
+# Prints a row of the table. The file of fields contains what Jamf has on record, and is empty if that is not known.
 row() {
     id=$id name=$name serial=$serial device=$device is_known=$is_known awk -F '\t' '
         # Removes escapes of JSON and control characters.
@@ -137,7 +137,7 @@ row() {
             gsub(/\302[\200-\237]/, "?", text)
             return text
         }
-        # The full-width forms of what begins a formula begin one, too.
+        # The full-width forms of =, +, - and @ begin a formula, too.
         function cell(text) {
             text = plain(text)
             sub(/^ +/, "", text)
@@ -145,7 +145,7 @@ row() {
             gsub(/"/, "\"\"", text)
             return "\"" text "\""
         }
-        # The schema that Jamf publishes has one object there, its example a list of objects.
+        # In the schema that Jamf publishes, this is one object; in its example, it is a list of objects.
         $1 ~ /^[0-9]+\.complianceVendorDeviceInformation\.([0-9]+\.)?deviceIds\.[0-9]+$/ {
             if (tolower($2) in recorded) next
             recorded[tolower($2)] = 1
@@ -168,7 +168,7 @@ for argument in "$@"; do
             usage
             exit 0
             ;;
-        *) refuse "$argument: not understood; see --help" ;;
+        *) refuse "unknown option $argument; see --help" ;;
     esac
 done
 
@@ -183,10 +183,10 @@ while IFS=$separator read -r id name serial device; do
     is_known=yes
     case $code in
         200)
-            # This is a list, which may be empty.
+            # The answer is a list, which may be empty.
             if ! fields || grep -q '^[^0-9]' "$work/fields"; then
                 is_known=no
-                say "computer $id: not known: the answer makes no sense: $(excerpt)"
+                say "computer $id: not known: unexpected answer: $(excerpt)"
             fi
             ;;
         404) : >"$work/fields" ;;
@@ -212,9 +212,9 @@ say "computers: $count; same: $same; different: $different; only in Jamf: $only_
 neither: $neither; not known: $failed"
 [ "$count" = "$((only_mac + neither))" ] && [ "$count" != 0 ] &&
     say "Jamf has no device on record for any computer; check that device compliance is set up"
-# A computer that was deleted in the meantime moves those after it to the page before.
+# If a computer is deleted meanwhile, later ones move to the previous page, which has already been read.
 [ "$(cut -d "$separator" -f 1 "$work/computers" | sort -u | grep -c .)" = "$total" ] || {
-    say "the inventory changed while it was read: of $total computers, some are missing; run this again"
+    say "the inventory changed meanwhile, so some of its $total computers are missing; run this again"
     exit 1
 }
 [ "$failed" = 0 ]

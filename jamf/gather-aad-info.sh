@@ -1,28 +1,28 @@
 #!/bin/sh
-# Jamf Pro policy script: runs Jamf's gatherAADInfo as the console user if that is what the user needs, and then sends a
-# new inventory.
+# Jamf Pro policy script: runs Jamf's gatherAADInfo as the console user if that user needs it, and then updates the
+# inventory.
 #
-# Parameter in Jamf Pro; if it is blank, it takes its default:
+# Parameter in Jamf Pro; if it is blank, its default applies:
 #    4  how many seconds gatherAADInfo may take, 1 to 3600; 120 by default
 #
 # wpj-state determines what the user needs (--attribute remedy). The script acts only on "Run gatherAADInfo": JamfAAD
 # has not obtained the Azure AD ID, or has never run for a user whom Platform SSO has registered. It never runs
-# gatherAADInfo as root, for whom that does harm. If the user has to register, prompt-registration.sh is for that.
+# gatherAADInfo as root, because that can break registration. If the user has to register, use prompt-registration.sh.
 #
-# Prints one line on what was done, or why nothing was. Exit status:
-#    0  nothing is wrong: there was nothing to do, what is needed cannot be determined, or gatherAADInfo ran, Jamf Pro
-#       has a new inventory, and the line says what the user needs now
+# Prints one line that says what it did, or why it did nothing. Exit status:
+#    0  nothing is wrong: nothing had to be done, it could not determine what the user needs, or it ran gatherAADInfo,
+#       updated the inventory, and says what the user needs now
 #    1  failed: an administrator should read the line
-#    2  a wrong parameter, or not run by root
+#    2  the parameter is wrong, or root did not run it
 set -u
 
 # From here to the line of dashes, both policy scripts are the same; packaging/policy-common.sh is the source.
 
 # Settings
 tool='/usr/local/wpj-state/wpj-state'
-# How many seconds a program may take that normally answers at once; wpj-state itself gives up after 10.
+# Time limit in seconds for a program that normally finishes at once; wpj-state itself gives up after 10.
 patience='30'
-# Who must run this and own what root starts, and what precedes every other path: only tests change these.
+# The user who must run this script and own the programs, and a prefix for all other paths. Only tests change these.
 owner='root'
 root=''
 
@@ -32,13 +32,13 @@ export PATH LC_ALL
 umask 022
 cd /
 
-# Prints a line for the policy's log. It may contain words of a program, so only printable ASCII goes through.
+# Prints a line for the policy's log. It may contain a program's output, so only printable ASCII is kept.
 log() {
     printf '%s' "$1" | tr -c '[:print:]' '?'
     printf '\n'
 }
 
-# Each ends the script with a line; $hint is what an administrator should know in any case.
+# Each of these prints a line and ends the script. $hint is what an administrator should always know.
 hint=''
 finish() {
     log "$1$hint"
@@ -53,7 +53,7 @@ refuse() {
     exit 2
 }
 
-# Whether $1 is a whole number from $2 to $3. Leading zeros would make it octal for the shell.
+# Whether $1 is a whole number from $2 to $3. The shell would read leading zeros as octal.
 is_number() {
     case $1 in
         0) ;;
@@ -62,9 +62,9 @@ is_number() {
     [ "$1" -ge "$2" ] && [ "$1" -le "$3" ]
 }
 
-# Whether $1 and every folder above it are owned by root, not writable by others, and not links, because a user who can
-# rename a folder can put something else there after this check. If not, $why names the first that is wrong. Access
-# control lists are not checked.
+# Whether $1 and every folder above it are owned by root, not writable by others, and not links. A user who can rename
+# one of them could replace it after this check. If not, $why names the first unsafe one. Access control lists are not
+# checked.
 is_safe() {
     folder_above=$1
     case $1 in
@@ -92,7 +92,7 @@ may_start() {
     [ -f "$1" ] && [ -x "$1" ] && is_safe "$1"
 }
 
-# The processes that descend from the one that was started last, while that is still a child of this one.
+# Prints the descendants of the process that was started last, if that is still a child of this script.
 descendants() {
     ps -axo pid= -o ppid= | awk -v top="$started" -v self="$$" '
         { parent[$1] = $2 }
@@ -106,9 +106,9 @@ descendants() {
         }'
 }
 
-# Ends what was started last, and all that it has started, one by one: sudo passes on no signal from its own process
-# group, and at a terminal it gives its command another group. The second round also ends the processes of the first
-# one, whose parents may be gone by then; process IDs are not given out again that soon.
+# Ends the process that was started last and its descendants, one by one: sudo does not pass on signals from its own
+# process group, and at a terminal it runs its command in another group. The second round also ends the processes of
+# the first round, whose parents may be gone by then. Process IDs are not reused that soon.
 end_started() {
     for signal in TERM KILL; do
         descendants >>"$work/processes"
@@ -119,19 +119,19 @@ end_started() {
     done
 }
 
-# Passes on at most 64 KiB, byte by byte, so that nothing waits in a buffer; the rest is thrown away, because a program
-# would wait at a full pipe, or end at a closed one.
+# Passes on at most 64 KiB, byte by byte, because a buffer could hold output back. It reads and discards the rest: a
+# program would wait at a full pipe, and end at a closed one.
 limit() {
     dd bs=1 count=65536
     cat >/dev/null
 }
 
-# Runs a program for at most $1 seconds, with $work/input as its input; fails if the program had to be ended. Otherwise
-# $code is its exit status, and $files.output and $files.errors are what it has printed.
+# Runs a program for at most $1 seconds, with $work/input as its standard input. Fails if it had to end the program.
+# Otherwise $code is the exit status, and $files.output and $files.errors contain what the program printed.
 #
-# Each program gets new pipes and files, so that one that a user's program has left behind cannot write into what a
-# later program prints. All files are opened at the start: by the time such a program ends, $work is gone, and a user
-# could have put something else in its place.
+# Each program gets new pipes and files. A process that a user's program leaves behind then cannot write into the output
+# of a later program. All files are opened at the start: when such a process ends, $work is gone, and a user could have
+# put something else in its place.
 run() {
     ticks=$(($1 * 10))
     shift
@@ -150,7 +150,7 @@ run() {
     ) </dev/null >/dev/null 2>&1 4>"$files.output" 5>"$files.errors" 6>"$files.code" 7>"$files.end" &
     started=$!
     until [ -s "$files.end" ]; do
-        # A program that was left behind may keep the pipes open: they are read for one more second.
+        # A process that was left behind may keep the pipes open, so they are read for only one more second.
         if [ -s "$files.code" ] && [ "$ticks" -gt 10 ]; then
             ticks=10
         elif [ "$ticks" -gt 0 ]; then
@@ -168,8 +168,8 @@ run() {
     read -r code <"$files.code"
 }
 
-# Runs a program as user $uid in that user's session, for at most $1 seconds, without root's environment: sudo on macOS
-# would even keep root's HOME.
+# Runs a program as user $uid in that user's session, for at most $1 seconds. It does not get root's environment: sudo
+# on macOS would even keep root's HOME.
 run_as_user() {
     seconds=$1
     shift
@@ -177,7 +177,7 @@ run_as_user() {
         "$root/bin/launchctl" asuser "$uid" "$root/usr/bin/sudo" -n -u "#$uid" "$@"
 }
 
-# The first line of what the program that ran last has said: there, sudo says why it refuses.
+# Prints the first line of the last program's errors, or else of its output. sudo says there why it refuses.
 first_line() {
     said=$files.errors
     [ -s "$said" ] || said=$files.output
@@ -189,12 +189,12 @@ ending() {
     printf 'exit status %s%s' "$code" "${line:+: $line}"
 }
 
-# Finds the UID of the console user, $console. It is blank if nobody is there, or not a person, as at the login window
-# or in Setup Assistant. The name may be an alias. Lines with more indentation are about sessions, which may be other
-# users'. Names that contain new lines could add lines, but not remove any, so there must be no second one.
-look_at_console() {
+# Sets $console to the console user's UID. It is blank if there is no such user, as at the login window or in Setup
+# Assistant. The name may be an alias, so the UID counts. Lines with more indentation describe sessions, perhaps of
+# other users. A name that contains newlines could add lines but not remove any, so a second line is an error.
+find_console_user() {
     printf 'show State:/Users/ConsoleUser\n' >"$work/input"
-    run "$patience" "$root/usr/sbin/scutil" || fail "scutil did not name the console user within $patience s"
+    run "$patience" "$root/usr/sbin/scutil" || fail "scutil timed out after $patience s"
     : >"$work/input"
     first='' name='' names=0 console='' numbers=0
     while IFS= read -r line; do
@@ -216,10 +216,10 @@ look_at_console() {
             return
             ;;
         '0<dictionary> {') ;;
-        *) fail "the console user cannot be determined; scutil: $(ending)" ;;
+        *) fail "cannot determine the console user; scutil: $(ending)" ;;
     esac
     if [ "$names" -gt 1 ] || [ "$numbers" -gt 1 ]; then
-        fail 'the console user cannot be determined: scutil names several'
+        fail 'cannot determine the console user: scutil names several users'
     fi
     case $name in
         '' | loginwindow | root | _*)
@@ -231,24 +231,24 @@ look_at_console() {
     case $console in
         -*) is_number "${console#-}" 1 2147483648 && console=$((4294967296 - ${console#-})) ;;
     esac
-    is_number "$console" 0 4294967295 || fail 'the console user cannot be determined: scutil prints no UID'
-    # The last two are no user's: -2 is nobody, and -1 stands for none at all.
+    is_number "$console" 0 4294967295 || fail 'cannot determine the console user: scutil prints no UID'
+    # No person has the two highest UIDs: -2 is nobody, and -1 means no user.
     if [ "$console" -lt 500 ] || [ "$console" -ge 4294967294 ]; then
         console=''
     fi
 }
 
-# Asks the tool what user $uid needs, $remedy.
-look_for_remedy() {
+# Sets $remedy to what user $uid needs; the tool determines that.
+find_remedy() {
     may_start "$tool" || fail "$why"
-    run "$patience" "$tool" --user "$uid" --attribute remedy || fail "$tool: no answer within $patience s"
-    # A NUL byte would vanish from a variable.
+    run "$patience" "$tool" --user "$uid" --attribute remedy || fail "$tool: timed out after $patience s"
+    # Most shells drop NUL bytes from a variable.
     remedy=$(head -c 1000 "$files.output" | tr '\000' '?')
     case $code$remedy in
         '0<result>None</result>') ;;
         '0<result>Register in Self Service</result>') ;;
         '0<result>Deploy SSO profile, then register</result>')
-            hint="; this Mac has no profile of Microsoft's SSO extension, which new registrations need"
+            hint="; this Mac has no profile for Microsoft's SSO extension, which new registrations need"
             ;;
         '0<result>Register or repair in macOS</result>') ;;
         '0<result>Finish registration in macOS</result>') ;;
@@ -256,14 +256,14 @@ look_for_remedy() {
             finish "$done; user $uid has to sign in once with the local password"
             ;;
         '0<result>Check while user is logged in</result>')
-            finish "$done; the state of user $uid shows only in a session, and none could be entered"
+            finish "$done; user $uid can be checked only inside the login session, which could not be entered"
             ;;
         '0<result>Run gatherAADInfo</result>') ;;
         '0<result>Check tenant</result>')
-            finish "$done; user $uid is registered with another tenant than the one expected"
+            finish "$done; user $uid is registered with an unexpected tenant"
             ;;
-        '1<result></result>') finish "$done; what user $uid needs cannot be determined: $(first_line)" ;;
-        *) fail "$tool: failed, or printed something unknown: $(ending)" ;;
+        '1<result></result>') finish "$done; cannot determine what user $uid needs: $(first_line)" ;;
+        *) fail "$tool: failed or printed an unknown remedy: $(ending)" ;;
     esac
     remedy=${remedy#'<result>'}
     remedy=${remedy%'</result>'}
@@ -273,52 +273,52 @@ look_for_remedy() {
 done='nothing done'
 started=''
 runs=0
-work=$(mktemp -d "$root/tmp/wpj-state.XXXXXXXX" 2>/dev/null) || fail 'no private folder can be made in /tmp'
+work=$(mktemp -d "$root/tmp/wpj-state.XXXXXXXX" 2>/dev/null) || fail 'cannot create a private folder in /tmp'
 : >"$work/input"
 trap 'rm -rf "$work"' EXIT
-# The policy is cancelled, or the Mac shuts down.
+# For when the policy is cancelled or the Mac shuts down.
 trap '[ -z "$started" ] || end_started; rm -rf "$work"; printf "failed: ended by a signal\n"; exit 143' HUP INT TERM
 # ----------------------------------------------------------------------------------------------------------------------
 
-# How many seconds the inventory may take: nothing is known of the other scripts in it.
+# How many seconds the inventory update may take. It is long because the update may run other scripts, too.
 inventory='1800'
 apps="$root/Library/Application Support/JAMF/Jamf.app/Contents/MacOS"
-# Not the link in /usr/local/bin, a folder that may belong to Homebrew's user.
+# Not the link in /usr/local/bin, because that folder may belong to Homebrew's user.
 jamf="$root/usr/local/jamf/bin/jamf"
 
 period=${4-}
 [ -n "$period" ] || period='120'
 is_number "$period" 1 3600 || refuse 'parameter 4, the seconds that gatherAADInfo may take, must be 1 to 3600'
 
-look_at_console
+find_console_user
 [ -n "$console" ] || finish 'nothing done: nobody is logged in'
 uid=$console
-look_for_remedy
+find_remedy
 case $remedy in
     'Run gatherAADInfo') ;;
     None) finish "nothing done: user $uid is registered" ;;
-    *) finish "nothing done: user $uid needs something else ($remedy); prompt-registration.sh is for that" ;;
+    *) finish "nothing done: user $uid needs another remedy ($remedy); use prompt-registration.sh" ;;
 esac
 
 gather="$apps/Jamf Conditional Access.app/Contents/MacOS/Jamf Conditional Access"
-# Where earlier releases of Jamf Pro have it.
+# Earlier releases of Jamf Pro have it here.
 [ -x "$gather" ] || gather="$apps/JamfAAD.app/Contents/MacOS/JamfAAD"
 may_start "$gather" || fail "$why"
-look_at_console
+find_console_user
 [ "$console" = "$uid" ] || finish "nothing done: user $uid has just left the console"
 run_as_user "$period" "$gather" gatherAADInfo ||
-    fail "gatherAADInfo as user $uid did not end by itself, and was ended after $period s"
+    fail "gatherAADInfo as user $uid did not finish and was stopped after $period s"
 [ "$code" = 0 ] || fail "gatherAADInfo as user $uid failed: $(ending)"
 
 done="gatherAADInfo ran as user $uid"
-may_start "$jamf" || fail "$done, but there is no new inventory: $why"
-run "$inventory" "$jamf" recon || fail "$done, but jamf recon did not end by itself, and was ended after $inventory s"
+may_start "$jamf" || fail "$done, but the inventory was not updated: $why"
+run "$inventory" "$jamf" recon || fail "$done, but jamf recon did not finish and was stopped after $inventory s"
 [ "$code" = 0 ] || fail "$done, but jamf recon failed: $(ending)"
-done="$done, and Jamf Pro has a new inventory"
-# Nothing public says what gatherAADInfo's exit status means.
-look_for_remedy
+done="$done, and the inventory was updated"
+# Jamf does not document gatherAADInfo's exit status, so the tool checks the result.
+find_remedy
 case $remedy in
     'Run gatherAADInfo') fail "$done, but the user still needs gatherAADInfo" ;;
     None) finish "$done; the user is now registered" ;;
-    *) finish "$done; the user now needs something else: $remedy" ;;
+    *) finish "$done; the user now needs another remedy: $remedy" ;;
 esac

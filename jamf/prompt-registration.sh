@@ -1,37 +1,37 @@
 #!/bin/sh
-# Jamf Pro policy script: asks the console user to register, and opens the place where that is done.
+# Jamf Pro policy script: asks the console user to register, and opens Self Service or System Settings for that.
 #
-# Parameters in Jamf Pro; a blank one takes its default:
-#    4  ID of the Self Service policy that registers, as in id= of its address in Jamf Pro; required
-#    5  how often a user may choose Later, 0 to 999; 3 by default. When none are left, that button disappears.
+# Parameters in Jamf Pro; if one is blank, its default applies:
+#    4  ID of the Self Service policy that starts registration, as in id= of its address in Jamf Pro; required
+#    5  how many times the user can choose Later, 0 to 999; 3 by default. When none are left, the button disappears.
 #    6  title of the dialogs
 #    7  text of the dialog before Self Service
-#    8  button that opens Self Service
-#    9  button for later; the number of deferrals left is added to it
-#   10  how many seconds a dialog stays, 1 to 3600; 300 by default. Not answering uses up no deferral.
+#    8  name of the button that opens Self Service
+#    9  name of the Later button; the number of deferrals left is added in parentheses
+#   10  seconds until a dialog closes, 1 to 3600; 300 by default. A timeout does not count as a deferral.
 #   11  text of the dialog before System Settings
 #
 # wpj-state determines what the user needs (--attribute remedy):
 #    Register in Self Service               asks, and opens the policy in Self Service+ or Self Service
-#    Deploy SSO profile, then register      the same; the line also says that this Mac lacks the profile
+#    Deploy SSO profile, then register      the same; the log also says that this Mac lacks the profile
 #    Register or repair in macOS            asks, and opens System Settings: Platform SSO registers there
 #    Finish registration in macOS           the same
-#    Run gatherAADInfo                      does nothing, because gather-aad-info.sh is for that
+#    Run gatherAADInfo                      does nothing; use gather-aad-info.sh
 #    anything else                          does nothing, and says why
 #
-# Prints one line on what was done, or why nothing was. Exit status:
-#    0  nothing is wrong: there was nothing to do, what is needed cannot be determined, or the user was asked
+# Prints one line that says what it did, or why it did nothing. Exit status:
+#    0  nothing is wrong: nothing had to be done, it could not determine what the user needs, or it asked the user
 #    1  failed: an administrator should read the line
-#    2  wrong parameters, or not run by root
+#    2  a parameter is wrong, or root did not run it
 set -u
 
 # From here to the line of dashes, both policy scripts are the same; packaging/policy-common.sh is the source.
 
 # Settings
 tool='/usr/local/wpj-state/wpj-state'
-# How many seconds a program may take that normally answers at once; wpj-state itself gives up after 10.
+# Time limit in seconds for a program that normally finishes at once; wpj-state itself gives up after 10.
 patience='30'
-# Who must run this and own what root starts, and what precedes every other path: only tests change these.
+# The user who must run this script and own the programs, and a prefix for all other paths. Only tests change these.
 owner='root'
 root=''
 
@@ -41,13 +41,13 @@ export PATH LC_ALL
 umask 022
 cd /
 
-# Prints a line for the policy's log. It may contain words of a program, so only printable ASCII goes through.
+# Prints a line for the policy's log. It may contain a program's output, so only printable ASCII is kept.
 log() {
     printf '%s' "$1" | tr -c '[:print:]' '?'
     printf '\n'
 }
 
-# Each ends the script with a line; $hint is what an administrator should know in any case.
+# Each of these prints a line and ends the script. $hint is what an administrator should always know.
 hint=''
 finish() {
     log "$1$hint"
@@ -62,7 +62,7 @@ refuse() {
     exit 2
 }
 
-# Whether $1 is a whole number from $2 to $3. Leading zeros would make it octal for the shell.
+# Whether $1 is a whole number from $2 to $3. The shell would read leading zeros as octal.
 is_number() {
     case $1 in
         0) ;;
@@ -71,9 +71,9 @@ is_number() {
     [ "$1" -ge "$2" ] && [ "$1" -le "$3" ]
 }
 
-# Whether $1 and every folder above it are owned by root, not writable by others, and not links, because a user who can
-# rename a folder can put something else there after this check. If not, $why names the first that is wrong. Access
-# control lists are not checked.
+# Whether $1 and every folder above it are owned by root, not writable by others, and not links. A user who can rename
+# one of them could replace it after this check. If not, $why names the first unsafe one. Access control lists are not
+# checked.
 is_safe() {
     folder_above=$1
     case $1 in
@@ -101,7 +101,7 @@ may_start() {
     [ -f "$1" ] && [ -x "$1" ] && is_safe "$1"
 }
 
-# The processes that descend from the one that was started last, while that is still a child of this one.
+# Prints the descendants of the process that was started last, if that is still a child of this script.
 descendants() {
     ps -axo pid= -o ppid= | awk -v top="$started" -v self="$$" '
         { parent[$1] = $2 }
@@ -115,9 +115,9 @@ descendants() {
         }'
 }
 
-# Ends what was started last, and all that it has started, one by one: sudo passes on no signal from its own process
-# group, and at a terminal it gives its command another group. The second round also ends the processes of the first
-# one, whose parents may be gone by then; process IDs are not given out again that soon.
+# Ends the process that was started last and its descendants, one by one: sudo does not pass on signals from its own
+# process group, and at a terminal it runs its command in another group. The second round also ends the processes of
+# the first round, whose parents may be gone by then. Process IDs are not reused that soon.
 end_started() {
     for signal in TERM KILL; do
         descendants >>"$work/processes"
@@ -128,19 +128,19 @@ end_started() {
     done
 }
 
-# Passes on at most 64 KiB, byte by byte, so that nothing waits in a buffer; the rest is thrown away, because a program
-# would wait at a full pipe, or end at a closed one.
+# Passes on at most 64 KiB, byte by byte, because a buffer could hold output back. It reads and discards the rest: a
+# program would wait at a full pipe, and end at a closed one.
 limit() {
     dd bs=1 count=65536
     cat >/dev/null
 }
 
-# Runs a program for at most $1 seconds, with $work/input as its input; fails if the program had to be ended. Otherwise
-# $code is its exit status, and $files.output and $files.errors are what it has printed.
+# Runs a program for at most $1 seconds, with $work/input as its standard input. Fails if it had to end the program.
+# Otherwise $code is the exit status, and $files.output and $files.errors contain what the program printed.
 #
-# Each program gets new pipes and files, so that one that a user's program has left behind cannot write into what a
-# later program prints. All files are opened at the start: by the time such a program ends, $work is gone, and a user
-# could have put something else in its place.
+# Each program gets new pipes and files. A process that a user's program leaves behind then cannot write into the output
+# of a later program. All files are opened at the start: when such a process ends, $work is gone, and a user could have
+# put something else in its place.
 run() {
     ticks=$(($1 * 10))
     shift
@@ -159,7 +159,7 @@ run() {
     ) </dev/null >/dev/null 2>&1 4>"$files.output" 5>"$files.errors" 6>"$files.code" 7>"$files.end" &
     started=$!
     until [ -s "$files.end" ]; do
-        # A program that was left behind may keep the pipes open: they are read for one more second.
+        # A process that was left behind may keep the pipes open, so they are read for only one more second.
         if [ -s "$files.code" ] && [ "$ticks" -gt 10 ]; then
             ticks=10
         elif [ "$ticks" -gt 0 ]; then
@@ -177,8 +177,8 @@ run() {
     read -r code <"$files.code"
 }
 
-# Runs a program as user $uid in that user's session, for at most $1 seconds, without root's environment: sudo on macOS
-# would even keep root's HOME.
+# Runs a program as user $uid in that user's session, for at most $1 seconds. It does not get root's environment: sudo
+# on macOS would even keep root's HOME.
 run_as_user() {
     seconds=$1
     shift
@@ -186,7 +186,7 @@ run_as_user() {
         "$root/bin/launchctl" asuser "$uid" "$root/usr/bin/sudo" -n -u "#$uid" "$@"
 }
 
-# The first line of what the program that ran last has said: there, sudo says why it refuses.
+# Prints the first line of the last program's errors, or else of its output. sudo says there why it refuses.
 first_line() {
     said=$files.errors
     [ -s "$said" ] || said=$files.output
@@ -198,12 +198,12 @@ ending() {
     printf 'exit status %s%s' "$code" "${line:+: $line}"
 }
 
-# Finds the UID of the console user, $console. It is blank if nobody is there, or not a person, as at the login window
-# or in Setup Assistant. The name may be an alias. Lines with more indentation are about sessions, which may be other
-# users'. Names that contain new lines could add lines, but not remove any, so there must be no second one.
-look_at_console() {
+# Sets $console to the console user's UID. It is blank if there is no such user, as at the login window or in Setup
+# Assistant. The name may be an alias, so the UID counts. Lines with more indentation describe sessions, perhaps of
+# other users. A name that contains newlines could add lines but not remove any, so a second line is an error.
+find_console_user() {
     printf 'show State:/Users/ConsoleUser\n' >"$work/input"
-    run "$patience" "$root/usr/sbin/scutil" || fail "scutil did not name the console user within $patience s"
+    run "$patience" "$root/usr/sbin/scutil" || fail "scutil timed out after $patience s"
     : >"$work/input"
     first='' name='' names=0 console='' numbers=0
     while IFS= read -r line; do
@@ -225,10 +225,10 @@ look_at_console() {
             return
             ;;
         '0<dictionary> {') ;;
-        *) fail "the console user cannot be determined; scutil: $(ending)" ;;
+        *) fail "cannot determine the console user; scutil: $(ending)" ;;
     esac
     if [ "$names" -gt 1 ] || [ "$numbers" -gt 1 ]; then
-        fail 'the console user cannot be determined: scutil names several'
+        fail 'cannot determine the console user: scutil names several users'
     fi
     case $name in
         '' | loginwindow | root | _*)
@@ -240,24 +240,24 @@ look_at_console() {
     case $console in
         -*) is_number "${console#-}" 1 2147483648 && console=$((4294967296 - ${console#-})) ;;
     esac
-    is_number "$console" 0 4294967295 || fail 'the console user cannot be determined: scutil prints no UID'
-    # The last two are no user's: -2 is nobody, and -1 stands for none at all.
+    is_number "$console" 0 4294967295 || fail 'cannot determine the console user: scutil prints no UID'
+    # No person has the two highest UIDs: -2 is nobody, and -1 means no user.
     if [ "$console" -lt 500 ] || [ "$console" -ge 4294967294 ]; then
         console=''
     fi
 }
 
-# Asks the tool what user $uid needs, $remedy.
-look_for_remedy() {
+# Sets $remedy to what user $uid needs; the tool determines that.
+find_remedy() {
     may_start "$tool" || fail "$why"
-    run "$patience" "$tool" --user "$uid" --attribute remedy || fail "$tool: no answer within $patience s"
-    # A NUL byte would vanish from a variable.
+    run "$patience" "$tool" --user "$uid" --attribute remedy || fail "$tool: timed out after $patience s"
+    # Most shells drop NUL bytes from a variable.
     remedy=$(head -c 1000 "$files.output" | tr '\000' '?')
     case $code$remedy in
         '0<result>None</result>') ;;
         '0<result>Register in Self Service</result>') ;;
         '0<result>Deploy SSO profile, then register</result>')
-            hint="; this Mac has no profile of Microsoft's SSO extension, which new registrations need"
+            hint="; this Mac has no profile for Microsoft's SSO extension, which new registrations need"
             ;;
         '0<result>Register or repair in macOS</result>') ;;
         '0<result>Finish registration in macOS</result>') ;;
@@ -265,14 +265,14 @@ look_for_remedy() {
             finish "$done; user $uid has to sign in once with the local password"
             ;;
         '0<result>Check while user is logged in</result>')
-            finish "$done; the state of user $uid shows only in a session, and none could be entered"
+            finish "$done; user $uid can be checked only inside the login session, which could not be entered"
             ;;
         '0<result>Run gatherAADInfo</result>') ;;
         '0<result>Check tenant</result>')
-            finish "$done; user $uid is registered with another tenant than the one expected"
+            finish "$done; user $uid is registered with an unexpected tenant"
             ;;
-        '1<result></result>') finish "$done; what user $uid needs cannot be determined: $(first_line)" ;;
-        *) fail "$tool: failed, or printed something unknown: $(ending)" ;;
+        '1<result></result>') finish "$done; cannot determine what user $uid needs: $(first_line)" ;;
+        *) fail "$tool: failed or printed an unknown remedy: $(ending)" ;;
     esac
     remedy=${remedy#'<result>'}
     remedy=${remedy%'</result>'}
@@ -282,19 +282,19 @@ look_for_remedy() {
 done='nothing done'
 started=''
 runs=0
-work=$(mktemp -d "$root/tmp/wpj-state.XXXXXXXX" 2>/dev/null) || fail 'no private folder can be made in /tmp'
+work=$(mktemp -d "$root/tmp/wpj-state.XXXXXXXX" 2>/dev/null) || fail 'cannot create a private folder in /tmp'
 : >"$work/input"
 trap 'rm -rf "$work"' EXIT
-# The policy is cancelled, or the Mac shuts down.
+# For when the policy is cancelled or the Mac shuts down.
 trap '[ -z "$started" ] || end_started; rm -rf "$work"; printf "failed: ended by a signal\n"; exit 143' HUP INT TERM
 # ----------------------------------------------------------------------------------------------------------------------
 
-# How many seconds Self Service gets to start before it gets the policy's address: it has crashed on one before that.
+# Seconds to wait before Self Service gets the policy's address: it has crashed when it got one while starting.
 start='3'
-# Where the deferrals of each user are counted. A file's name is the user's UID, so no user's name can lead elsewhere.
+# The folder with each user's deferral count. The file names contain UIDs, because a user name could contain a path.
 folder="$root/Library/Application Support/wpj-state"
 
-# An argument that begins with a dash would be an option, so the number comes first.
+# osascript would take a first argument that begins with a dash for an option, so the number comes first.
 dialog='on run argv
     set {aTime, aTitle, aText, anAgreement, aDelay} to argv
     set aTime to aTime as integer
@@ -324,25 +324,24 @@ later=${9-}
 period=${10-}
 settings_text=${11-}
 [ -n "$deferrals" ] || deferrals='3'
-[ -n "$title" ] || title='Register this Mac'
-[ -n "$service_text" ] || service_text="This Mac is not registered with your organisation yet. Until it is, you may \
-lose access to email and other work apps.
+[ -n "$title" ] || title='Register your Mac'
+[ -n "$service_text" ] || service_text="Your Mac is not registered with your organisation yet. Until it is, you may \
+lose access to work email, documents and apps.
 
-Self Service opens next. Start the registration there, and sign in with your work account when asked."
+Open Self Service, start the registration, and sign in with your work account when asked. It takes a few minutes."
 [ -n "$service_button" ] || service_button='Open Self Service'
-[ -n "$later" ] || later='Later'
 [ -n "$period" ] || period='300'
-[ -n "$settings_text" ] || settings_text="This Mac's registration with your organisation is not complete. Until it is, \
-you may lose access to email and other work apps.
+[ -n "$settings_text" ] || settings_text="Your Mac's registration with your organisation is not complete. Until it is, \
+you may lose access to work email, documents and apps.
 
-System Settings opens next. If macOS shows Registration Required, click it. If not, click the (i) beside your name, \
-then Platform SSO, then Repair."
+Open System Settings. If macOS shows Registration Required, click it. If not, click the (i) next to your name, then \
+Platform SSO, then Repair."
 is_number "$policy" 1 999999999 || refuse 'parameter 4 must be the ID of the Self Service policy'
 is_number "$deferrals" 0 999 || refuse 'parameter 5, the number of deferrals, must be 0 to 999'
-is_number "$period" 1 3600 || refuse 'parameter 10, the seconds that a dialog stays, must be 1 to 3600'
+is_number "$period" 1 3600 || refuse 'parameter 10, the seconds until a dialog closes, must be 1 to 3600'
 
-# Finds an app, $app: where Jamf's preferences say by the key $1, or else in its usual place $2.
-look_for_app() {
+# Sets $app to the path that Jamf's preferences have under the key $1, or else to the usual path $2.
+find_app() {
     app=''
     if run "$patience" "$root/usr/bin/plutil" -extract "$1" raw -o - \
         "$root/Library/Preferences/com.jamfsoftware.jamf.plist" && [ "$code" = 0 ]; then
@@ -359,16 +358,16 @@ look_for_app() {
     return 1
 }
 
-# Opens $1 as user $uid; the line calls it $2.
+# Opens $1 as user $uid; messages call it $2.
 open_as_user() {
     run_as_user "$patience" "$root/usr/bin/open" "$1" || fail "user $uid agreed, but $2 did not open within $patience s"
     [ "$code" = 0 ] || fail "user $uid agreed, but $2 could not be opened: $(ending)"
 }
 
-look_at_console
+find_console_user
 [ -n "$console" ] || finish 'nothing done: nobody is logged in'
 uid=$console
-look_for_remedy
+find_remedy
 count="$folder/deferrals-$uid"
 app=''
 case $remedy in
@@ -378,7 +377,7 @@ case $remedy in
         fi
         finish "nothing done: user $uid is registered"
         ;;
-    'Run gatherAADInfo') finish "nothing done: user $uid needs gatherAADInfo; gather-aad-info.sh is for that" ;;
+    'Run gatherAADInfo') finish "nothing done: user $uid needs gatherAADInfo; use gather-aad-info.sh" ;;
     'Register or repair in macOS' | 'Finish registration in macOS')
         place='System Settings'
         text=$settings_text
@@ -388,10 +387,10 @@ case $remedy in
     *)
         text=$service_text
         button=$service_button
-        if look_for_app self_service_plus_path '/Applications/Self Service+.app'; then
+        if find_app self_service_plus_path '/Applications/Self Service+.app'; then
             place='Self Service+'
             address="selfservicecapability://content?entity=policy&id=$policy"
-        elif look_for_app self_service_app_path '/Applications/Self Service.app'; then
+        elif find_app self_service_app_path '/Applications/Self Service.app'; then
             place='Self Service'
             address="jamfselfservice://content?entity=policy&id=$policy&action=view"
         else
@@ -410,28 +409,29 @@ if [ "$deferrals" -gt 0 ]; then
         if [ -f "$count" ] && is_safe "$count"; then
             used=$(head -c 10 "$count" | tr '\000' '?')
         fi
-        # Of a registration that is long over.
+        # An old count belongs to an earlier registration.
         if [ -n "$(find "$count" -prune -mtime +30 2>/dev/null)" ]; then
             used=0
         elif ! is_number "$used" 0 1000; then
-            log "$count: unusable; the count starts again"
+            log "$count: not a valid count; it starts again at 0"
             used=0
         fi
     fi
 fi
 left=$((deferrals - used))
-if [ "$left" -gt 0 ]; then
-    later="$later ($left)"
-else
+if [ "$left" -le 0 ]; then
     later=''
+else
+    later=${later:+"$later ($left)"}
+    later=${later:-"Later ($left left)"}
 fi
 
 osascript="$root/usr/bin/osascript"
 [ -x "$osascript" ] || fail "$osascript: missing, so user $uid was not asked"
-look_at_console
+find_console_user
 [ "$console" = "$uid" ] || finish "nothing done: user $uid has just left the console"
 run_as_user $((period + patience)) "$osascript" -e "$dialog" "$period" "$title" "$text" "$button" "$later" ||
-    fail "the dialog for user $uid did not end by itself, and was ended after $((period + patience)) s"
+    fail "the dialog for user $uid did not finish and was stopped after $((period + patience)) s"
 case "$code $(head -c 100 "$files.output" | tr '\000' '?')" in
     '0 agree') ;;
     '0 gave up') finish "user $uid was asked ($remedy), and did not answer within $period s" ;;
@@ -439,12 +439,12 @@ case "$code $(head -c 100 "$files.output" | tr '\000' '?')" in
         [ -n "$later" ] || finish "user $uid was asked ($remedy), and closed the dialog; no deferral is left"
         rm -rf "$count"
         { printf '%s\n' "$((used + 1))" >"$count"; } 2>/dev/null || fail "$count: the deferral could not be stored"
-        finish "user $uid was asked ($remedy), and chose later; deferrals left: $((left - 1))"
+        finish "user $uid was asked ($remedy), and chose Later; deferrals left: $((left - 1))"
         ;;
     *) fail "osascript could not ask user $uid: $(ending)" ;;
 esac
 
-look_at_console
+find_console_user
 [ "$console" = "$uid" ] || finish "user $uid agreed, but has left the console; $place was not opened"
 if [ -n "$app" ]; then
     open_as_user "$app" "$place"

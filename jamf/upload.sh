@@ -1,5 +1,5 @@
 #!/bin/sh
-# Creates, updates or removes the extension attributes and smart groups of this folder in Jamf Pro; --help says how.
+# Creates, updates or removes the extension attributes and smart groups of this folder in Jamf Pro; see --help.
 
 program='upload.sh'
 case $0 in
@@ -17,43 +17,43 @@ usage() {
     cat <<'END'
 Usage: upload.sh [--remove] [--apply]
 
-Creates or updates the extension attributes and smart groups of this folder in
-Jamf Pro. With --remove it deletes them there, and nothing else. Without
---apply it only looks, and says what it would do.
+Creates or updates this folder's extension attributes and smart groups in Jamf
+Pro. With --remove it deletes them there, and nothing else. Without --apply it
+changes nothing, and shows what it would do.
 
 END
     settings_help
     cat <<'END'
 
 The API client's role needs the privileges Read, Create and Update for Computer
-Extension Attributes and for Smart Computer Groups; with --remove, Read and
-Delete; without --apply, Read. For the Platform API, the integration needs the
-same actions of the permissions extension-attributes and device-groups. Smart
-groups go through the Classic API there, too.
+Extension Attributes and for Smart Computer Groups. With --remove it needs Read
+and Delete, and without --apply only Read. For the Platform API, the integration
+needs the same actions of the permissions extension-attributes and
+device-groups. There, too, smart groups go through the Classic API.
 
-What is there already is found by its exact name, and is replaced as a whole: an
-extension attribute with its script and where it is displayed, and enabled
-again; a smart group with its criteria. A removed extension attribute takes its
-values with it. Jamf Pro 11.9 or later is needed.
+The script finds existing extension attributes and smart groups by their exact
+names, and replaces them as a whole, with all their settings. It also enables
+the extension attributes. Deleting an extension attribute deletes its values.
+Jamf Pro 11.9 or later is needed.
 
-Exit status: 0 all is done, or would be; 1 something failed; 2 wrong usage.
+Exit status: 0 success; 1 something failed; 2 wrong usage.
 END
 }
 
-# Says of $1, a thing, why what was to be done with it, $2, failed.
+# Reports what failed for $1, an attribute or group, and why. $2 is what failed, such as "not created".
 explain() {
     case $code in
         409)
-            fail "$1: not $2: Jamf Pro finds a conflict, such as a name that is taken, if only in other letters \
-(HTTP 409): $(excerpt)"
+            fail "$1: $2: Jamf Pro reports a conflict (HTTP 409); the name may be taken, perhaps with other capitals: \
+$(excerpt)"
             ;;
-        *) fail "$1: not $2 (HTTP $code): $(excerpt)" ;;
+        *) fail "$1: $2 (HTTP $code): $(excerpt)" ;;
     esac
 }
 
-# Sends $1, a method, to $2, a path, with $3, a file, if there is one; $4 is the verb of the privilege that it needs.
-# Fails without that privilege, and says so only once.
-ask() {
+# Calls the API with method $1, path $2 and file $3, which may be empty. $4 is the verb of the privilege that this
+# needs, such as Read. Fails without the privilege, and reports that only once.
+request() {
     case $refused in
         *"|$4 $kind|"*)
             failed=$((failed + 1))
@@ -63,16 +63,16 @@ ask() {
     call "$1" "$2" "$type" "$3"
     [ "$code" = 403 ] || return 0
     refused="$refused|$4 $kind|"
-    fail "$(missing "$4 $kind" "$permission:$(lower "$4")"); nothing that needs it is done"
+    fail "$(missing "$4 $kind" "$permission:$(lower "$4")"); everything that needs it is skipped"
     return 1
 }
 
-# Does with $1, a thing, what is to be done: $2 is its path, or empty if it is not there, $3 the path for a new one, and
-# $4 its file.
+# Creates, updates or removes $1, an attribute or group. $2 is its path, or empty if it does not exist, $3 the path for
+# creating it, and $4 its file.
 act() {
     case $remove,$2 in
         yes,)
-            printf 'not there: %s\n' "$1"
+            printf 'does not exist: %s\n' "$1"
             return
             ;;
         yes,*) method='DELETE' privilege='Delete' done='removed' file='' target=$2 ;;
@@ -83,20 +83,20 @@ act() {
         printf 'would be %s: %s\n' "$done" "$1"
         return
     fi
-    ask "$method" "$target" "$file" "$privilege" || return 0
+    request "$method" "$target" "$file" "$privilege" || return 0
     case $code in
         200 | 201 | 202 | 204) printf '%s: %s\n' "$done" "$1" ;;
-        *) explain "$1" "$done" ;;
+        *) explain "$1" "not $done" ;;
     esac
 }
 
-# Reports an answer that does not say whether $1, a thing, is there.
-no_sense() {
-    fail "$1: not found: the answer makes no sense: $(excerpt)"
+# Reports an answer that does not say whether $1, an attribute or group, exists.
+unexpected() {
+    fail "$1: could not be looked up: unexpected answer: $(excerpt)"
 }
 
-other_letters() {
-    fail "$1: left as it is: Jamf Pro has one whose name differs only in case: $2; rename or delete it"
+differs_in_case() {
+    fail "$1: left as it is: Jamf Pro has one whose name differs only in case: $2; rename or delete that one"
 }
 
 # The name is in the file's second line.
@@ -106,16 +106,16 @@ extension_attribute() {
     kind='Computer Extension Attributes' permission='extension-attributes'
     name=$(sed -n '2s/^  "name": "\([^"\\]*\)",$/\1/p' "$1")
     [ -n "$name" ] || { fail "$1: no name in its second line"; return; }
-    ask GET "$collection?filter=$(encoded "name==\"$name\"")" '' Read || return 0
+    request GET "$collection?filter=$(encoded "name==\"$name\"")" '' Read || return 0
     case $code in
         200) ;;
-        404) stop "$url: it has no API for extension attributes (HTTP 404); Jamf Pro 11.9 or later has" ;;
+        404) stop "$url: no API for extension attributes (HTTP 404); Jamf Pro 11.9 or later is needed" ;;
         *)
-            explain "$name" 'found'
+            explain "$name" 'could not be looked up'
             return
             ;;
     esac
-    fields || { no_sense "$name"; return; }
+    fields || { unexpected "$name"; return; }
     found=$(awk -F '\t' -v name="$name" '
         { split($1, at, ".") }
         $1 == "totalCount" { total = $2 }
@@ -145,9 +145,9 @@ extension_attribute() {
     case $found in
         none) act "$name" '' "$collection" "$1" ;;
         one\ *) act "$name" "$collection/${found#one }" '' "$1" ;;
-        near\ *) other_letters "$name" "${found#near }" ;;
-        several) fail "$name: left as it is: there are several of this name; leave one of them" ;;
-        *) no_sense "$name" ;;
+        near\ *) differs_in_case "$name" "${found#near }" ;;
+        several) fail "$name: left as it is: several have this name; delete all but one" ;;
+        *) unexpected "$name" ;;
     esac
 }
 
@@ -158,7 +158,7 @@ smart_group() {
     kind='Smart Computer Groups' permission='device-groups'
     name=$(sed -n '3s/^  <name>\([^<&]*\)<\/name>$/\1/p' "$1")
     [ -n "$name" ] || { fail "$1: no name in its third line"; return; }
-    ask GET "$collection/name/$(encoded "$name")" '' Read || return 0
+    request GET "$collection/name/$(encoded "$name")" '' Read || return 0
     case $code in
         200) ;;
         404)
@@ -166,23 +166,23 @@ smart_group() {
             return
             ;;
         *)
-            explain "$name" 'found'
+            explain "$name" 'could not be looked up'
             return
             ;;
     esac
-    # What is about the group comes before its site, criteria and computers, which have names, too.
+    # The group's own elements come before its site, criteria and computers, which have names, too.
     head=$(tr -c '[:print:]' ' ' <"$work/answer" | sed -E 's/<(site|criteria|computers)[ />].*//')
     id=$(element id)
     found=$(element name)
     if [ "$found" != "$name" ] && [ "$(lower "$found")" = "$(lower "$name")" ]; then
-        other_letters "$name" "$found"
+        differs_in_case "$name" "$found"
         return
     fi
     case $id in '' | *[!0-9]*) found='' ;; esac
     case $found,$(element is_smart) in
         "$name",true) act "$name" "$collection/id/$id" '' "$1" ;;
-        "$name",false) fail "$name: left as it is: a group of this name is there, and is not a smart group" ;;
-        *) no_sense "$name" ;;
+        "$name",false) fail "$name: left as it is: there is a group with this name that is not a smart group" ;;
+        *) unexpected "$name" ;;
     esac
 }
 
@@ -205,7 +205,7 @@ for argument in "$@"; do
             usage
             exit 0
             ;;
-        *) refuse "$argument: not understood; see --help" ;;
+        *) refuse "unknown option $argument; see --help" ;;
     esac
 done
 
@@ -223,7 +223,7 @@ smart_groups() {
 
 refused=''
 sign_in
-# Groups refer to attributes, so these come first, and go last.
+# Groups refer to attributes, so attributes are created first and removed last.
 case $remove in
     no)
         extension_attributes
@@ -235,4 +235,4 @@ case $remove in
         ;;
 esac
 [ "$failed" = 0 ] || { say "failed: $failed"; exit 1; }
-[ "$apply" = yes ] || printf 'Nothing was changed; --apply does it.\n'
+[ "$apply" = yes ] || printf 'Nothing was changed. Run again with --apply to make these changes.\n'

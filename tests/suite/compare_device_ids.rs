@@ -20,7 +20,7 @@ const HEADER: &str =
 const ONE: &str = "0a8cf1a3-51f2-4bd5-a1d7-d4d9ea0c3a11";
 const OTHER: &str = "7f1d2c3b-4a59-4687-9c0e-1b2a3d4c5e6f";
 
-/// A computer as the inventory has it, with attributes before and after the one that matters.
+/// A computer in the inventory, with other attributes before and after the one with the device ID.
 fn computer(id: u32, name: &str, device: Value) -> Value {
     let attribute = |name: &str, values: Value| json!({ "definitionId": "9", "name": name, "values": values });
     json!({
@@ -37,7 +37,7 @@ fn computer(id: u32, name: &str, device: Value) -> Value {
     })
 }
 
-/// What Jamf has on record for a computer.
+/// Jamf's record of a computer's devices.
 fn record(devices: &[&str]) -> Reply {
     let vendors = json!([
         { "deviceId": "1", "complianceVendor": "none", "complianceVendorDeviceInformation": { "deviceIds": [] } },
@@ -47,7 +47,7 @@ fn record(devices: &[&str]) -> Reply {
     reply(200, serde_json::to_string_pretty(&vendors).unwrap())
 }
 
-/// The same as an example of Jamf's has it, with a list where its schema has an object.
+/// The same record as in Jamf's example, which has a list instead of the schema's object.
 fn record_with_list(devices: &[&str]) -> Reply {
     let vendors = json!([{ "deviceId": "1", "complianceVendorDeviceInformation": [{ "deviceIds": devices }] }]);
     reply(200, vendors.to_string())
@@ -55,7 +55,7 @@ fn record_with_list(devices: &[&str]) -> Reply {
 
 type Record = fn() -> Reply;
 
-/// Answers with pages of these computers, and with their records.
+/// Answers requests for pages of these computers, and for their records.
 fn inventory(computers: Vec<Value>, records: Vec<Record>) -> impl FnMut(&str) -> Reply + Send + 'static {
     move |line| {
         let target = line.strip_prefix("GET ").expect("nothing is changed");
@@ -79,7 +79,7 @@ fn server(mut answer: impl FnMut(&str) -> Reply + Send + 'static) -> Server {
     }))
 }
 
-/// With two computers on a page.
+/// A folder with the script, which lists two computers on a page.
 fn place() -> Place {
     let place = Place::of("compare-device-ids.sh", &[]);
     place.change("a kit/compare-device-ids.sh", "page_size='100'\n", "page_size='2'\n");
@@ -101,7 +101,7 @@ fn row(id: u32, name: &str, mac: &str, jamf: &str, result: &str) -> String {
     format!("\"{id}\",\"{name}\",\"C02{id}\",\"{mac}\",\"{jamf}\",\"{result}\"\n")
 }
 
-/// What is told at the end: same, different, only in Jamf, only on the Mac, neither, not known.
+/// The summary at the end: same, different, only in Jamf, only on the Mac, neither, not known.
 fn summary(count: usize, numbers: [u32; 6]) -> String {
     let [same, different, jamf, mac, neither, unknown] = numbers;
     format!(
@@ -154,7 +154,7 @@ fn every_computer_of_every_page_is_compared() {
     }
 }
 
-/// Of pages and of records; after every third request a new token is needed.
+/// A token is valid for three requests, which are for pages or for records.
 #[test]
 fn a_token_that_expires_in_the_middle_is_renewed() {
     for shell in shells::installed() {
@@ -186,14 +186,14 @@ fn a_token_that_expires_in_the_middle_is_renewed() {
         );
         let lines = server.lines();
         assert_eq!(lines.iter().filter(|line| *line == SIGN_IN).count(), 3);
-        // Pages 0 to 2; record 1, refused; records 1 to 3; record 4, refused; records 4 and 5
+        // Pages 0 to 2, record 1 (refused), records 1 to 3, record 4 (refused), records 4 and 5
         let expected = [page(0), page(1), page(2), record_of(1), SIGN_IN.to_owned(), record_of(1)];
         assert_eq!(lines[1..7], expected);
     }
 }
 
 #[test]
-fn an_older_jamf_pro_is_asked_in_its_own_version_of_the_api() {
+fn an_older_version_of_the_api_is_used_if_the_newest_is_missing() {
     for (missing, version) in [(&["/v4/"][..], "/v3/"), (&["/v4/", "/v3/"], "/v1/")] {
         let mut answer =
             inventory((1..4).map(|id| computer(id, "Mac", json!([ONE]))).collect(), vec![|| record(&[ONE]); 3]);
@@ -204,7 +204,7 @@ fn an_older_jamf_pro_is_asked_in_its_own_version_of_the_api() {
         let place = place();
         let rows: String = (1..4).map(|id| row(id, "Mac", ONE, ONE, "same")).collect();
         assert_output(&place.run(SH, &server, &[]), &(HEADER.to_owned() + &rows), &summary(3, [3, 0, 0, 0, 0, 0]), 0);
-        // The version that is there is known from then on.
+        // Further pages are requested with the version that exists.
         let pages: Vec<String> =
             server.lines().into_iter().filter(|line| line.contains("computers-inventory")).collect();
         let tried = missing.iter().map(|version| page(0).replace("/v4/", version));
@@ -213,7 +213,7 @@ fn an_older_jamf_pro_is_asked_in_its_own_version_of_the_api() {
     }
     let server = server(|_| reply(404, "<html>nothing here</html>"));
     let stderr = format!(
-        "compare-device-ids.sh: {}: no inventory (HTTP 404): <html>nothing here</html>; nothing more was done\n",
+        "compare-device-ids.sh: {}: cannot read the inventory (HTTP 404): <html>nothing here</html>; nothing more was done\n",
         server.address
     );
     assert_output(&place().run(SH, &server, &[]), "", &stderr, 1);
@@ -221,7 +221,7 @@ fn an_older_jamf_pro_is_asked_in_its_own_version_of_the_api() {
 
 /// Users give their Macs names, and the table is opened in a spreadsheet.
 #[test]
-fn no_cell_is_a_formula_or_leaves_its_place() {
+fn no_cell_is_a_formula_or_breaks_the_table() {
     let names = [
         ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
         ("+1", "'+1"),
@@ -249,7 +249,7 @@ fn no_cell_is_a_formula_or_leaves_its_place() {
         let stderr = summary(names.len(), [count, 0, 0, 0, 0, 0]);
         assert_output(&place().run(shell, &server, &[]), &(HEADER.to_owned() + &rows), &stderr, 0);
     }
-    // A device ID that is none is told as it is, and so is one of several values.
+    // A device ID that is not a GUID is shown, and so are several values.
     let server = server(inventory(
         vec![computer(1, "Mac", json!(["=1"])), computer(2, "Mac", json!([ONE, OTHER]))],
         vec![|| record(&["=2"]), || record(&[ONE])],
@@ -260,7 +260,7 @@ fn no_cell_is_a_formula_or_leaves_its_place() {
 }
 
 #[test]
-fn a_missing_privilege_ends_it_with_its_name() {
+fn a_missing_privilege_ends_the_script_and_is_named() {
     let refused = server(|_| reply(403, "{}"));
     let stderr = format!(
         "compare-device-ids.sh: {}: the API client's role lacks the privilege Read Computers (HTTP 403); \
@@ -282,7 +282,7 @@ fn a_missing_privilege_ends_it_with_its_name() {
 }
 
 #[test]
-fn a_record_that_is_not_known_is_told_and_the_others_are_compared() {
+fn a_record_that_cannot_be_read_is_reported_and_the_others_are_compared() {
     for shell in shells::installed() {
         let server = server(inventory(
             (1..7).map(|id| computer(id, "Mac", json!([ONE]))).collect(),
@@ -303,20 +303,20 @@ fn a_record_that_is_not_known_is_told_and_the_others_are_compared() {
             row(5, "Mac", ONE, "", "not known"),
             row(6, "Mac", ONE, ONE, "same"),
         ];
-        let told = format!(
+        let reported = format!(
             "compare-device-ids.sh: computer 2: not known (HTTP 500): an answer that repeats a secret\n\
-            compare-device-ids.sh: computer 3: not known: the answer makes no sense: <html>\n\
-            compare-device-ids.sh: computer 4: not known: the answer makes no sense: \
+            compare-device-ids.sh: computer 3: not known: unexpected answer: <html>\n\
+            compare-device-ids.sh: computer 4: not known: unexpected answer: \
             {{\"complianceVendorDeviceInformation\":{{\"deviceIds\":[\"{ONE}\"]}}}}\n\
-            compare-device-ids.sh: computer 5: not known: the answer makes no sense: [{{\"deviceId\":\"5\"\n"
+            compare-device-ids.sh: computer 5: not known: unexpected answer: [{{\"deviceId\":\"5\"\n"
         );
-        let stderr = told + &summary(6, [2, 0, 0, 0, 0, 4]);
+        let stderr = reported + &summary(6, [2, 0, 0, 0, 0, 4]);
         assert_output(&place().run(shell, &server, &[]), &(HEADER.to_owned() + &rows.concat()), &stderr, 1);
     }
 }
 
 #[test]
-fn silence_and_a_busy_server_are_tried_once_more() {
+fn a_request_is_repeated_once_if_there_is_no_answer_or_the_server_is_busy() {
     let mut answer =
         inventory((1..4).map(|id| computer(id, "Mac", json!([ONE]))).collect(), vec![|| record(&[ONE]); 3]);
     let mut number = 0;
@@ -337,7 +337,7 @@ fn silence_and_a_busy_server_are_tried_once_more() {
 }
 
 #[test]
-fn no_answer_in_the_middle_ends_it_with_what_is_known() {
+fn the_script_ends_if_there_is_no_answer_and_keeps_the_rows_so_far() {
     let computers = (1..4).map(|id| computer(id, "Mac", json!([ONE]))).collect();
     let server = server(inventory(computers, vec![|| record(&[ONE]), || Reply::Closes, || record(&[ONE])]));
     let output = place().run(SH, &server, &[]);
@@ -348,9 +348,9 @@ fn no_answer_in_the_middle_ends_it_with_what_is_known() {
     assert_eq!(output.status.code(), Some(1));
 }
 
-/// A computer that is deleted while the pages are read moves the others forward, and one is in no page.
+/// If a computer is deleted while the pages are read, later ones move forward, and one of them is missing.
 #[test]
-fn an_inventory_that_changes_in_the_meantime_is_told() {
+fn an_inventory_that_changes_meanwhile_is_reported() {
     let of = |ids: &[u32]| ids.iter().map(|id| computer(*id, "Mac", json!([ONE]))).collect::<Vec<_>>();
     let (before, after, twice) = (of(&[1, 2, 3, 4, 5]), of(&[2, 3, 4, 5]), of(&[1, 2, 2, 3]));
     for (first, rest, ids, total) in [(before, after, &[1, 2, 4, 5][..], 4), (twice.clone(), twice, &[1, 2, 2, 3], 4)] {
@@ -360,17 +360,17 @@ fn an_inventory_that_changes_in_the_meantime_is_told() {
         let server = server(move |line| if line.ends_with("&page=0") { first(line) } else { rest(line) });
         let rows: String = ids.iter().map(|id| row(*id, "Mac", ONE, ONE, "same")).collect();
         let count = u32::try_from(ids.len()).unwrap();
-        let told = format!(
-            "compare-device-ids.sh: the inventory changed while it was read: of {total} computers, some are missing; \
+        let reported = format!(
+            "compare-device-ids.sh: the inventory changed meanwhile, so some of its {total} computers are missing; \
             run this again\n"
         );
-        let stderr = summary(ids.len(), [count, 0, 0, 0, 0, 0]) + if is_complete { "" } else { &told };
+        let stderr = summary(ids.len(), [count, 0, 0, 0, 0, 0]) + if is_complete { "" } else { &reported };
         assert_output(&place().run(SH, &server, &[]), &(HEADER.to_owned() + &rows), &stderr, i32::from(!is_complete));
     }
 }
 
 #[test]
-fn an_inventory_that_ends_early_is_told() {
+fn an_inventory_that_ends_early_is_reported() {
     let mut answer =
         inventory((1..3).map(|id| computer(id, "Mac", json!([ONE]))).collect(), vec![|| record(&[ONE]); 2]);
     let server = server(move |line| match answer(line) {
@@ -378,14 +378,14 @@ fn an_inventory_that_ends_early_is_told() {
         other => other,
     });
     let rows: String = (1..3).map(|id| row(id, "Mac", ONE, ONE, "same")).collect();
-    let told = "compare-device-ids.sh: the inventory changed while it was read: of 3 computers, some are missing; \
+    let reported = "compare-device-ids.sh: the inventory changed meanwhile, so some of its 3 computers are missing; \
         run this again\n";
-    let stderr = summary(2, [2, 0, 0, 0, 0, 0]) + told;
+    let stderr = summary(2, [2, 0, 0, 0, 0, 0]) + reported;
     assert_output(&place().run(SH, &server, &[]), &(HEADER.to_owned() + &rows), &stderr, 1);
 }
 
 #[test]
-fn an_inventory_that_makes_no_sense_compares_nothing() {
+fn an_unexpected_inventory_compares_nothing() {
     for answer in [
         "<html>".to_owned(),
         "[]".to_owned(),
@@ -402,7 +402,7 @@ fn an_inventory_that_makes_no_sense_compares_nothing() {
         let shown = answer.replace('\u{1}', " ");
         let server = server(move |_| reply(200, answer.as_str()));
         let stderr = format!(
-            "compare-device-ids.sh: {}: no inventory: the answer makes no sense: {shown}; nothing more was done\n",
+            "compare-device-ids.sh: {}: cannot read the inventory: unexpected answer: {shown}; nothing more was done\n",
             server.address
         );
         assert_output(&place().run(SH, &server, &[]), "", &stderr, 1);
@@ -412,19 +412,19 @@ fn an_inventory_that_makes_no_sense_compares_nothing() {
 }
 
 #[test]
-fn records_that_are_missing_everywhere_are_told() {
+fn the_script_reports_that_all_records_are_missing() {
     let computers = vec![computer(1, "Mac", json!([ONE])), computer(2, "Mac", json!([]))];
     let server = server(inventory(computers, vec![|| reply(404, ""), || reply(200, "[]")]));
     let rows = [row(1, "Mac", ONE, "", "only on the Mac"), row(2, "Mac", "", "", "neither")];
-    let told = "compare-device-ids.sh: Jamf has no device on record for any computer; \
+    let reported = "compare-device-ids.sh: Jamf has no device on record for any computer; \
         check that device compliance is set up\n";
-    let stderr = summary(2, [0, 0, 0, 1, 1, 0]) + told;
+    let stderr = summary(2, [0, 0, 0, 1, 1, 0]) + reported;
     assert_output(&place().run(SH, &server, &[]), &(HEADER.to_owned() + &rows.concat()), &stderr, 0);
 }
 
-/// As `compare-device-ids.sh | head` does.
+/// This happens in `compare-device-ids.sh | head`.
 #[test]
-fn an_output_that_nobody_reads_ends_it_and_leaves_nothing_behind() {
+fn a_closed_output_ends_the_script_which_leaves_nothing_behind() {
     for shell in shells::installed() {
         let computers = (1..4).map(|id| computer(id, "Mac", json!([ONE]))).collect();
         let server = server(inventory(computers, vec![|| record(&[ONE]); 3]));
@@ -439,20 +439,20 @@ fn an_output_that_nobody_reads_ends_it_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn an_attribute_that_is_nowhere_is_told() {
+fn an_attribute_that_no_computer_has_is_reported() {
     let mut other = computer(1, "Mac", json!([ONE]));
     other["extensionAttributes"][2]["name"] = json!("Device ID");
     let server = server(inventory(vec![other], Vec::new()));
     let stderr = format!(
-        "compare-device-ids.sh: {}: no computer has the extension attribute AAD Registration State - Device ID: create \
-        it with upload.sh, which also has Jamf Pro display it under Extension Attributes; nothing more was done\n",
+        "compare-device-ids.sh: {}: no computer has the extension attribute AAD Registration State - Device ID; create \
+        it with upload.sh, which also has it displayed under Extension Attributes; nothing more was done\n",
         server.address
     );
     assert_output(&place().run(SH, &server, &[]), "", &stderr, 1);
 }
 
 #[test]
-fn the_platform_api_has_the_same_below_other_addresses() {
+fn the_platform_api_has_the_same_calls_under_other_paths() {
     for shell in shells::installed() {
         let mut answer =
             inventory((1..4).map(|id| computer(id, "Mac", json!([ONE]))).collect(), vec![|| record(&[ONE]); 3]);
@@ -466,8 +466,8 @@ fn the_platform_api_has_the_same_below_other_addresses() {
     }
     let server = server(|_| reply(403, "{}"));
     let stderr = format!(
-        "compare-device-ids.sh: {}: the integration lacks the permission devices:read, or JAMF_ENVIRONMENT_ID is not \
-        what it was created for (HTTP 403); nothing more was done\n",
+        "compare-device-ids.sh: {}: the integration lacks the permission devices:read, or JAMF_ENVIRONMENT_ID does not \
+        belong to it (HTTP 403); nothing more was done\n",
         server.address
     );
     assert_output(&place().run_on_platform(SH, &server, &[]), "", &stderr, 1);
@@ -481,11 +481,11 @@ fn help_is_shown_and_wrong_usage_refused() {
     assert!(text(&help.stdout).lines().all(|line| line.len() <= 80));
     assert_output(&place.output(&mut place.command(SH, "", &["-h"])), &text(&help.stdout), "", 0);
     let wrong = place.output(&mut place.command(SH, "https://contoso.jamfcloud.com", &["--apply"]));
-    assert_output(&wrong, "", "compare-device-ids.sh: --apply: not understood; see --help\n", 2);
+    assert_output(&wrong, "", "compare-device-ids.sh: unknown option --apply; see --help\n", 2);
 }
 
 #[test]
-fn the_attribute_has_the_name_that_the_kit_gives_it() {
+fn the_attribute_has_the_same_name_as_in_the_kit() {
     let script = fs::read_to_string("jamf/compare-device-ids.sh").unwrap();
     assert!(script.contains(&format!("\nattribute='{}'\n", display_name(Attribute::DeviceId))));
 }

@@ -1,4 +1,4 @@
-//! `ea-wrapper.sh` in each shell that may run it, with stand-ins for the tool that fail in each way.
+//! `ea-wrapper.sh` in each shell that may run it, with stand-ins for the tool that fail in every way.
 
 use std::{
     env, fs,
@@ -21,18 +21,23 @@ const BLANK: &str = "<result></result>\n";
 const REGISTERED: &str = "<result>Registered</result>\n";
 const UNSAFE: &str = "must exist, be owned by root, not writable by group or others, and not a link";
 
-/// Name, what the stand-in does, what the wrapper prints, the last line on standard error.
+/// Name, what the stand-in does, the wrapper's output, and its last line on standard error.
 const STAND_INS: [(&str, &str, &str, &str); 32] = [
     ("a state", "echo '<result>Registered</result>'", REGISTERED, ""),
     ("an absent value", "echo '<result></result>'", BLANK, ""),
     ("an unknown value", "echo 'the reason' >&2; echo '<result></result>'; exit 1", BLANK, "the reason"),
-    ("words on standard error", "echo '<result>Registered</result>'; echo 'a warning' >&2", REGISTERED, "a warning"),
+    (
+        "a message on standard error",
+        "echo '<result>Registered</result>'; echo 'a warning' >&2",
+        REGISTERED,
+        "a warning",
+    ),
     ("several lines", "printf '<result>adele: Registered\\nben:</result>\\n'; exit 1", TWO_USERS, ""),
     ("all printable characters that a value may have", "cat \"$0.value\"", VALUE, ""),
     ("no end of line", "printf '<result>Registered</result>'", REGISTERED, ""),
-    ("empty lines behind the result", "printf '<result>Registered</result>\\n\\n\\n'", REGISTERED, ""),
+    ("empty lines after the result", "printf '<result>Registered</result>\\n\\n\\n'", REGISTERED, ""),
     ("nothing", "exit 0", BLANK, "exit status 0: "),
-    ("nothing, with an exit status of 1", "exit 1", BLANK, "exit status 1: "),
+    ("nothing, with exit status 1", "exit 1", BLANK, "exit status 1: "),
     ("nothing, and a signal", "kill -KILL $$", BLANK, "exit status 137: "),
     (
         "a result, and a signal",
@@ -54,15 +59,10 @@ const STAND_INS: [(&str, &str, &str, &str); 32] = [
         "exit status 2: <result>a</result>",
     ),
     ("no tag", "echo Registered", BLANK, "exit status 0: Registered"),
-    ("no tag at the start", "echo 'Registered</result>'", BLANK, "exit status 0: Registered</result>"),
-    ("no tag at the end", "echo '<result>Registered'", BLANK, "exit status 0: <result>Registered"),
-    (
-        "a result that is cut off",
-        "printf '<result>Registered</resul'",
-        BLANK,
-        "exit status 0: <result>Registered</resul",
-    ),
-    ("the tags the wrong way round", "echo '</result><result>'", BLANK, "exit status 0: </result><result>"),
+    ("no start tag", "echo 'Registered</result>'", BLANK, "exit status 0: Registered</result>"),
+    ("no end tag", "echo '<result>Registered'", BLANK, "exit status 0: <result>Registered"),
+    ("a truncated result", "printf '<result>Registered</resul'", BLANK, "exit status 0: <result>Registered</resul"),
+    ("the tags in the wrong order", "echo '</result><result>'", BLANK, "exit status 0: </result><result>"),
     ("another tag", "echo '<results>a</results>'", BLANK, "exit status 0: <results>a</results>"),
     ("two results", "echo '<result>a</result>'; echo '<result>b</result>'", BLANK, "<result>b</result>"),
     (
@@ -73,24 +73,24 @@ const STAND_INS: [(&str, &str, &str, &str); 32] = [
     ),
     ("two blank results", "echo '<result></result><result></result>'", BLANK, TWO_BLANKS),
     ("text before the result", "echo 'a <result>b</result>'", BLANK, "exit status 0: a <result>b</result>"),
-    ("text behind the result", "echo '<result>b</result> '", BLANK, "exit status 0: <result>b</result> "),
+    ("text after the result", "echo '<result>b</result> '", BLANK, "exit status 0: <result>b</result> "),
     ("an empty line before the result", "echo; echo '<result>b</result>'", BLANK, "<result>b</result>"),
     ("a <", "echo '<result>a<b</result>'", BLANK, "exit status 0: <result>a<b</result>"),
     ("a >", "echo '<result>a>b</result>'", BLANK, "exit status 0: <result>a>b</result>"),
     ("an &", "echo '<result>a&lt;b</result>'", BLANK, "exit status 0: <result>a&lt;b</result>"),
-    ("a tag without an end", "echo '<result>a</result'", BLANK, "exit status 0: <result>a</result"),
-    ("an exit status of its own making", "echo 'exit status 0: <result>a</result>'; exit 3", BLANK, OWN_STATUS),
+    ("an unfinished end tag", "echo '<result>a</result'", BLANK, "exit status 0: <result>a</result"),
+    ("a fake exit status in the output", "echo 'exit status 0: <result>a</result>'; exit 3", BLANK, FAKE_STATUS),
 ];
 
 const TWO_USERS: &str = "<result>adele: Registered\nben:</result>\n";
 const TWO_BLANKS: &str = "exit status 0: <result></result><result></result>";
-const OWN_STATUS: &str = "exit status 3: exit status 0: <result>a</result>";
+const FAKE_STATUS: &str = "exit status 3: exit status 0: <result>a</result>";
 const VALUE: &str = "<result> !\"#$%'()*+,-./09:;=?@AZ[\\]^_`az{|}~</result>\n";
 
 type Test = fn(Shell) -> Outcome;
 
 #[test]
-fn what_the_tool_prints_is_passed_on_or_the_result_is_blank() -> Outcome {
+fn a_well_formed_result_is_passed_on_and_any_other_output_is_blank() -> Outcome {
     in_each_shell(
         &STAND_INS,
         |(name, ..)| name.to_owned(),
@@ -103,7 +103,7 @@ fn what_the_tool_prints_is_passed_on_or_the_result_is_blank() -> Outcome {
 }
 
 #[test]
-fn whatever_the_tool_or_the_caller_is_like_there_is_one_result() -> Outcome {
+fn there_is_always_exactly_one_result() -> Outcome {
     in_each_shell(&OTHERS, |(name, _)| name.to_owned(), |shell, (_, test)| test(shell))
 }
 
@@ -133,7 +133,7 @@ mod root {
 
     #[test]
     #[ignore = "needs root"]
-    fn all_that_others_can_change_is_named() -> Outcome {
+    fn every_path_that_others_can_change_is_named() -> Outcome {
         in_each_shell(
             &[()],
             |()| String::new(),
@@ -152,7 +152,7 @@ mod root {
     #[test]
     #[cfg(target_os = "linux")]
     #[ignore = "needs root"]
-    fn a_system_without_dev_null_changes_nothing() -> Outcome {
+    fn the_wrapper_does_not_need_dev_null() -> Outcome {
         in_each_shell(
             &[()],
             |()| String::new(),
@@ -174,7 +174,7 @@ mod root {
 }
 
 const OTHERS: [(&str, Test); 14] = [
-    ("each attribute of the tool's own is passed on", |shell| {
+    ("each of the tool's attributes is passed on", |shell| {
         for attribute in Attribute::ALL {
             for home in ["registered", "platform-sso-not-configured", "certificate-expired", "keychain-empty"] {
                 let home = env::current_dir()?.join("fixtures").join(home).join("home");
@@ -190,7 +190,7 @@ const OTHERS: [(&str, Test); 14] = [
         }
         Ok(())
     }),
-    ("an attribute that there is not", |shell| {
+    ("an unknown attribute", |shell| {
         let place = Place::with(&format!("exec '{}' \"$@\"", cargo_bin("wpj-state").display()))?;
         place.set("attribute='state'\n", "attribute='status'\n")?;
         let direct = Command::new(&place.tool).args(["--attribute", "status"]).output()?;
@@ -218,7 +218,7 @@ const OTHERS: [(&str, Test); 14] = [
         }
         Ok(())
     }),
-    // dash and bash leave it out, zsh does not.
+    // dash and bash remove it, zsh does not.
     ("a NUL byte", |shell| {
         let place = Place::with("printf '<result>Regis\\000tered</result>\\n'")?;
         let output = place.run(shell)?;
@@ -235,7 +235,7 @@ const OTHERS: [(&str, Test); 14] = [
         fs::remove_dir_all(place.folder()?)?;
         place.gives(shell, BLANK, &format!("{UNSAFE}: {}", place.tool.display()))
     }),
-    ("a folder in place of the tool", |shell| {
+    ("a folder instead of the tool", |shell| {
         let place = Place::new()?;
         fs::remove_file(&place.tool)?;
         fs::create_dir(&place.tool)?;
@@ -247,7 +247,7 @@ const OTHERS: [(&str, Test); 14] = [
         place.mode(&place.tool, 0o644)?;
         place.gives(shell, BLANK, "exit status 126: ")
     }),
-    ("the tool is a part of itself", |shell| {
+    ("the tool is truncated", |shell| {
         for part in [&[][..], &[0x7F, b'E', b'L', b'F', 0, 0]] {
             let place = Place::new()?;
             fs::write(&place.tool, part)?;
@@ -258,7 +258,7 @@ const OTHERS: [(&str, Test); 14] = [
         }
         Ok(())
     }),
-    ("a path that is not absolute counts from the root folder", |shell| {
+    ("a relative path starts at the root folder", |shell| {
         let place = Place::new()?;
         let setting = format!("tool='{}'\n", place.tool.display());
         place.set(&setting, &setting.replace("'/", "'"))?;
@@ -291,7 +291,7 @@ const OTHERS: [(&str, Test); 14] = [
         }
         Ok(())
     }),
-    ("a working directory that is gone", |shell| {
+    ("the working directory was deleted", |shell| {
         let place = Place::new()?;
         let gone = place.above()?.join("gone");
         fs::create_dir(&gone)?;
@@ -306,19 +306,19 @@ const OTHERS: [(&str, Test); 14] = [
 
 type Arrange = fn(&Place) -> Result<String, Failed>;
 
-/// Name, and what is arranged; it gives the path that others can change.
+/// Name and preparation, which returns the path that others can change.
 const UNSAFE_TOOLS: [(&str, Arrange); 11] = [
-    ("the tool is somebody else's", |place| place.given_away(&place.tool)),
-    ("the tool can be written by its group", |place| place.opened(&place.tool, 0o775)),
-    ("the tool can be written by others", |place| place.opened(&place.tool, 0o757)),
+    ("another user owns the tool", |place| place.given_away(&place.tool)),
+    ("the tool's group can write to it", |place| place.opened(&place.tool, 0o775)),
+    ("others can write to the tool", |place| place.opened(&place.tool, 0o757)),
     ("the tool is a link", |place| place.becomes_a_link(&place.tool)),
-    ("the folder is somebody else's", |place| place.given_away(place.folder()?)),
-    ("the folder can be written by its group", |place| place.opened(place.folder()?, 0o775)),
-    ("the folder can be written by others, but nobody can rename there", |place| place.opened(place.folder()?, 0o1757)),
+    ("another user owns the folder", |place| place.given_away(place.folder()?)),
+    ("the folder's group can write to it", |place| place.opened(place.folder()?, 0o775)),
+    ("others can write to the folder, but not rename in it", |place| place.opened(place.folder()?, 0o1757)),
     ("the folder is a link", |place| place.becomes_a_link(place.folder()?)),
-    ("a folder far above is somebody else's", |place| place.given_away(place.above()?)),
-    ("a folder far above can be written by its group", |place| place.opened(place.above()?, 0o770)),
-    ("a folder far above can be written by others", |place| place.opened(place.above()?, 0o707)),
+    ("another user owns a folder far above", |place| place.given_away(place.above()?)),
+    ("the group of a folder far above can write to it", |place| place.opened(place.above()?, 0o770)),
+    ("others can write to a folder far above", |place| place.opened(place.above()?, 0o707)),
 ];
 
 const PREFIX: &str = "wpj-state extension attribute: ";
@@ -338,15 +338,15 @@ impl Place {
     fn with(body: &str) -> Result<Self, Failed> {
         let is_root = Uid::effective().is_root();
         let all = match is_root {
-            // Where every folder above it is root's alone.
+            // Only root can write to the folders above this one.
             true => tempfile::tempdir_in(home_of_root()?)?,
             false => tempfile::tempdir()?,
         };
         let folder = all.path().join("a folder");
         fs::create_dir(&folder)?;
         let place = Self { tool: folder.join("the tool"), wrapper: all.path().join("wrapper"), _all: all };
-        // Copied by another process: a program that is open for writing, if only in a child that another test has just
-        // forked, cannot be started.
+        // Another process copies it: a program cannot be started while it is open for writing, even in a child that
+        // another test has just forked.
         let draft = place.tool.with_extension("draft");
         fs::write(&draft, format!("#!/bin/sh\n{body}\n"))?;
         equal(&Command::new("cp").arg(draft).arg(&place.tool).status()?.success(), &true)?;
@@ -355,13 +355,13 @@ impl Place {
         fs::copy("ea-wrapper.sh", &place.wrapper)?;
         place.set("tool='/usr/local/wpj-state/wpj-state'\n", &format!("tool='{}'\n", place.tool.display()))?;
         if !is_root {
-            // Nobody else can make a tool that is root's alone.
+            // Only root can create a tool that root owns.
             place.set("-type l -o ! -user root -o -perm -020 -o -perm -002", "-false")?;
         }
         Ok(place)
     }
 
-    /// Changes a setting of the wrapper's.
+    /// Changes a setting of the wrapper.
     fn set(&self, setting: &str, value: &str) -> Outcome {
         let wrapper = fs::read_to_string(&self.wrapper)?;
         equal(&wrapper.matches(setting).count(), &1)?;
@@ -369,12 +369,12 @@ impl Place {
     }
 
     fn folder(&self) -> Result<&Path, Failed> {
-        Ok(self.tool.parent().ok_or("the tool lies in a folder")?)
+        Ok(self.tool.parent().ok_or("the tool has no folder")?)
     }
 
-    /// The folder of the tool's folder.
+    /// The folder above the tool's folder.
     fn above(&self) -> Result<&Path, Failed> {
-        Ok(self.folder()?.parent().ok_or("the tool's folder lies in a folder")?)
+        Ok(self.folder()?.parent().ok_or("the tool's folder has no parent")?)
     }
 
     fn mode(&self, path: &Path, mode: u32) -> Outcome {
@@ -391,7 +391,7 @@ impl Place {
         Ok(path.display().to_string())
     }
 
-    /// Moves something elsewhere, and leaves a link to it.
+    /// Moves a file or folder elsewhere, and leaves a link to it.
     fn becomes_a_link(&self, path: &Path) -> Result<String, Failed> {
         let elsewhere = self.above()?.join("elsewhere");
         fs::rename(path, &elsewhere)?;
@@ -409,7 +409,7 @@ impl Place {
         Ok(self.command(shell).output()?)
     }
 
-    /// The last line on standard error is the tool's or the wrapper's; a shell may say more before it.
+    /// Checks the output. On standard error only the last line counts, because a shell may print lines before it.
     fn gives(&self, shell: Shell, stdout: &str, stderr: &str) -> Outcome {
         let output = self.run(shell)?;
         equal(&text(&output.stdout), stdout)?;
@@ -420,9 +420,9 @@ impl Place {
     }
 }
 
-/// Without links on the way, of which a Mac has one.
+/// Root's home, without the symbolic link that a Mac has in its path.
 fn home_of_root() -> Result<PathBuf, Failed> {
-    Ok(User::from_uid(Uid::from_raw(0))?.ok_or("root is a user")?.dir.canonicalize()?)
+    Ok(User::from_uid(Uid::from_raw(0))?.ok_or("root has no account")?.dir.canonicalize()?)
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -1,5 +1,5 @@
-//! A stand-in for Jamf's API, and a place to run the scripts of the kit that use it: an HTTP server that answers as
-//! each test wants, or keeps what it is sent as Jamf Pro does.
+//! A stand-in for Jamf's API, and a folder in which to run the kit's scripts that use it. The stand-in is an HTTP
+//! server that gives the answers of a test, or stores what it receives, as Jamf Pro does.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -19,11 +19,11 @@ use tempfile::TempDir;
 use crate::shells::{self, Shell};
 
 pub const CLIENT: &str = "0a1b-client";
-/// With all that curl's configuration and a form give a meaning of their own.
+/// Contains all characters that have a special meaning in curl's configuration or in a form.
 pub const SECRET: &str = r#"s3 cr&t="q\n'%41+/@$`"#;
 pub const TOKEN: &str = "eyJ0b2tlbiI6.Contoso-_~+/=";
 
-/// The longest answer that is taken.
+/// The length of the longest answer that the scripts accept here, in bytes.
 pub const ANSWER_LIMIT: usize = 65_536;
 
 pub const SIGN_IN: &str = "POST /api/oauth/token";
@@ -31,15 +31,15 @@ pub const SIGN_OUT: &str = "POST /api/v1/auth/invalidate-token";
 pub const ATTRIBUTES: &str = "/api/v1/computer-extension-attributes";
 pub const GROUPS: &str = "/JSSResource/computergroups";
 
-/// The id that a Platform API's integration was created for.
+/// The ID of the environment that an integration for the Platform API belongs to.
 pub const ENVIRONMENT: &str = "11111111-2222-4333-8444-555555555555";
 pub const PLATFORM_SIGN_IN: &str = "POST /auth/token";
 
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Method and target.
+    /// Method and path.
     pub line: String,
-    /// Names in lower case.
+    /// By their names in lower case.
     headers: BTreeMap<String, String>,
     pub body: String,
 }
@@ -66,12 +66,12 @@ impl Request {
 
 pub enum Reply {
     Status(u16, String),
-    /// With this as `Retry-After`.
+    /// A status with this `Retry-After`.
     Later(u16, &'static str),
-    /// Ends with the connection; how long it is is not said.
+    /// An answer without a length, which ends with the connection.
     Unannounced(String),
     Redirect,
-    /// Fewer bytes than promised.
+    /// Fewer bytes than announced.
     BreaksOff,
     Closes,
     Hangs,
@@ -87,7 +87,7 @@ pub fn token() -> Reply {
 
 pub type Answers = Box<dyn FnMut(&Request) -> Reply + Send>;
 
-/// Listens until the tests end.
+/// A server that listens until the tests end.
 pub struct Server {
     pub address: String,
     pub requests: Arc<Mutex<Vec<Request>>>,
@@ -128,14 +128,14 @@ impl Server {
                     }
                 };
                 let head = format!("HTTP/1.1 {status} Said\r\n{head}Connection: close\r\n\r\n");
-                // Whether curl still listens is its own affair.
+                // curl may have closed the connection already.
                 let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes()));
             }
         });
         Self { address, requests }
     }
 
-    /// Gives a token whenever it is asked for one, and otherwise these answers.
+    /// A server that gives a token at every sign-in, and these answers to other requests.
     pub fn scripted(replies: Vec<Reply>) -> Self {
         let mut replies = VecDeque::from(replies);
         Self::new(Box::new(move |request| match request.line.as_str() {
@@ -145,12 +145,13 @@ impl Server {
         }))
     }
 
+    /// A server that behaves like Jamf Pro.
     pub fn pro(jamf: &Arc<Mutex<Jamf>>) -> Self {
         let jamf = Arc::clone(jamf);
         Self::new(Box::new(move |request| jamf.lock().unwrap().answer(request)))
     }
 
-    /// The requests since the last time, after a look at what has to be true for each.
+    /// The requests since the last call. Checks what must be true for each of them.
     pub fn requests(&self) -> Vec<Request> {
         let requests = std::mem::take(&mut *self.requests.lock().unwrap());
         for (number, request) in requests.iter().enumerate() {
@@ -161,7 +162,7 @@ impl Server {
             let environment = if line.contains(" /pro") { ENVIRONMENT } else { "" };
             assert_eq!(request.header("x-environment-id"), environment, "{line}");
             assert_eq!(request.header("x-tenant-id"), "", "{line}");
-            assert!(request.header("user-agent").starts_with("curl/"), "curl has read a configuration file");
+            assert!(request.header("user-agent").starts_with("curl/"), "curl has read its configuration file");
             let kind = if line.contains("/computergroups/") { "application/xml" } else { "application/json" };
             let content = match (line, request.body.as_str()) {
                 _ if signs_in => "application/x-www-form-urlencoded",
@@ -170,7 +171,7 @@ impl Server {
             };
             assert_eq!(request.header("content-type"), content, "{line}");
             assert_eq!(request.header("accept"), if signs_in { "*/*" } else { kind }, "{line}");
-            // The same member of a cluster answers all the time.
+            // The cookie makes the same member of a cluster answer every request.
             assert_eq!(request.header("cookie"), if number == 0 { "" } else { "member=7" }, "{line}");
         }
         requests
@@ -181,7 +182,7 @@ impl Server {
     }
 }
 
-/// What Jamf Pro keeps, with its rules as far as they matter here.
+/// The attributes and groups that Jamf Pro stores, with the rules that matter here.
 #[derive(Default)]
 pub struct Jamf {
     pub attributes: BTreeMap<u32, Value>,
@@ -192,7 +193,7 @@ pub struct Jamf {
 impl Jamf {
     fn answer(&mut self, request: &Request) -> Reply {
         let (method, target) = request.line.split_once(' ').unwrap();
-        // The Platform API has the same below other addresses.
+        // The Platform API has the same under other paths.
         let target = &target.replacen("/proclassic/", "/JSSResource/", 1).replacen("/pro/", "/api/", 1);
         if let Some(rest) = target.strip_prefix(ATTRIBUTES) {
             return match (method, rest.strip_prefix("?filter=")) {
@@ -213,7 +214,7 @@ impl Jamf {
         let found = self.attributes.iter().filter(|(_, body)| is_same(body["name"].as_str().unwrap(), name));
         let results: Vec<Value> = found
             .map(|(id, body)| {
-                // Jamf Pro gives the id first.
+                // Jamf Pro puts the ID first.
                 let mut result = json!({ "id": id.to_string() });
                 result.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
                 result
@@ -258,7 +259,7 @@ impl Jamf {
         };
         match (method, self.groups.get(&id)) {
             ("GET", Some(body)) => {
-                // Members come after everything else, and have ids and names, too.
+                // Members come last, and have IDs and names, too.
                 let head = format!("<?xml version=\"1.0\"?><computer_group><id>{id}</id>");
                 let members = "<computers><computer><id>7</id><name>Mac</name></computer></computers></computer_group>";
                 let body = body.split_once("<computer_group>").unwrap().1;
@@ -283,7 +284,7 @@ impl Jamf {
     }
 }
 
-/// As a database that ignores case compares names.
+/// Compares names as a database that ignores case does.
 fn is_same(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other)
 }
@@ -319,15 +320,15 @@ pub fn group_of(name: &str) -> String {
     format!("{GROUPS}/name/{}", encoded(name))
 }
 
-/// A folder with a copy of the scripts and of some files, a stand-in for curl that notes its arguments, one for sleep
-/// that does not sleep, and a home whose configuration for curl nobody must read.
+/// A folder with copies of the scripts and of some files. It also contains a stand-in for curl that records its
+/// arguments, one for sleep that does not sleep, and a home with a curl configuration that must not be read.
 pub struct Place {
     folder: TempDir,
     script: &'static str,
 }
 
 impl Place {
-    /// With one of the scripts to run, and these files of the kit.
+    /// A folder with this script to run, and with these files of the kit.
     pub fn of(script: &'static str, files: &[&str]) -> Self {
         let place = Self { folder: tempfile::tempdir().unwrap(), script };
         for folder in ["a kit/extension-attributes", "a kit/smart-groups", "temporary", "home", "programs"] {
@@ -356,8 +357,8 @@ impl Place {
     fn program(&self, name: &str, lines: &str) {
         self.write("draft", &format!("#!/bin/sh\n{lines}"));
         fs::set_permissions(self.path("draft"), fs::Permissions::from_mode(0o755)).unwrap();
-        // Copied by another process: a program that is open for writing, if only in a child that another test has just
-        // forked, cannot be started.
+        // Another process copies it: a program cannot be started while it is open for writing, even in a child that
+        // another test has just forked.
         let copied = Command::new("cp").arg(self.path("draft")).arg(self.path("programs").join(name)).status();
         assert!(copied.unwrap().success());
     }
@@ -383,7 +384,7 @@ impl Place {
         command.env_clear().env("PATH", format!("{}:{path}", self.path("programs").display()));
         command.env("HOME", self.path("home")).env("TMPDIR", self.path("temporary"));
         command.env("JAMF_URL", url).env("JAMF_CLIENT_ID", CLIENT).env("JAMF_CLIENT_SECRET", SECRET);
-        // Nobody is there: these are not used.
+        // Nothing listens there, because the scripts must not use these.
         for name in ["http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"] {
             command.env(name, "http://127.0.0.1:1");
         }
@@ -395,17 +396,17 @@ impl Place {
         self.output(&mut self.command(shell, &server.address, arguments))
     }
 
-    /// The same through the Platform API.
+    /// Runs the script with the Platform API.
     pub fn run_on_platform(&self, shell: Shell, server: &Server, arguments: &[&str]) -> Output {
         self.output(self.command(shell, &server.address, arguments).env("JAMF_ENVIRONMENT_ID", ENVIRONMENT))
     }
 
-    /// How long it was waited each time.
+    /// The length of each pause, in seconds.
     pub fn pauses(&self) -> String {
         fs::read_to_string(self.path("pauses")).unwrap_or_default()
     }
 
-    /// What a command does, after a look for what it must never show or leave behind.
+    /// Runs a command. Checks that it shows no secret and leaves no file behind.
     pub fn output(&self, command: &mut Command) -> Output {
         let output = command.output().unwrap();
         let arguments = fs::read_to_string(self.path("arguments")).unwrap_or_default();

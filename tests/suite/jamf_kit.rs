@@ -1,7 +1,7 @@
-//! What an admin uploads to Jamf Pro, in `jamf/`, is made of the tool's own lists, the wrapper and the policy scripts'
+//! The files in `jamf/` that admins upload to Jamf Pro match the tool's own lists, the wrapper and the policy scripts'
 //! common part.
 //!
-//! `WPJ_STATE_UPDATE_FIXTURES=1` writes it anew.
+//! `WPJ_STATE_UPDATE_FIXTURES=1` writes them again.
 
 pub mod extension_attributes;
 mod policy_scripts;
@@ -10,9 +10,9 @@ mod smart_groups;
 
 use std::{collections::BTreeMap, env, fs, path::Path};
 
-/// A folder has just these files with just this content.
+/// Checks that a folder contains exactly these files with exactly this content.
 fn keep_or_compare(folder: &str, files: &BTreeMap<String, String>) {
-    if is_to_be_written() {
+    if updates_files() {
         let _ = fs::remove_dir_all(folder);
         fs::create_dir_all(folder).unwrap();
     }
@@ -23,19 +23,19 @@ fn keep_or_compare(folder: &str, files: &BTreeMap<String, String>) {
     assert_eq!(kept, files.keys().cloned().collect::<Vec<_>>());
 }
 
-/// These files of a folder have just this content.
+/// Checks that these files of a folder have exactly this content.
 fn keep_or_compare_files(folder: &str, files: &BTreeMap<String, String>) {
     for (name, content) in files {
         let path = Path::new(folder).join(name);
-        if is_to_be_written() {
+        if updates_files() {
             fs::write(&path, content).unwrap();
         }
         let kept = fs::read_to_string(&path).unwrap();
-        assert_eq!(kept, *content, "{name}: write it anew with WPJ_STATE_UPDATE_FIXTURES=1");
+        assert_eq!(kept, *content, "{name}: write it again with WPJ_STATE_UPDATE_FIXTURES=1");
         assert!(!content.contains('\r') && content.ends_with('\n'), "{name}");
     }
 }
 
-fn is_to_be_written() -> bool {
+fn updates_files() -> bool {
     env::var_os("WPJ_STATE_UPDATE_FIXTURES").is_some()
 }

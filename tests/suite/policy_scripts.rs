@@ -1,5 +1,5 @@
 //! The policy scripts for Jamf Pro in each shell that may run them, with stand-ins for Apple's and Jamf's programs that
-//! note how they are called.
+//! record how they are called.
 
 use std::{
     fs,
@@ -23,7 +23,7 @@ use crate::{
 
 type Test = fn(Shell) -> Outcome;
 
-/// A script and what Jamf passes to it at the least.
+/// A script and the fewest parameters that Jamf passes to it.
 #[derive(Clone, Copy)]
 struct Script {
     name: &'static str,
@@ -33,7 +33,7 @@ struct Script {
 const PROMPT: Script = Script { name: "prompt-registration.sh", parameters: &["/", "a Mac", "adele", "12"] };
 const GATHER: Script = Script { name: "gather-aad-info.sh", parameters: &["/", "a Mac", "adele"] };
 
-/// What the tool says that a user needs.
+/// The remedies that the tool reports.
 const NOTHING: &str = "None";
 const SELF_SERVICE: &str = "Register in Self Service";
 const WITH_PROFILE: &str = "Deploy SSO profile, then register";
@@ -64,17 +64,18 @@ const PROGRAMS: [&str; 9] = [
 const PLUS: &str = "Applications/Self Service+.app";
 const CLASSIC: &str = "Applications/Self Service.app";
 
-const TITLE: &str = "Register this Mac";
+const TITLE: &str = "Register your Mac";
 const TEXT: &str = "\
-This Mac is not registered with your organisation yet. Until it is, you may lose access to email and other work apps.\n\n\
-Self Service opens next. Start the registration there, and sign in with your work account when asked.";
+Your Mac is not registered with your organisation yet. Until it is, you may lose access to work email, documents and \
+apps.\n\n\
+Open Self Service, start the registration, and sign in with your work account when asked. It takes a few minutes.";
 const MACOS_TEXT: &str = "\
-This Mac's registration with your organisation is not complete. Until it is, you may lose access to email and other \
-work apps.\n\n\
-System Settings opens next. If macOS shows Registration Required, click it. If not, click the (i) beside your name, \
-then Platform SSO, then Repair.";
+Your Mac's registration with your organisation is not complete. Until it is, you may lose access to work email, \
+documents and apps.\n\n\
+Open System Settings. If macOS shows Registration Required, click it. If not, click the (i) next to your name, then \
+Platform SSO, then Repair.";
 
-/// Tries the rows of a table with both scripts.
+/// Runs a test for each row of a table, with both scripts.
 fn with_both<T: Copy + Sync>(rows: &[T], name: fn(T) -> String, test: fn(Shell, Script, T) -> Outcome) -> Outcome {
     let rows: Vec<_> =
         [PROMPT, GATHER].into_iter().flat_map(|script| rows.iter().map(move |&row| (script, row))).collect();
@@ -83,12 +84,12 @@ fn with_both<T: Copy + Sync>(rows: &[T], name: fn(T) -> String, test: fn(Shell, 
 }
 
 #[test]
-fn nothing_is_done_where_that_is_not_called_for() -> Outcome {
+fn nothing_is_done_if_no_action_is_needed() -> Outcome {
     with_both(&BOTH, |(name, ..)| name.to_owned(), nothing_is_done)
 }
 
 #[test]
-fn nothing_is_done_without_a_person_at_the_console() -> Outcome {
+fn nothing_is_done_without_a_console_user() -> Outcome {
     with_both(&CONSOLES, |(name, uid, _)| format!("{name:?}, {uid}"), console_gives)
 }
 
@@ -107,7 +108,7 @@ mod root {
 
     #[test]
     #[ignore = "needs root"]
-    fn nothing_is_done_with_a_tool_that_belongs_to_somebody_else() -> Outcome {
+    fn nothing_is_done_with_a_tool_that_another_user_owns() -> Outcome {
         let given_away: Arrange = |place, path| Ok(chown(place.path(path), Some(65534), None)?);
         let paths = [TOOL, "usr/local"].map(|path| (path, given_away));
         with_both(&paths, |(path, _)| path.to_owned(), unsafe_tool_is_refused)
@@ -115,17 +116,17 @@ mod root {
 }
 
 #[test]
-fn the_prompt_asks_who_has_to_register() -> Outcome {
+fn the_prompt_asks_users_who_have_to_register() -> Outcome {
     in_each_shell(&PROMPTS, |(name, _)| name.to_owned(), |shell, (_, test)| test(shell))
 }
 
 #[test]
-fn gather_aad_info_is_run_for_who_needs_it() -> Outcome {
+fn gather_aad_info_is_run_for_users_who_need_it() -> Outcome {
     in_each_shell(&GATHERS, |(name, _)| name.to_owned(), |shell, (_, test)| test(shell))
 }
 
 #[test]
-#[cfg_attr(not(target_os = "macos"), ignore = "only a Mac has a compiler for it")]
+#[cfg_attr(not(target_os = "macos"), ignore = "only a Mac can compile AppleScript")]
 fn the_dialogs_source_compiles() -> Outcome {
     let folder = tempfile::tempdir()?;
     let compiled = folder.path().join("dialog.scpt");
@@ -135,7 +136,7 @@ fn the_dialogs_source_compiles() -> Outcome {
 }
 
 #[test]
-fn the_dialog_can_be_cancelled_only_by_the_button_that_puts_it_off_and_gives_up() -> Outcome {
+fn only_the_later_button_cancels_the_dialog_and_the_dialog_closes_by_itself() -> Outcome {
     let dialog = dialog()?;
     let count = |clause: &str| dialog.matches(clause).count();
     equal(&count("display dialog aText with title aTitle buttons both"), &2)?;
@@ -154,20 +155,20 @@ fn dialog() -> Result<String, Failed> {
     Ok(rest.split_once("'\n").ok_or("the dialog's source ends")?.0.to_owned())
 }
 
-/// How far a script comes before it ends.
+/// The last program that a script runs before it ends.
 #[derive(Clone, Copy)]
-enum Asked {
-    Nobody,
-    Console,
+enum LastRun {
+    Nothing,
+    Scutil,
     Tool,
-    ConsoleAgain,
+    ScutilAgain,
 }
 
 const NOBODY: &str = "nothing done: nobody is logged in\n";
-const NO_UID: &str = "failed: the console user cannot be determined: scutil prints no UID\n";
-const SEVERAL: &str = "failed: the console user cannot be determined: scutil names several\n";
+const NO_UID: &str = "failed: cannot determine the console user: scutil prints no UID\n";
+const SEVERAL: &str = "failed: cannot determine the console user: scutil names several users\n";
 const ABSENT: &str = "failed: ROOT/usr/local/wpj-state/wpj-state: not installed, or not executable\n";
-const NO_ANSWER: &str = "failed: ROOT/usr/local/wpj-state/wpj-state: no answer within 5 s\n";
+const NO_ANSWER: &str = "failed: ROOT/usr/local/wpj-state/wpj-state: timed out after 5 s\n";
 const UNSAFE: &str = "must be owned by root, not writable by group or others, and not a link";
 
 /// The console user's name and UID as scutil prints them, and what both scripts print.
@@ -197,12 +198,12 @@ fn console_gives(shell: Shell, script: Script, (name, uid, stdout): (&str, &str,
     place.run(shell, script.parameters)?.gives(stdout, status, &[scutil()])
 }
 
-/// What the tool does, and how both scripts then say that it ended.
+/// What the tool does, and how both scripts report its end.
 const BROKEN_TOOLS: [(&str, &str); 11] = [
     ("exit 134", "exit status 134"),
     ("exit 0", "exit status 0"),
     ("echo '<result>Run gatherAADInfo</result>'; echo panicked >&2; exit 101", "exit status 101: panicked"),
-    // A release that has no remedies.
+    // A release of the tool without remedies
     ("printf 'error: invalid value\\n\\nmore\\n' >&2; exit 2", "exit status 2: error: invalid value"),
     ("printf '\\n \\r\\n\\303\\226a\\000b\\t\\033[31mc\\r\\n$(id)\\001'", "exit status 0:   a b  [31mc"),
     ("echo '<result>None</result>'; echo '<result>None</result>'", "exit status 0: <result>None</result>"),
@@ -216,14 +217,13 @@ const BROKEN_TOOLS: [(&str, &str); 11] = [
 fn broken_tool_fails(shell: Shell, script: Script, (body, ending): (&str, &str)) -> Outcome {
     let place = Place::new(script)?;
     place.body("wpj-state", body)?;
-    let stdout =
-        format!("failed: ROOT/usr/local/wpj-state/wpj-state: failed, or printed something unknown: {ending}\n");
+    let stdout = format!("failed: ROOT/usr/local/wpj-state/wpj-state: failed or printed an unknown remedy: {ending}\n");
     place.run(shell, script.parameters)?.gives(&stdout, 1, &[scutil(), tool("501")])
 }
 
 type Arrange = fn(&Place, &str) -> Outcome;
 
-/// What others can change, and how it is arranged.
+/// The path that others can change, and the preparation for that.
 const UNSAFE_TOOLS: [(&str, Arrange); 9] = [
     (TOOL, |place, path| place.mode(path, 0o757)),
     (TOOL, |place, path| place.mode(path, 0o775)),
@@ -244,54 +244,48 @@ fn unsafe_tool_is_refused(shell: Shell, script: Script, (path, arrange): (&str, 
     place.run(shell, script.parameters)?.gives(&stdout, 1, &[scutil()])
 }
 
-type Row = (&'static str, fn(&Place) -> Outcome, &'static str, i32, Asked);
+type Row = (&'static str, fn(&Place) -> Outcome, &'static str, i32, LastRun);
 
-/// What else ends both scripts early: name, what is arranged, what is printed, exit status, who was asked before.
+/// Other reasons to end early for both scripts: name, preparation, output, exit status, the last program that runs.
 const BOTH: [Row; 19] = [
-    ("nothing is in the console's record", |it| it.console("  No such key\n"), NOBODY, 0, Asked::Console),
+    ("the console's record is missing", |it| it.console("  No such key\n"), NOBODY, 0, LastRun::Scutil),
     (
-        "nothing is in the console's record, which is a failure",
+        "the console's record is missing, and scutil fails",
         |it| it.body("scutil", "echo '  No such key'; exit 1"),
         NOBODY,
         0,
-        Asked::Console,
+        LastRun::Scutil,
     ),
     (
-        "all sessions are behind the login window",
+        "the login window hides all sessions",
         |it| it.console(&record("adele", "501").replace("  Name : adele\n", "").replace("\n  UID : 501", "")),
         NOBODY,
         0,
-        Asked::Console,
+        LastRun::Scutil,
     ),
     (
         "the record has no UID",
         |it| it.console(&record("adele", "501").replace("\n  UID : 501", "")),
         NO_UID,
         1,
-        Asked::Console,
+        LastRun::Scutil,
     ),
     (
         "scutil prints nothing",
         |it| it.console(""),
-        "failed: the console user cannot be determined; scutil: exit status 0\n",
+        "failed: cannot determine the console user; scutil: exit status 0\n",
         1,
-        Asked::Console,
+        LastRun::Scutil,
     ),
     (
         "scutil fails",
         |it| it.body("scutil", "cat 'ROOT/console'; echo 'no configd' >&2; exit 1"),
-        "failed: the console user cannot be determined; scutil: exit status 1: no configd\n",
+        "failed: cannot determine the console user; scutil: exit status 1: no configd\n",
         1,
-        Asked::Console,
+        LastRun::Scutil,
     ),
-    (
-        "scutil hangs",
-        |it| it.hangs("scutil"),
-        "failed: scutil did not name the console user within 5 s\n",
-        1,
-        Asked::Console,
-    ),
-    ("the tool is missing", |it| Ok(fs::remove_file(it.path(TOOL))?), ABSENT, 1, Asked::Console),
+    ("scutil hangs", |it| it.hangs("scutil"), "failed: scutil timed out after 5 s\n", 1, LastRun::Scutil),
+    ("the tool is missing", |it| Ok(fs::remove_file(it.path(TOOL))?), ABSENT, 1, LastRun::Scutil),
     (
         "the tool is not executable",
         |it| {
@@ -301,10 +295,10 @@ const BOTH: [Row; 19] = [
         },
         ABSENT,
         1,
-        Asked::Console,
+        LastRun::Scutil,
     ),
     (
-        "the path of the tool is relative, and its name not ASCII",
+        "the path of the tool is relative and not ASCII",
         |it| {
             fs::write(it.path("schön\n"), "")?;
             it.mode("schön\n", 0o755)?;
@@ -312,9 +306,9 @@ const BOTH: [Row; 19] = [
         },
         "failed: ./ROOT/sch??n?: must be an absolute path\n",
         1,
-        Asked::Console,
+        LastRun::Scutil,
     ),
-    ("the tool hangs", |it| it.hangs("wpj-state"), NO_ANSWER, 1, Asked::Tool),
+    ("the tool hangs", |it| it.hangs("wpj-state"), NO_ANSWER, 1, LastRun::Tool),
     (
         "the tool prints without end",
         |it| {
@@ -323,49 +317,49 @@ const BOTH: [Row; 19] = [
         },
         NO_ANSWER,
         1,
-        Asked::Tool,
+        LastRun::Tool,
     ),
     (
         "what the user needs cannot be determined",
         |it| it.body("wpj-state", "printf 'the reason\\nmore\\n' >&2; echo '<result></result>'; exit 1"),
-        "nothing done; what user 501 needs cannot be determined: the reason\n",
+        "nothing done; cannot determine what user 501 needs: the reason\n",
         0,
-        Asked::Tool,
+        LastRun::Tool,
     ),
     (
         "the user is registered with another tenant",
         |it| it.remedy(CHECK_TENANT),
-        "nothing done; user 501 is registered with another tenant than the one expected\n",
+        "nothing done; user 501 is registered with an unexpected tenant\n",
         0,
-        Asked::Tool,
+        LastRun::Tool,
     ),
     (
         "the user has to sign in with the local password",
         |it| it.remedy("Sign in with local password"),
         "nothing done; user 501 has to sign in once with the local password\n",
         0,
-        Asked::Tool,
+        LastRun::Tool,
     ),
     (
-        "no session of the user can be entered",
+        "the user's session cannot be entered",
         |it| it.remedy("Check while user is logged in"),
-        "nothing done; the state of user 501 shows only in a session, and none could be entered\n",
+        "nothing done; user 501 can be checked only inside the login session, which could not be entered\n",
         0,
-        Asked::Tool,
+        LastRun::Tool,
     ),
     (
-        "there is no room for a private folder",
+        "a private folder cannot be created",
         |it| Ok(fs::remove_dir(it.path("tmp"))?),
-        "failed: no private folder can be made in /tmp\n",
+        "failed: cannot create a private folder in /tmp\n",
         1,
-        Asked::Nobody,
+        LastRun::Nothing,
     ),
     (
-        "somebody else than root runs it",
-        |it| it.setting(&format!("owner='{}'", user_name()?), "owner='somebody else'"),
+        "another user than root runs it",
+        |it| it.setting(&format!("owner='{}'", user_name()?), "owner='another user'"),
         "refused: only root can run this\n",
         2,
-        Asked::Nobody,
+        LastRun::Nothing,
     ),
     (
         "another user comes to the console meanwhile",
@@ -375,18 +369,18 @@ const BOTH: [Row; 19] = [
         },
         "nothing done: user 501 has just left the console\n",
         0,
-        Asked::ConsoleAgain,
+        LastRun::ScutilAgain,
     ),
 ];
 
-fn nothing_is_done(shell: Shell, script: Script, (_, arrange, stdout, status, asked): Row) -> Outcome {
+fn nothing_is_done(shell: Shell, script: Script, (_, arrange, stdout, status, last_run): Row) -> Outcome {
     let place = Place::new(script)?;
     arrange(&place)?;
-    let notes = match asked {
-        Asked::Nobody => vec![],
-        Asked::Console => vec![scutil()],
-        Asked::Tool => vec![scutil(), tool("501")],
-        Asked::ConsoleAgain => vec![scutil(), tool("501"), scutil()],
+    let notes = match last_run {
+        LastRun::Nothing => vec![],
+        LastRun::Scutil => vec![scutil()],
+        LastRun::Tool => vec![scutil(), tool("501")],
+        LastRun::ScutilAgain => vec![scutil(), tool("501"), scutil()],
     };
     place.run(shell, script.parameters)?.gives(stdout, status, &notes)?;
     place.nothing_runs()
@@ -402,7 +396,7 @@ const PROMPTS: [(&str, Test); 36] = [
         )?;
         place.has_count("501", None)
     }),
-    ("a Mac that lacks the profile is named, whatever the user answers", |shell| {
+    ("the log says that the profile is missing, with each answer", |shell| {
         let place = Place::prompt(WITH_PROFILE)?;
         let agreed = [asked("501", &DEFAULT), opened("501", "12")].concat();
         for (answer, outcome, notes) in [
@@ -412,13 +406,13 @@ const PROMPTS: [(&str, Test); 36] = [
             place.answer(answer)?;
             let stdout = format!(
                 "user 501 was asked (Deploy SSO profile, then register), {outcome}; \
-                 this Mac has no profile of Microsoft's SSO extension, which new registrations need\n"
+                 this Mac has no profile for Microsoft's SSO extension, which new registrations need\n"
             );
             place.run(shell, PROMPT.parameters)?.gives(&stdout, 0, &notes)?;
         }
         Ok(())
     }),
-    ("a user of Platform SSO is led to System Settings, and Self Service does not matter", |shell| {
+    ("a user of Platform SSO is sent to System Settings, and Self Service need not be installed", |shell| {
         let place = Place::prompt(IN_MACOS)?;
         fs::remove_dir(place.path(PLUS))?;
         place.run(shell, PROMPT.parameters)?.gives(
@@ -428,13 +422,13 @@ const PROMPTS: [(&str, Test); 36] = [
         )?;
         place.answer("later")?;
         place.run(shell, PROMPT.parameters)?.gives(
-            "user 501 was asked (Register or repair in macOS), and chose later; deferrals left: 2\n",
+            "user 501 was asked (Register or repair in macOS), and chose Later; deferrals left: 2\n",
             0,
             &asked_in_macos("501"),
         )?;
         place.has_count("501", Some("1\n"))
     }),
-    ("a user whom macOS is registering is led there, too", |shell| {
+    ("a user whom macOS is registering is sent there, too", |shell| {
         let place = Place::prompt(FINISH)?;
         place.run(shell, PROMPT.parameters)?.gives(
             "user 501 was asked (Finish registration in macOS), and agreed; System Settings was opened\n",
@@ -445,12 +439,12 @@ const PROMPTS: [(&str, Test); 36] = [
     ("a user who needs gatherAADInfo is not asked", |shell| {
         let place = Place::prompt(GATHER_AAD_INFO)?;
         place.run(shell, PROMPT.parameters)?.gives(
-            "nothing done: user 501 needs gatherAADInfo; gather-aad-info.sh is for that\n",
+            "nothing done: user 501 needs gatherAADInfo; use gather-aad-info.sh\n",
             0,
             &[scutil(), tool("501")],
         )
     }),
-    ("a name with spaces, a large UID, and others' sessions do not matter", |shell| {
+    ("a name with spaces, a large UID and other users' sessions change nothing", |shell| {
         for (printed, uid) in [
             ("1894301234", "1894301234"),
             ("2147483648", "2147483648"),
@@ -467,7 +461,7 @@ const PROMPTS: [(&str, Test); 36] = [
         }
         Ok(())
     }),
-    ("texts reach the dialogs as they are", |shell| {
+    ("texts reach the dialogs unchanged", |shell| {
         let texts = ["-e \"title\" \\", "it's\n\"a\" \\n $HOME `id` $(id)\n", "Öffnen & 'go' %s", "*", "-n\\c ü"];
         let parameters = ["/", "", "", "7", "1", texts[0], texts[1], texts[2], texts[3], "60", texts[4]];
         let place = Place::prompt(SELF_SERVICE)?;
@@ -489,12 +483,12 @@ const PROMPTS: [(&str, Test); 36] = [
         let place = Place::prompt(SELF_SERVICE)?;
         place.answer("later")?;
         place.run(shell, &["/", "", "", "12", "", "", "", "", "", "", ""])?.gives(
-            "user 501 was asked (Register in Self Service), and chose later; deferrals left: 2\n",
+            "user 501 was asked (Register in Self Service), and chose Later; deferrals left: 2\n",
             0,
             &asked("501", &DEFAULT),
         )
     }),
-    ("the app is where Jamf's preferences say, or else in its usual place", |shell| {
+    ("the app is at the path in Jamf's preferences, or else in its usual place", |shell| {
         let plus = "selfservicecapability://content?entity=policy&id=12";
         let classic = "jamfselfservice://content?entity=policy&id=12&action=view";
         let (plus_key, classic_key) = ("self_service_plus_path", "self_service_app_path");
@@ -522,12 +516,12 @@ const PROMPTS: [(&str, Test); 36] = [
             for (key, value) in preferences {
                 fs::write(place.path("preferences").join(key), format!("{value}\n"))?;
             }
-            let looked = [plutil(plus_key), plutil(classic_key)];
+            let read = [plutil(plus_key), plutil(classic_key)];
             let dialog = asked("501", &DEFAULT).pop().unwrap_or_default();
             let open = |what: &str| as_user("501", OPEN, &[what]);
             let notes = [
                 vec![scutil(), tool("501")],
-                looked.into_iter().take(keys).collect(),
+                read.into_iter().take(keys).collect(),
                 vec![scutil(), dialog, scutil(), open(&format!("ROOT/{app}")), open(address)],
             ];
             let stdout = format!("user 501 was asked (Register in Self Service), and agreed; {name} was opened\n");
@@ -535,7 +529,7 @@ const PROMPTS: [(&str, Test); 36] = [
         }
         Ok(())
     }),
-    ("a plutil that hangs is ended, and the usual places count", |shell| {
+    ("if plutil hangs, it is stopped, and the usual paths apply", |shell| {
         let place = Place::prompt(SELF_SERVICE)?;
         place.hangs("plutil")?;
         place.run(shell, PROMPT.parameters)?.gives(
@@ -554,13 +548,13 @@ const PROMPTS: [(&str, Test); 36] = [
             &[scutil(), tool("501"), plutil("self_service_plus_path"), plutil("self_service_app_path")],
         )
     }),
-    ("deferrals count down, and at the end there is no button for it", |shell| {
+    ("deferrals count down, and then the Later button disappears", |shell| {
         let place = Place::prompt(SELF_SERVICE)?;
         let parameters = ["/", "", "", "12", "2"];
-        for (button, left, count) in [("Later (2)", "1", "1\n"), ("Later (1)", "0", "2\n")] {
+        for (button, left, count) in [("Later (2 left)", "1", "1\n"), ("Later (1 left)", "0", "2\n")] {
             place.answer("later")?;
             place.run(shell, &parameters)?.gives(
-                &format!("user 501 was asked (Register in Self Service), and chose later; deferrals left: {left}\n"),
+                &format!("user 501 was asked (Register in Self Service), and chose Later; deferrals left: {left}\n"),
                 0,
                 &asked("501", &["300", TITLE, TEXT, "Open Self Service", button]),
             )?;
@@ -581,11 +575,11 @@ const PROMPTS: [(&str, Test); 36] = [
         )?;
         place.has_count("501", Some("2\n"))
     }),
-    ("more deferrals are left when the number is raised, and none when it is lowered", |shell| {
+    ("a changed number of deferrals applies to users who have already used some", |shell| {
         let place = Place::prompt(SELF_SERVICE)?;
         place.write_count("501", "4\n")?;
         place.answer("gave up")?;
-        for (deferrals, button) in [("5", "Later (1)"), ("4", ""), ("3", "")] {
+        for (deferrals, button) in [("5", "Later (1 left)"), ("4", ""), ("3", "")] {
             place.run(shell, &["/", "", "", "12", deferrals])?.gives(
                 "user 501 was asked (Register in Self Service), and did not answer within 300 s\n",
                 0,
@@ -594,7 +588,7 @@ const PROMPTS: [(&str, Test); 36] = [
         }
         Ok(())
     }),
-    ("without deferrals there is no button for it, and no count", |shell| {
+    ("with 0 deferrals there is no Later button and no count", |shell| {
         let place = Place::prompt(SELF_SERVICE)?;
         place.answer("gave up")?;
         place.run(shell, &["/", "", "", "12", "0"])?.gives(
@@ -624,7 +618,7 @@ const PROMPTS: [(&str, Test); 36] = [
         }
         Ok(())
     }),
-    ("a link in place of the count is replaced, and not followed", |shell| {
+    ("a link instead of the count is replaced, and not followed", |shell| {
         for exists in [true, false] {
             let place = Place::prompt(SELF_SERVICE)?;
             place.write_count("502", "3\n")?;
@@ -639,13 +633,13 @@ const PROMPTS: [(&str, Test); 36] = [
         }
         Ok(())
     }),
-    ("a folder in place of the count is replaced", |shell| {
+    ("a folder instead of the count is replaced", |shell| {
         let place = Place::prompt(SELF_SERVICE)?;
         place.make_counts()?;
         fs::create_dir_all(place.count("501").join("more"))?;
         place.count_starts_again(shell)
     }),
-    ("a count of long ago has lapsed", |shell| {
+    ("an old count no longer applies", |shell| {
         for (days, left) in [(40, "2"), (20, "0")] {
             let place = Place::prompt(SELF_SERVICE)?;
             place.write_count("501", "2\n")?;
@@ -659,21 +653,21 @@ const PROMPTS: [(&str, Test); 36] = [
             equal(&touched.success(), &true)?;
             place.answer("later")?;
             let stdout =
-                format!("user 501 was asked (Register in Self Service), and chose later; deferrals left: {left}\n");
-            let later = if left == "2" { "Later (3)" } else { "Later (1)" };
+                format!("user 501 was asked (Register in Self Service), and chose Later; deferrals left: {left}\n");
+            let later = if left == "2" { "Later (3 left)" } else { "Later (1 left)" };
             let words = ["300", TITLE, TEXT, "Open Self Service", later];
             place.run(shell, PROMPT.parameters)?.gives(&stdout, 0, &asked("501", &words))?;
         }
         Ok(())
     }),
-    ("a count that others can write starts again", |shell| {
+    ("a count that others can change starts again", |shell| {
         let place = Place::prompt(SELF_SERVICE)?;
         place.write_count("501", "2\n")?;
         fs::set_permissions(place.count("501"), fs::Permissions::from_mode(0o666))?;
         place.count_starts_again(shell)?;
         equal(&(fs::metadata(place.count("501"))?.permissions().mode() & 0o777), &0o644)
     }),
-    ("nobody is asked if the folder of the counts is a link or can be written by others", |shell| {
+    ("nobody is asked if the folder of the counts is a link or others can write to it", |shell| {
         for is_link in [true, false] {
             let place = Place::prompt(SELF_SERVICE)?;
             let elsewhere = place.path("elsewhere");
@@ -692,7 +686,7 @@ const PROMPTS: [(&str, Test); 36] = [
                 1,
                 &[scutil(), tool("501"), plutil("self_service_plus_path")],
             )?;
-            // Nor is anything removed there.
+            // Nothing is removed there either.
             place.remedy(NOTHING)?;
             place.run(shell, PROMPT.parameters)?.gives(
                 "nothing done: user 501 is registered\n",
@@ -744,7 +738,7 @@ const PROMPTS: [(&str, Test); 36] = [
         }
         Ok(())
     }),
-    ("a warning of osascript's does not matter", |shell| {
+    ("a warning from osascript changes nothing", |shell| {
         let place = Place::prompt(IN_MACOS)?;
         place.body("osascript", "echo 'a warning' >&2; echo agree")?;
         place.run(shell, PROMPT.parameters)?.gives(
@@ -753,7 +747,7 @@ const PROMPTS: [(&str, Test); 36] = [
             &[asked_in_macos("501"), opened_in_macos("501")].concat(),
         )
     }),
-    ("sudo that refuses root says why first", |shell| {
+    ("if sudo refuses root, its first line says why", |shell| {
         let place = Place::prompt(IN_MACOS)?;
         place.sudo_refuses()?;
         let mut notes = asked_in_macos("501").concat();
@@ -765,22 +759,22 @@ const PROMPTS: [(&str, Test); 36] = [
             &[notes],
         )
     }),
-    ("a dialog that hangs is ended with all that it has started", |shell| {
+    ("if the dialog hangs, it and its processes are stopped", |shell| {
         for sudo in ["shift 3; \"$@\"; exit $?", "trap '' TERM; shift 3; \"$@\"; exit $?"] {
             let place = Place::prompt(SELF_SERVICE)?;
             place.hangs("osascript")?;
             place.body("sudo", sudo)?;
             let parameters = ["/", "", "", "12", "", "", "", "", "", "5"];
             place.run(shell, &parameters)?.gives(
-                "failed: the dialog for user 501 did not end by itself, and was ended after 10 s\n",
+                "failed: the dialog for user 501 did not finish and was stopped after 10 s\n",
                 1,
-                &asked("501", &["5", TITLE, TEXT, "Open Self Service", "Later (3)"]),
+                &asked("501", &["5", TITLE, TEXT, "Open Self Service", "Later (3 left)"]),
             )?;
             place.nothing_runs()?;
         }
         Ok(())
     }),
-    ("a policy that is cancelled takes its dialog with it", |shell| {
+    ("a cancelled policy closes its dialog", |shell| {
         let place = Place::prompt(SELF_SERVICE)?;
         place.hangs("osascript")?;
         place.setting("patience='5'", "patience='30'")?;
@@ -792,7 +786,7 @@ const PROMPTS: [(&str, Test); 36] = [
         place.ran(script.wait_with_output()?)?.gives("failed: ended by a signal\n", 143, &asked("501", &DEFAULT))?;
         place.nothing_runs()
     }),
-    ("a user who has agreed may have left the console", |shell| {
+    ("a user who agrees and then leaves the console gets nothing opened", |shell| {
         for (remedy, name, notes) in [
             (SELF_SERVICE, "Self Service+", asked("501", &DEFAULT)),
             (IN_MACOS, "System Settings", asked_in_macos("501")),
@@ -807,7 +801,7 @@ const PROMPTS: [(&str, Test); 36] = [
         }
         Ok(())
     }),
-    ("Self Service cannot be opened, or not the policy in it", |shell| {
+    ("Self Service or its policy cannot be opened", |shell| {
         for (opens, notes) in [("/", 2), ("self", 3)] {
             let place = Place::prompt(SELF_SERVICE)?;
             let failure = "echo 'No application knows how to open URL' >&2; exit 1";
@@ -832,7 +826,7 @@ const PROMPTS: [(&str, Test); 36] = [
         )?;
         place.nothing_runs()
     }),
-    ("what is left behind does not hold up the policy, nor does it lose an answer", |shell| {
+    ("a process left behind neither delays the policy nor loses the answer", |shell| {
         let place = Place::prompt(IN_MACOS)?;
         place.body("osascript", "sleep 1000 & echo $! >>'ROOT/running'; echo agree")?;
         place.run(shell, PROMPT.parameters)?.gives(
@@ -842,7 +836,7 @@ const PROMPTS: [(&str, Test); 36] = [
         )?;
         place.end_what_runs()
     }),
-    ("nothing of root's reaches the user's programs, and nothing of the environment matters", |shell| {
+    ("the user's programs inherit nothing from root, and the caller's environment changes nothing", |shell| {
         let place = Place::prompt(SELF_SERVICE)?;
         let no_descriptor = "for number in 3 4 5 6 7 8 9; do ! (: >&$number) 2>&- || exit 8; done";
         let check = format!("[ \"${{HOME-}}${{SECRET-}}\" = '' ] && [ \"$PWD\" = / ] || exit 9; {no_descriptor}");
@@ -867,7 +861,7 @@ const PROMPTS: [(&str, Test); 36] = [
         }
         Place::prompt(SELF_SERVICE)?.run(shell, &[])?.gives(stdout, 2, &[])
     }),
-    ("other numbers have to be right, too", |shell| {
+    ("the other numbers must be valid, too", |shell| {
         for number in ["-1", "x", "1000", "03", "1 "] {
             let place = Place::prompt(SELF_SERVICE)?;
             let stdout = "refused: parameter 5, the number of deferrals, must be 0 to 999\n";
@@ -875,27 +869,27 @@ const PROMPTS: [(&str, Test); 36] = [
         }
         for number in ["0", "x", "3601", "007"] {
             let place = Place::prompt(SELF_SERVICE)?;
-            let stdout = "refused: parameter 10, the seconds that a dialog stays, must be 1 to 3600\n";
+            let stdout = "refused: parameter 10, the seconds until a dialog closes, must be 1 to 3600\n";
             place.run(shell, &["/", "", "", "12", "", "", "", "", "", number])?.gives(stdout, 2, &[])?;
         }
         Ok(())
     }),
 ];
 
-const GATHERED: &str = "gatherAADInfo ran as user 501, and Jamf Pro has a new inventory; the user is now registered\n";
+const GATHERED: &str = "gatherAADInfo ran as user 501, and the inventory was updated; the user is now registered\n";
 
 const GATHERS: [(&str, Test); 17] = [
-    ("a user who needs it gets it, and the inventory is new", |shell| {
+    ("gatherAADInfo runs for a user who needs it, and the inventory is updated", |shell| {
         let place = Place::gather()?;
         place.run(shell, GATHER.parameters)?.gives(GATHERED, 0, &complete("501", CONDITIONAL_ACCESS))
     }),
-    ("Jamf's tool of earlier releases will do", |shell| {
+    ("the tool of earlier Jamf releases is used if it is the only one", |shell| {
         let place = Place::gather()?;
         place.stand_in(JAMF_AAD)?;
         fs::remove_file(place.path(CONDITIONAL_ACCESS))?;
         place.run(shell, GATHER.parameters)?.gives(GATHERED, 0, &complete("501", JAMF_AAD))
     }),
-    ("Jamf's tool of later releases goes first", |shell| {
+    ("the tool of later Jamf releases is preferred", |shell| {
         let place = Place::gather()?;
         place.stand_in(JAMF_AAD)?;
         place.run(shell, GATHER.parameters)?.gives(GATHERED, 0, &complete("501", CONDITIONAL_ACCESS))
@@ -909,22 +903,20 @@ const GATHERS: [(&str, Test); 17] = [
             &[scutil(), tool("501")],
         )
     }),
-    ("users who have to register have another remedy", |shell| {
-        let lacks = "; this Mac has no profile of Microsoft's SSO extension, which new registrations need";
+    ("users who need another remedy are referred to the other script", |shell| {
+        let lacks = "; this Mac has no profile for Microsoft's SSO extension, which new registrations need";
         for (remedy, hint) in [(SELF_SERVICE, ""), (WITH_PROFILE, lacks), (IN_MACOS, "")] {
             let place = Place::gather()?;
             place.remedy(remedy)?;
             place.run(shell, GATHER.parameters)?.gives(
-                &format!(
-                    "nothing done: user 501 needs something else ({remedy}); prompt-registration.sh is for that{hint}\n"
-                ),
+                &format!("nothing done: user 501 needs another remedy ({remedy}); use prompt-registration.sh{hint}\n"),
                 0,
                 &[scutil(), tool("501")],
             )?;
         }
         Ok(())
     }),
-    ("a name with spaces, a large UID, and others' sessions do not matter", |shell| {
+    ("a name with spaces, a large UID and other users' sessions change nothing", |shell| {
         let place = Place::gather()?;
         place.user("Adele  Vance : UID : 7", "-2147483648")?;
         place.run(shell, GATHER.parameters)?.gives(
@@ -933,12 +925,12 @@ const GATHERS: [(&str, Test); 17] = [
             &complete("2147483648", CONDITIONAL_ACCESS),
         )
     }),
-    ("the line says what the user needs afterwards", |shell| {
-        let done = "gatherAADInfo ran as user 501, and Jamf Pro has a new inventory";
+    ("the log line says what the user needs afterwards", |shell| {
+        let done = "gatherAADInfo ran as user 501, and the inventory was updated";
         let still = format!("failed: {done}, but the user still needs gatherAADInfo\n");
-        let other = format!("{done}; the user now needs something else: {IN_MACOS}\n");
-        let tenant = format!("{done}; user 501 is registered with another tenant than the one expected\n");
-        let unknown = format!("{done}; what user 501 needs cannot be determined: the reason\n");
+        let other = format!("{done}; the user now needs another remedy: {IN_MACOS}\n");
+        let tenant = format!("{done}; user 501 is registered with an unexpected tenant\n");
+        let unknown = format!("{done}; cannot determine what user 501 needs: the reason\n");
         for (next, stdout, status) in [
             (format!("echo '<result>{GATHER_AAD_INFO}</result>'"), still, 1),
             (format!("echo '<result>{IN_MACOS}</result>'"), other, 0),
@@ -951,7 +943,7 @@ const GATHERS: [(&str, Test); 17] = [
         }
         Ok(())
     }),
-    ("what a user's program leaves behind cannot write into what the tool prints later", |shell| {
+    ("a process left behind by a user's program cannot write into the tool's later output", |shell| {
         let place = Place::gather()?;
         place.body("wpj-state.next", &format!("echo '<result>{IN_MACOS}</result>'"))?;
         let forge = "echo '<result>None</result>'; echo 'forged' >&2; sleep 0.02";
@@ -963,14 +955,14 @@ const GATHERS: [(&str, Test); 17] = [
             ),
         )?;
         place.run(shell, GATHER.parameters)?.gives(
-            "gatherAADInfo ran as user 501, and Jamf Pro has a new inventory; \
-             the user now needs something else: Register or repair in macOS\n",
+            "gatherAADInfo ran as user 501, and the inventory was updated; \
+             the user now needs another remedy: Register or repair in macOS\n",
             0,
             &complete("501", CONDITIONAL_ACCESS),
         )?;
         place.end_what_runs()
     }),
-    ("a program may print much, of which little is kept", |shell| {
+    ("only the start of a long output is kept", |shell| {
         let place = Place::gather()?;
         let much = "head -c 3000000 /dev/zero";
         place.body(
@@ -990,7 +982,7 @@ const GATHERS: [(&str, Test); 17] = [
             &gathered("501", CONDITIONAL_ACCESS, false),
         )
     }),
-    ("sudo that refuses root says why first", |shell| {
+    ("if sudo refuses root, its first line says why", |shell| {
         let place = Place::gather()?;
         place.sudo_refuses()?;
         let mut notes = gathered("501", CONDITIONAL_ACCESS, false).concat();
@@ -1002,13 +994,13 @@ const GATHERS: [(&str, Test); 17] = [
             &[notes],
         )
     }),
-    ("gatherAADInfo that hangs is ended with all that it has started", |shell| {
+    ("if gatherAADInfo hangs, it and its processes are stopped", |shell| {
         for sudo in ["shift 3; \"$@\"; exit $?", "trap '' TERM; shift 3; \"$@\"; exit $?"] {
             let place = Place::gather()?;
             place.hangs("Jamf Conditional Access")?;
             place.body("sudo", sudo)?;
             place.run(shell, &["/", "", "", "5"])?.gives(
-                "failed: gatherAADInfo as user 501 did not end by itself, and was ended after 5 s\n",
+                "failed: gatherAADInfo as user 501 did not finish and was stopped after 5 s\n",
                 1,
                 &gathered("501", CONDITIONAL_ACCESS, false),
             )?;
@@ -1016,7 +1008,7 @@ const GATHERS: [(&str, Test); 17] = [
         }
         Ok(())
     }),
-    ("Jamf's tool, or a folder above it, can be written by others or is a link", |shell| {
+    ("others can write to Jamf's tool or a folder above it, or one of them is a link", |shell| {
         let apps = "Library/Application Support/JAMF";
         for (arrange, path) in [
             (Place::open_to_others as fn(&Place, &str) -> _, apps),
@@ -1032,7 +1024,7 @@ const GATHERS: [(&str, Test); 17] = [
         }
         Ok(())
     }),
-    ("jamf, or a folder above it, is missing, can be written by others or is a link", |shell| {
+    ("jamf is missing, or others can write to it or a folder above it, or one of them is a link", |shell| {
         let unsafe_path = "must be owned by root, not writable by group or others, and not a link";
         for (arrange, path, why) in [
             (Place::open_to_others as fn(&Place, &str) -> _, "usr/local/jamf/bin", unsafe_path),
@@ -1043,14 +1035,16 @@ const GATHERS: [(&str, Test); 17] = [
             let place = Place::gather()?;
             arrange(&place, path)?;
             place.run(shell, GATHER.parameters)?.gives(
-                &format!("failed: gatherAADInfo ran as user 501, but there is no new inventory: ROOT/{path}: {why}\n"),
+                &format!(
+                    "failed: gatherAADInfo ran as user 501, but the inventory was not updated: ROOT/{path}: {why}\n"
+                ),
                 1,
                 &gathered("501", CONDITIONAL_ACCESS, false),
             )?;
         }
         Ok(())
     }),
-    ("the inventory fails", |shell| {
+    ("jamf recon fails", |shell| {
         let place = Place::gather()?;
         place.body("jamf", "echo 'There was an error.' >&2; exit 1")?;
         place.run(shell, GATHER.parameters)?.gives(
@@ -1059,18 +1053,18 @@ const GATHERS: [(&str, Test); 17] = [
             &gathered("501", CONDITIONAL_ACCESS, true),
         )
     }),
-    ("the inventory hangs", |shell| {
+    ("jamf recon hangs", |shell| {
         let place = Place::gather()?;
         place.hangs("jamf")?;
         place.setting("inventory='1800'", "inventory='5'")?;
         place.run(shell, GATHER.parameters)?.gives(
-            "failed: gatherAADInfo ran as user 501, but jamf recon did not end by itself, and was ended after 5 s\n",
+            "failed: gatherAADInfo ran as user 501, but jamf recon did not finish and was stopped after 5 s\n",
             1,
             &gathered("501", CONDITIONAL_ACCESS, true),
         )?;
         place.nothing_runs()
     }),
-    ("the time limit has to be right", |shell| {
+    ("the time limit must be valid", |shell| {
         for limit in ["0", "x", "3601", "-5", "1 ", "010"] {
             let place = Place::gather()?;
             let stdout = "refused: parameter 4, the seconds that gatherAADInfo may take, must be 1 to 3600\n";
@@ -1081,8 +1075,8 @@ const GATHERS: [(&str, Test); 17] = [
     }),
 ];
 
-/// What the dialog gets if only the policy is given.
-const DEFAULT: [&str; 5] = ["300", TITLE, TEXT, "Open Self Service", "Later (3)"];
+/// The dialog's arguments if only the policy's ID is given.
+const DEFAULT: [&str; 5] = ["300", TITLE, TEXT, "Open Self Service", "Later (3 left)"];
 
 fn note(program: &str, arguments: &[&str]) -> String {
     let arguments: String = arguments.iter().map(|argument| format!("  <{argument}>\n")).collect();
@@ -1111,19 +1105,19 @@ fn as_user(uid: &str, path: &str, arguments: &[&str]) -> String {
     note("launchctl", &launchctl) + &note("sudo", &words) + &note(name, arguments)
 }
 
-/// A user whom Self Service would help is asked.
+/// The programs that run to ask a user who has to register in Self Service.
 fn asked(uid: &str, words: &[&str]) -> Vec<String> {
     let dialog = as_user(uid, OSASCRIPT, &[&["-e", "DIALOG"], words].concat());
     vec![scutil(), tool(uid), plutil("self_service_plus_path"), scutil(), dialog]
 }
 
-/// A user who has to do something in macOS is asked.
+/// The programs that run to ask a user who has to register in System Settings.
 fn asked_in_macos(uid: &str) -> Vec<String> {
-    let words = ["-e", "DIALOG", "300", TITLE, MACOS_TEXT, "Open System Settings", "Later (3)"];
+    let words = ["-e", "DIALOG", "300", TITLE, MACOS_TEXT, "Open System Settings", "Later (3 left)"];
     vec![scutil(), tool(uid), scutil(), as_user(uid, OSASCRIPT, &words)]
 }
 
-/// Opens Self Service+, and then the policy.
+/// The programs that run to open Self Service+, and then the policy in it.
 fn opened(uid: &str, policy: &str) -> Vec<String> {
     let app = as_user(uid, OPEN, &[&format!("ROOT/{PLUS}")]);
     vec![scutil(), app, as_user(uid, OPEN, &[&format!("selfservicecapability://content?entity=policy&id={policy}")])]
@@ -1139,12 +1133,12 @@ fn gathered(uid: &str, program: &str, with_inventory: bool) -> Vec<String> {
     notes
 }
 
-/// With a look at what came of it.
+/// The same, followed by a check of the result.
 fn complete(uid: &str, program: &str) -> Vec<String> {
     [gathered(uid, program, true), vec![tool(uid)]].concat()
 }
 
-/// The console's record as `scutil` prints it, with another user's session behind this one's.
+/// The console's record as `scutil` prints it. Another user's session runs in the background.
 fn record(name: &str, uid: &str) -> String {
     let session = |index, name: &str, uid: &str, on_console| {
         format!(
@@ -1159,7 +1153,7 @@ fn record(name: &str, uid: &str) -> String {
     )
 }
 
-/// What a run of a script came to.
+/// The result of a run: the script's output, and how it called the programs.
 struct Ran {
     output: Output,
     root: String,
@@ -1175,7 +1169,7 @@ impl Ran {
     }
 }
 
-/// A folder that stands for a Mac's root, with stand-ins for the programs, and the script with the settings for it.
+/// A folder that represents a Mac's root, with stand-ins for the programs, and the script with settings for it.
 struct Place {
     all: TempDir,
     script: Script,
@@ -1196,8 +1190,8 @@ impl Place {
                 sed 's/^/  /'\n\
             } >>'ROOT/notes'\n\
             . \"ROOT/bodies/$name\"\n";
-        // Copied by another process: a program that is open for writing, if only in a child that another test has just
-        // forked, cannot be started.
+        // Another process copies it: a program cannot be started while it is open for writing, even in a child that
+        // another test has just forked.
         fs::write(place.path("draft"), stand_in.replace("ROOT", &root))?;
         let (draft, program) = (place.path("draft"), place.path("stand-in"));
         equal(&Command::new("cp").args([&draft, &program]).status()?.success(), &true)?;
@@ -1258,13 +1252,13 @@ impl Place {
         self.mode(path, 0o757)
     }
 
-    /// Moves something elsewhere, and leaves a link to it.
+    /// Moves a file or folder elsewhere, and leaves a link to it.
     fn becomes_a_link(&self, path: &str) -> Outcome {
         fs::rename(self.path(path), self.path("elsewhere"))?;
         Ok(symlink(self.path("elsewhere"), self.path(path))?)
     }
 
-    /// Makes a folder, and those above it, with the same rights whatever the umask is.
+    /// Creates a folder and those above it. Their permissions do not depend on the umask.
     fn make(&self, folder: &Path) -> Outcome {
         let missing: Vec<_> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
         for folder in missing.into_iter().rev() {
@@ -1276,16 +1270,16 @@ impl Place {
 
     fn stand_in(&self, program: &str) -> Outcome {
         let program = self.path(program);
-        self.make(program.parent().ok_or("it lies in a folder")?)?;
+        self.make(program.parent().ok_or("it has no folder")?)?;
         Ok(fs::hard_link(self.path("stand-in"), program)?)
     }
 
-    /// What a stand-in does after its notes.
+    /// Sets what a stand-in does after it has recorded the call.
     fn body(&self, program: &str, body: &str) -> Outcome {
         Ok(fs::write(self.path("bodies").join(program), body.replace("ROOT", &self.root()) + "\n")?)
     }
 
-    /// What the tool says that the user needs.
+    /// Sets the remedy that the tool reports.
     fn remedy(&self, remedy: &str) -> Outcome {
         self.body("wpj-state", &format!("echo '<result>{remedy}</result>'; . 'ROOT/bodies/wpj-state.after'"))
     }
@@ -1294,14 +1288,14 @@ impl Place {
         self.body("osascript", &format!("echo '{words}'"))
     }
 
-    /// Has a program hang, together with one that it has started; both note their numbers. Its time limit is shortened,
-    /// but not by so much that a busy machine could not start the programs before it.
+    /// Makes a program hang, together with a child; both record their process IDs. The time limit becomes shorter, but
+    /// long enough for a busy machine to start the other programs.
     fn hangs(&self, program: &str) -> Outcome {
         self.setting("patience='30'", "patience='5'")?;
         self.body(program, "sleep 1000 & echo $! >>'ROOT/running'; echo $$ >>'ROOT/running'; wait")
     }
 
-    /// As when root's account or its password policy keeps sudo from acting.
+    /// Makes sudo fail, as it does if the password policy does not allow root's account to use it.
     fn sudo_refuses(&self) -> Outcome {
         let words = "sudo: PAM account management error: permission denied\nsudo: a password is required";
         self.body("sudo", &format!("echo '{words}' >&2; exit 1"))
@@ -1344,8 +1338,8 @@ impl Place {
     fn count_starts_again(&self, shell: Shell) -> Outcome {
         self.answer("later")?;
         self.run(shell, PROMPT.parameters)?.gives(
-            "ROOT/Library/Application Support/wpj-state/deferrals-501: unusable; the count starts again\n\
-             user 501 was asked (Register in Self Service), and chose later; deferrals left: 2\n",
+            "ROOT/Library/Application Support/wpj-state/deferrals-501: not a valid count; it starts again at 0\n\
+             user 501 was asked (Register in Self Service), and chose Later; deferrals left: 2\n",
             0,
             &asked("501", &DEFAULT),
         )?;
@@ -1377,7 +1371,7 @@ impl Place {
         let numbers = fs::read_to_string(self.path("running")).unwrap_or_default();
         let runs = |number: &&str| {
             let output = Command::new("ps").args(["-o", "stat=", "-p", number]).output();
-            // One that has ended may still wait to be asked about that.
+            // A process that has ended may still be a zombie.
             output.is_ok_and(|output| !matches!(text(&output.stdout).trim().chars().next(), None | Some('Z')))
         };
         numbers.lines().filter(runs).map(str::to_owned).collect()
@@ -1398,7 +1392,7 @@ impl Place {
 }
 
 fn user_name() -> Result<String, Failed> {
-    Ok(User::from_uid(Uid::effective())?.ok_or("who runs this is a user")?.name)
+    Ok(User::from_uid(Uid::effective())?.ok_or("the current user has no account")?.name)
 }
 
 fn text(bytes: &[u8]) -> String {

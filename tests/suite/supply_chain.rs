@@ -1,8 +1,8 @@
-//! What is in the binary is what the documentation says, under licences that allow it.
+//! The documentation names the crates in the binary, and their licences are allowed.
 
 use std::{collections::BTreeSet, fs, process::Command};
 
-/// Name and licence of each crate that a Mac's binary, or its build, is made of.
+/// Name and licence of each crate that is in a Mac's binary or used by its build.
 fn crates() -> BTreeSet<(String, String)> {
     let mut names = BTreeSet::new();
     for target in ["aarch64-apple-darwin", "x86_64-apple-darwin"] {
@@ -33,13 +33,13 @@ fn the_documentation_names_every_crate_in_the_binary_and_no_other() {
 }
 
 #[test]
-fn every_licence_allows_it() {
+fn every_licence_is_allowed() {
     let rules = fs::read_to_string("deny.toml").unwrap();
     let allowed = rules.split_once("\nallow = [").unwrap().1.split_once(']').unwrap().0;
     let allowed: BTreeSet<&str> = allowed.split('"').skip(1).step_by(2).collect();
     for (name, licence) in crates() {
         let words = licence.replace(['(', ')'], "").replace('/', " OR ");
-        // Of alternatives one has to be allowed, and of what holds together all.
+        // All licences that are joined by AND must be allowed, but only one of those that are joined by OR.
         let is_allowed = words.split(" AND ").all(|part| part.split(" OR ").any(|it| allowed.contains(it.trim())));
         assert!(is_allowed, "{name}: {licence}");
     }

@@ -26,24 +26,24 @@ use crate::{
 const STATE: &str = "AAD Registration State";
 const REGISTERED: &str = "AAD Registration State - Registered";
 
-const NOTHING_CHANGED: &str = "Nothing was changed; --apply does it.\n";
+const NOTHING_CHANGED: &str = "Nothing was changed. Run again with --apply to make these changes.\n";
 
 fn with(files: &[&str]) -> Place {
     Place::of("upload.sh", files)
 }
 
-/// With an extension attribute and a smart group.
+/// A kit with one extension attribute and one smart group.
 fn small() -> Place {
     with(&["extension-attributes/state.json", "smart-groups/registered.xml"])
 }
 
-/// What is said of a failure, and how many there were.
+/// The lines on standard error for these failures, and for their number.
 fn failures(lines: &[String]) -> String {
     let said: String = lines.iter().map(|line| format!("upload.sh: {line}\n")).collect();
     format!("{said}upload.sh: failed: {}\n", lines.len())
 }
 
-/// A group as Jamf Pro answers.
+/// Jamf Pro's answer about a group.
 fn group(name: &str, is_smart: bool) -> String {
     format!("<computer_group><id>5</id><name>{name}</name><is_smart>{is_smart}</is_smart><criteria/></computer_group>")
 }
@@ -57,7 +57,7 @@ fn one(name: &str) -> Reply {
 }
 
 #[test]
-fn without_apply_it_only_looks() {
+fn without_apply_nothing_is_changed() {
     for shell in shells::installed() {
         let place = small();
         let server = Server::pro(&Arc::default());
@@ -69,7 +69,7 @@ fn without_apply_it_only_looks() {
 }
 
 #[test]
-fn what_is_missing_is_created_attributes_first_and_a_second_run_replaces_it() {
+fn the_first_run_creates_attributes_and_groups_and_the_second_updates_them() {
     for shell in shells::installed() {
         let place = small();
         let jamf = Arc::default();
@@ -81,7 +81,7 @@ fn what_is_missing_is_created_attributes_first_and_a_second_run_replaces_it() {
             &client_secret=s3%20cr%26t%3D%22q%5Cn%27%2541%2B%2F%40%24%60";
         let (attribute, group) = (file("extension-attributes/state.json"), file("smart-groups/registered.xml"));
         let mut requests = server.requests();
-        // Versions of curl differ in how they write a space.
+        // curl's versions encode a space differently.
         requests[0].body = requests[0].body.replace('+', "%20");
         let requests: Vec<_> = requests.iter().map(|it| (it.line.as_str(), it.body.as_str())).collect();
         let (find, look) = (find_attribute(STATE), format!("GET {}", group_of(REGISTERED)));
@@ -108,7 +108,7 @@ fn what_is_missing_is_created_attributes_first_and_a_second_run_replaces_it() {
 }
 
 #[test]
-fn the_whole_kit_arrives_byte_for_byte_and_twice_is_the_same_as_once() {
+fn the_whole_kit_arrives_unchanged_and_a_second_run_adds_nothing() {
     let mut files: Vec<String> = Vec::new();
     for (folder, extension) in [("extension-attributes", "json"), ("smart-groups", "xml")] {
         let entries = fs::read_dir(Path::new("jamf").join(folder)).unwrap().map(|entry| entry.unwrap().file_name());
@@ -133,7 +133,7 @@ fn the_whole_kit_arrives_byte_for_byte_and_twice_is_the_same_as_once() {
 }
 
 #[test]
-fn a_setting_that_is_missing_or_wrong_is_refused_before_anything_is_sent() {
+fn a_missing_or_wrong_setting_is_refused_before_anything_is_sent() {
     let place = small();
     let run = |change: &dyn Fn(&mut Command)| {
         let mut command = place.command(SH, "https://contoso.jamfcloud.com", &[]);
@@ -144,7 +144,7 @@ fn a_setting_that_is_missing_or_wrong_is_refused_before_anything_is_sent() {
         let stderr = format!("upload.sh: {name} is not set; see --help\n");
         assert_output(&run(&|command| drop_variable(command, name)), "", &stderr, 2);
         assert_output(&run(&|command| set(command, name, "")), "", &stderr, 2);
-        let stderr = format!("upload.sh: {name} has characters that it cannot have\n");
+        let stderr = format!("upload.sh: {name} contains characters that are not allowed\n");
         assert_output(&run(&|command| set(command, name, "https://a\nb")), "", &stderr, 2);
     }
     for url in [
@@ -153,7 +153,7 @@ fn a_setting_that_is_missing_or_wrong_is_refused_before_anything_is_sent() {
         "file:///etc/passwd",
         "http://127.0.0.1.contoso.com:80",
     ] {
-        let stderr = "upload.sh: JAMF_URL has to begin with https://\n";
+        let stderr = "upload.sh: JAMF_URL must begin with https://\n";
         assert_output(&run(&|command| set(command, "JAMF_URL", url)), "", stderr, 2);
     }
     for (url, ids, words) in [
@@ -171,18 +171,18 @@ fn a_setting_that_is_missing_or_wrong_is_refused_before_anything_is_sent() {
         (
             "https://eu.api.jamfcloud.com",
             &[("JAMF_ENVIRONMENT_ID", "a\nb")],
-            "JAMF_ENVIRONMENT_ID has characters that it cannot have",
+            "JAMF_ENVIRONMENT_ID contains characters that are not allowed",
         ),
-        ("https://eu.api.jamfcloud.com/pro", &[], "JAMF_URL of the Platform API has to end with .api.jamfcloud.com"),
+        ("https://eu.api.jamfcloud.com/pro", &[], "JAMF_URL of the Platform API must end with .api.jamfcloud.com"),
         (
             "https://contoso.jamfcloud.com",
             &[("JAMF_TENANT_ID", ENVIRONMENT)],
-            "JAMF_ENVIRONMENT_ID and JAMF_TENANT_ID are for the Platform API; JAMF_URL is another address",
+            "JAMF_ENVIRONMENT_ID and JAMF_TENANT_ID are for the Platform API, but JAMF_URL is another address",
         ),
         (
             "https://contoso.jamfcloud.com",
             &[("JAMF_PROXY", "http://a\nb")],
-            "JAMF_PROXY has characters that it cannot have",
+            "JAMF_PROXY contains characters that are not allowed",
         ),
     ] {
         let output = run(&|command| {
@@ -191,7 +191,7 @@ fn a_setting_that_is_missing_or_wrong_is_refused_before_anything_is_sent() {
         assert_output(&output, "", &format!("upload.sh: {words}\n"), 2);
     }
     for url in ["https://contoso.com/?a", "https://a@contoso.com", "https://contoso.com/ x", "https://c\"x"] {
-        let stderr = "upload.sh: JAMF_URL has characters that an address cannot have\n";
+        let stderr = "upload.sh: JAMF_URL contains characters that are not allowed in an address\n";
         assert_output(&run(&|command| set(command, "JAMF_URL", url)), "", stderr, 2);
     }
     assert!(!place.path("arguments").exists(), "curl was started");
@@ -219,17 +219,17 @@ fn help_is_shown_and_wrong_usage_refused() {
     assert_output(&place.output(&mut place.command(SH, "", &["-h"])), &text(&help.stdout), "", 0);
     assert_eq!((text(&help.stderr).as_str(), help.status.code()), ("", Some(0)));
     let wrong = place.output(&mut place.command(SH, "https://contoso.com", &["--aply"]));
-    assert_output(&wrong, "", "upload.sh: --aply: not understood; see --help\n", 2);
+    assert_output(&wrong, "", "upload.sh: unknown option --aply; see --help\n", 2);
 }
 
 #[test]
-fn a_client_that_is_not_let_in_is_told_and_nothing_else_is_tried() {
+fn nothing_else_is_tried_if_signing_in_fails() {
     for (status, words) in [
-        (401, "it does not take the client id and secret (HTTP 401)"),
-        (400, "it does not take the client id and secret (HTTP 400)"),
-        (500, "no token (HTTP 500); is this the right address?"),
-        (404, "no token (HTTP 404); is this the right address?"),
-        (200, "no token in its answer; is this the right address?"),
+        (401, "client ID or secret rejected (HTTP 401)"),
+        (400, "client ID or secret rejected (HTTP 400)"),
+        (500, "no token (HTTP 500); check the address"),
+        (404, "no token (HTTP 404); check the address"),
+        (200, "no token in the answer; check the address"),
     ] {
         let place = small();
         let server = Server::new(Box::new(move |_| reply(status, "<html>no</html>")));
@@ -248,16 +248,15 @@ fn a_token_that_has_expired_is_replaced_once() {
     assert_eq!(server.lines(), [SIGN_IN, &find_attribute(STATE), &post, SIGN_IN, &post, SIGN_OUT]);
 
     let server = Server::scripted(vec![none(), reply(401, ""), reply(401, "")]);
-    let words =
-        "it does not take its own token, or the client's role lacks a privilege (HTTP 401); nothing more was done";
+    let words = "token rejected, or the client's role lacks a privilege (HTTP 401); nothing more was done";
     let stderr = format!("upload.sh: {}: {words}\n", server.address);
     assert_output(&place.run(SH, &server, &["--apply"]), "", &stderr, 1);
     assert_eq!(server.lines(), [SIGN_IN, &find_attribute(STATE), &post, SIGN_IN, &post, SIGN_OUT]);
 }
 
 #[test]
-fn an_error_is_told_with_the_thing_and_the_next_one_is_tried() {
-    let conflict = "Jamf Pro finds a conflict, such as a name that is taken, if only in other letters (HTTP 409)";
+fn an_error_is_reported_with_the_name_and_the_next_file_is_tried() {
+    let conflict = "Jamf Pro reports a conflict (HTTP 409); the name may be taken, perhaps with other capitals";
     let cases = [
         (
             vec![reply(500, "one\n\u{1b}[2J")],
@@ -284,14 +283,17 @@ fn an_error_is_told_with_the_thing_and_the_next_one_is_tried() {
         let server = Server::scripted(replies.collect());
         assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&[one, other]), 1);
     }
-    // What cannot even be looked for is not created.
+    // If the lookup fails, nothing is created.
     let place = small();
     let server = Server::scripted(vec![reply(500, "no"), reply(418, "neither")]);
-    let said = [format!("{STATE}: not found (HTTP 500): no"), format!("{REGISTERED}: not found (HTTP 418): neither")];
+    let said = [
+        format!("{STATE}: could not be looked up (HTTP 500): no"),
+        format!("{REGISTERED}: could not be looked up (HTTP 418): neither"),
+    ];
     assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&said), 1);
 }
 
-/// As a server may repeat what it was sent: as it is, in an address, in a form, in JSON.
+/// A server may repeat it unchanged, or encoded for an address, a form or JSON.
 #[test]
 fn an_answer_that_repeats_a_secret_is_not_printed() {
     let partly = |text: &str| -> String {
@@ -309,7 +311,7 @@ fn an_answer_that_repeats_a_secret_is_not_printed() {
             assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&[said]), 1);
         }
     }
-    // Percent signs and the like alone are no secrets.
+    // Percent signs and the like are not secrets.
     let place = with(&["extension-attributes/state.json"]);
     let server = Server::scripted(vec![none(), reply(500, "100% %4 %zz %00%ff %e2%82%ac \\ +")]);
     let said = format!("{STATE}: not created (HTTP 500): 100% %4 %zz %00%ff %e2%82%ac \\ +");
@@ -317,14 +319,14 @@ fn an_answer_that_repeats_a_secret_is_not_printed() {
 }
 
 #[test]
-fn a_missing_privilege_is_told_once_and_what_needs_it_is_not_tried() {
+fn a_missing_privilege_is_reported_once_and_everything_that_needs_it_is_skipped() {
     let files = ["state", "user", "finding"].map(|name| format!("extension-attributes/{name}.json"));
     let groups = ["registered", "no-answer"].map(|name| format!("smart-groups/{name}.xml"));
     let files: Vec<&str> = files.iter().chain(&groups).map(String::as_str).collect();
     let lacking = |server: &Server, privilege: &str| {
         format!(
             "upload.sh: {}: the API client's role lacks the privilege {privilege} (HTTP 403); \
-            nothing that needs it is done\n",
+            everything that needs it is skipped\n",
             server.address
         )
     };
@@ -332,9 +334,9 @@ fn a_missing_privilege_is_told_once_and_what_needs_it_is_not_tried() {
     let server = Server::scripted((0..2).map(|_| reply(403, "")).collect());
     let said = lacking(&server, "Read Computer Extension Attributes") + &lacking(&server, "Read Smart Computer Groups");
     assert_output(&place.run(SH, &server, &["--apply"]), "", &(said + "upload.sh: failed: 5\n"), 1);
-    assert_eq!(server.lines().len(), 4, "both sorts are tried once, between signing in and out");
+    assert_eq!(server.lines().len(), 4, "one attribute and one group are looked up, between signing in and out");
 
-    // One to be updated, two to be created.
+    // The first attribute exists, and the others would be created.
     let named = "AAD Registration State - Finding";
     let place = with(&files);
     let server = Server::scripted(vec![
@@ -360,7 +362,7 @@ fn a_missing_privilege_is_told_once_and_what_needs_it_is_not_tried() {
 }
 
 #[test]
-fn a_busy_server_is_asked_once_more_after_the_time_that_it_wants() {
+fn a_request_to_a_busy_server_is_repeated_once_after_the_time_that_it_names() {
     for (later, pause) in [
         ("7", "7"),
         ("0", "0"),
@@ -380,19 +382,17 @@ fn a_busy_server_is_asked_once_more_after_the_time_that_it_wants() {
             assert_eq!(place.pauses(), format!("{pause}\n5\n"));
         }
     }
-    // For a token, too, and only once.
+    // This applies to a token, too, and only once.
     let place = small();
     let server = Server::new(Box::new(|_| Reply::Later(429, "9")));
-    let stderr = format!(
-        "upload.sh: {}: no token (HTTP 429); is this the right address?; nothing more was done\n",
-        server.address
-    );
+    let stderr =
+        format!("upload.sh: {}: no token (HTTP 429); check the address; nothing more was done\n", server.address);
     assert_output(&place.run(SH, &server, &["--apply"]), "", &stderr, 1);
     assert_eq!((server.lines().len(), place.pauses().as_str()), (2, "9\n"));
 }
 
 #[test]
-fn a_first_conflict_is_tried_again_where_something_is_created() {
+fn after_a_conflict_creating_is_tried_again_but_not_updating() {
     for shell in shells::installed() {
         let place = small();
         let server = Server::scripted(vec![
@@ -409,17 +409,19 @@ fn a_first_conflict_is_tried_again_where_something_is_created() {
     }
     let place = with(&["extension-attributes/state.json"]);
     let server = Server::scripted(vec![one(STATE), reply(409, "no")]);
-    let conflict = "Jamf Pro finds a conflict, such as a name that is taken, if only in other letters (HTTP 409)";
+    let conflict = "Jamf Pro reports a conflict (HTTP 409); the name may be taken, perhaps with other capitals";
     let said = [format!("{STATE}: not updated: {conflict}: no")];
     assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&said), 1);
     assert_eq!(place.pauses(), "");
 }
 
 #[test]
-fn a_name_that_differs_only_in_case_is_told_and_left_as_it_is() {
+fn a_name_that_differs_only_in_case_is_reported_and_left_as_it_is() {
     let (state, registered) = (STATE.to_uppercase(), REGISTERED.to_lowercase());
     let said = |name: &str, other: &str| {
-        format!("{name}: left as it is: Jamf Pro has one whose name differs only in case: {other}; rename or delete it")
+        format!(
+            "{name}: left as it is: Jamf Pro has one whose name differs only in case: {other}; rename or delete that one"
+        )
     };
     for arguments in [&["--apply"][..], &[], &["--remove", "--apply"]] {
         let place = small();
@@ -435,7 +437,7 @@ fn a_name_that_differs_only_in_case_is_told_and_left_as_it_is() {
         let jamf = jamf.lock().unwrap();
         assert_eq!((jamf.attributes.len(), jamf.groups.len()), (1, 1));
     }
-    // A twin beside the one that is meant
+    // Both names exist.
     let place = with(&["extension-attributes/state.json"]);
     let both = json!({ "totalCount": 2, "results": [{ "id": "1", "name": STATE }, { "id": "2", "name": state }] });
     let server = Server::scripted(vec![reply(200, both.to_string())]);
@@ -443,14 +445,14 @@ fn a_name_that_differs_only_in_case_is_told_and_left_as_it_is() {
 }
 
 #[test]
-fn an_answer_that_is_too_long_ends_it() {
+fn an_answer_that_is_too_long_ends_the_script() {
     let long = format!("{{\"totalCount\":0,\"results\":[],\"more\":\"{}\"}}", "x".repeat(2 * ANSWER_LIMIT));
     for shell in shells::installed() {
         for answer in [reply(200, long.as_str()), Reply::Unannounced(long.clone())] {
             let place = small();
             let server = Server::scripted(vec![answer]);
             let stderr = format!(
-                "upload.sh: {}: its answer is too long, or could not be stored; nothing more was done\n",
+                "upload.sh: {}: the answer is too long, or could not be stored; nothing more was done\n",
                 server.address
             );
             assert_output(&place.run(shell, &server, &["--apply"]), "", &stderr, 1);
@@ -464,7 +466,7 @@ fn an_answer_that_is_too_long_ends_it() {
 }
 
 #[test]
-fn a_token_that_could_not_be_one_is_not_used() {
+fn an_impossible_token_is_not_used() {
     for answer in [
         "{\"access_token\":\"abc\u{1b}[2Jdef\"}".to_owned(),
         "{\"access_token\":\"abc\ndef\"}".to_owned(),
@@ -482,7 +484,7 @@ fn a_token_that_could_not_be_one_is_not_used() {
         let place = small();
         let server = Server::new(Box::new(move |_| reply(200, answer.as_str())));
         let stderr = format!(
-            "upload.sh: {}: no token in its answer; is this the right address?; nothing more was done\n",
+            "upload.sh: {}: no token in the answer; check the address; nothing more was done\n",
             server.address
         );
         assert_output(&place.run(SH, &server, &["--apply"]), "", &stderr, 1);
@@ -491,12 +493,12 @@ fn a_token_that_could_not_be_one_is_not_used() {
 }
 
 #[test]
-fn what_is_removed_are_the_same_things_by_their_exact_names_and_nothing_else() {
+fn only_attributes_and_groups_with_exactly_the_same_names_are_removed() {
     for shell in shells::installed() {
         let place = small();
         let jamf: Arc<Mutex<Jamf>> = Arc::default();
         let server = Server::pro(&jamf);
-        let stdout = format!("not there: {REGISTERED}\nnot there: {STATE}\n");
+        let stdout = format!("does not exist: {REGISTERED}\ndoes not exist: {STATE}\n");
         assert_output(&place.run(shell, &server, &["--remove", "--apply"]), &stdout, "", 0);
         server.requests();
         place.run(shell, &server, &["--apply"]);
@@ -512,7 +514,7 @@ fn what_is_removed_are_the_same_things_by_their_exact_names_and_nothing_else() {
         let stdout = format!("would be removed: {REGISTERED}\nwould be removed: {STATE}\n{NOTHING_CHANGED}");
         assert_output(&place.run(shell, &server, &["--remove"]), &stdout, "", 0);
         assert_eq!(server.lines(), [SIGN_IN, &look, &find, SIGN_OUT]);
-        // Groups refer to attributes.
+        // Groups refer to attributes, so they are removed first.
         let stdout = format!("removed: {REGISTERED}\nremoved: {STATE}\n");
         assert_output(&place.run(shell, &server, &["--apply", "--remove"]), &stdout, "", 0);
         let (group, attribute) = (format!("DELETE {GROUPS}/id/2"), format!("DELETE {ATTRIBUTES}/1"));
@@ -524,14 +526,14 @@ fn what_is_removed_are_the_same_things_by_their_exact_names_and_nothing_else() {
 }
 
 #[test]
-fn what_cannot_be_removed_is_told() {
+fn a_failed_removal_is_reported() {
     let twice = json!({ "totalCount": 2, "results": [{ "id": "1", "name": STATE }, { "id": "2", "name": STATE }] });
     for (replies, lines) in [
         (
             vec![reply(200, group(REGISTERED, false)), reply(200, twice.to_string())],
             [
-                format!("{REGISTERED}: left as it is: a group of this name is there, and is not a smart group"),
-                format!("{STATE}: left as it is: there are several of this name; leave one of them"),
+                format!("{REGISTERED}: left as it is: there is a group with this name that is not a smart group"),
+                format!("{STATE}: left as it is: several have this name; delete all but one"),
             ],
         ),
         (
@@ -546,7 +548,7 @@ fn what_cannot_be_removed_is_told() {
 }
 
 #[test]
-fn the_platform_api_has_the_same_below_other_addresses() {
+fn the_platform_api_has_the_same_calls_under_other_paths() {
     for shell in shells::installed() {
         let place = small();
         let jamf: Arc<Mutex<Jamf>> = Arc::default();
@@ -571,7 +573,7 @@ fn the_platform_api_has_the_same_below_other_addresses() {
                 stdout.reverse();
             }
             assert_output(&place.run_on_platform(shell, &server, arguments), &stdout.concat(), "", 0);
-            // There is no way to sign out.
+            // The Platform API has no call to sign out.
             let lines = lines.map(|line| on_platform(line));
             assert_eq!(server.lines(), [&[PLATFORM_SIGN_IN.to_owned()][..], &lines].concat());
         }
@@ -580,8 +582,8 @@ fn the_platform_api_has_the_same_below_other_addresses() {
     let server = Server::scripted(vec![reply(403, ""), reply(404, ""), reply(403, "")]);
     let lacking = |permission: &str| {
         format!(
-            "upload.sh: {}: the integration lacks the permission {permission}, or JAMF_ENVIRONMENT_ID is not what it \
-            was created for (HTTP 403); nothing that needs it is done\n",
+            "upload.sh: {}: the integration lacks the permission {permission}, or JAMF_ENVIRONMENT_ID does not belong to \
+            it (HTTP 403); everything that needs it is skipped\n",
             server.address
         )
     };
@@ -590,7 +592,7 @@ fn the_platform_api_has_the_same_below_other_addresses() {
 }
 
 #[test]
-fn an_integration_for_one_tenant_says_so() {
+fn an_integration_for_a_tenant_sends_the_tenant_id() {
     let place = small();
     let server = Server::scripted(vec![none(), reply(404, "")]);
     let mut command = place.command(SH, &server.address, &[]);
@@ -601,9 +603,9 @@ fn an_integration_for_one_tenant_says_so() {
     assert_eq!(headers.collect::<Vec<_>>(), [("", ""), (ENVIRONMENT, ""), (ENVIRONMENT, "")]);
 }
 
-/// The stand-in for the API is the proxy here, and nobody is where the address leads.
+/// Here, the stand-in is the proxy, and nothing listens at the address.
 #[test]
-fn a_proxy_is_used_only_if_asked_for() {
+fn a_proxy_is_used_only_if_it_is_set() {
     let place = with(&["extension-attributes/state.json"]);
     let server = Server::new(Box::new(|request| match request.line.split_once("//127.0.0.1:1").unwrap().1 {
         "/api/oauth/token" => token(),
@@ -618,7 +620,7 @@ fn a_proxy_is_used_only_if_asked_for() {
 }
 
 #[test]
-fn without_the_common_file_nothing_is_tried() {
+fn without_the_shared_file_nothing_is_tried() {
     for shell in shells::installed() {
         let place = small();
         fs::remove_file(place.path("a kit/api.sh")).unwrap();
@@ -629,7 +631,7 @@ fn without_the_common_file_nothing_is_tried() {
 }
 
 #[test]
-fn no_answer_ends_it() {
+fn the_script_ends_if_there_is_no_answer() {
     for silence in [Reply::Hangs, Reply::Closes, Reply::BreaksOff] {
         let place = small();
         let server = Server::scripted(vec![silence]);
@@ -647,7 +649,7 @@ fn no_answer_ends_it() {
 }
 
 #[test]
-fn an_answer_that_is_not_understood_creates_nothing() {
+fn an_unexpected_answer_creates_nothing() {
     let state = format!("{{\"id\":\"5\",\"name\":\"{STATE}\"}}");
     for answer in [
         "".to_owned(),
@@ -655,7 +657,7 @@ fn an_answer_that_is_not_understood_creates_nothing() {
         "{\"results\":[]}".to_owned(),
         "{\"totalCount\":1,\"results\":[]}".to_owned(),
         "[]".to_owned(),
-        // Another attribute, one without a name, another's id beside it, and one that does not count.
+        // Another attribute, no name, a nested ID, and a wrong count
         "{\"totalCount\":1,\"results\":[{\"id\":\"5\",\"name\":\"x\"}]}".to_owned(),
         "{\"totalCount\":1,\"results\":[{\"id\":\"5\"}]}".to_owned(),
         format!("{{\"totalCount\":1,\"results\":[{{\"ldap\":{{\"id\":\"99\"}}}},{state}]}}"),
@@ -665,14 +667,14 @@ fn an_answer_that_is_not_understood_creates_nothing() {
     ] {
         let place = with(&["extension-attributes/state.json"]);
         let server = Server::scripted(vec![reply(200, answer.as_str())]);
-        let said = format!("{STATE}: not found: the answer makes no sense: {answer}");
+        let said = format!("{STATE}: could not be looked up: unexpected answer: {answer}");
         assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&[said]), 1);
         assert_eq!(server.lines(), [SIGN_IN, &find_attribute(STATE), SIGN_OUT]);
     }
 }
 
 #[test]
-fn a_group_that_is_not_understood_is_neither_replaced_nor_removed() {
+fn an_unexpected_answer_about_a_group_neither_replaces_nor_removes_it() {
     for answer in [
         group(REGISTERED, true).replace("<id>5</id>", ""),
         group(REGISTERED, true).replace("<id>5</id>", "<id>5/../6</id>"),
@@ -684,7 +686,7 @@ fn a_group_that_is_not_understood_is_neither_replaced_nor_removed() {
         for arguments in [&["--apply"][..], &["--remove", "--apply"]] {
             let place = with(&["smart-groups/registered.xml"]);
             let server = Server::scripted(vec![reply(200, answer.as_str())]);
-            let said = format!("{REGISTERED}: not found: the answer makes no sense: {answer}");
+            let said = format!("{REGISTERED}: could not be looked up: unexpected answer: {answer}");
             assert_output(&place.run(SH, &server, arguments), "", &failures(&[said]), 1);
             assert_eq!(server.lines().len(), 3, "nothing is changed between signing in and out");
         }
@@ -692,19 +694,19 @@ fn a_group_that_is_not_understood_is_neither_replaced_nor_removed() {
 }
 
 #[test]
-fn what_is_there_twice_or_is_not_a_smart_group_is_left_as_it_is() {
+fn an_attribute_that_exists_twice_and_a_group_that_is_not_smart_are_left_as_they_are() {
     let place = small();
     let twice = json!({ "totalCount": 2, "results": [{ "id": "1", "name": STATE }, { "id": "2", "name": STATE }] });
     let server = Server::scripted(vec![reply(200, twice.to_string()), reply(200, group(REGISTERED, false))]);
     let said = [
-        format!("{STATE}: left as it is: there are several of this name; leave one of them"),
-        format!("{REGISTERED}: left as it is: a group of this name is there, and is not a smart group"),
+        format!("{STATE}: left as it is: several have this name; delete all but one"),
+        format!("{REGISTERED}: left as it is: there is a group with this name that is not a smart group"),
     ];
     assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&said), 1);
 }
 
 #[test]
-fn what_a_stored_script_says_is_not_taken_for_an_answer() {
+fn text_in_a_stored_script_is_not_taken_for_an_answer() {
     let place = with(&["extension-attributes/state.json"]);
     let script = "echo '{ \"id\": \"66\", \"totalCount\": 0 }'";
     let one = json!({ "totalCount": 1, "results": [{ "id": "12", "scriptContents": script, "name": STATE }] });
@@ -717,7 +719,7 @@ fn what_a_stored_script_says_is_not_taken_for_an_answer() {
 }
 
 #[test]
-fn a_file_that_was_changed_beyond_recognition_is_told() {
+fn a_file_without_a_name_in_the_expected_line_is_reported() {
     let place = small();
     place.write("a kit/extension-attributes/state.json", "{\"name\": \"a\"}");
     place.write("a kit/smart-groups/registered.xml", "<computer_group><name>a</name></computer_group>");
@@ -731,10 +733,10 @@ fn a_file_that_was_changed_beyond_recognition_is_told() {
 }
 
 #[test]
-fn a_jamf_pro_without_this_api_is_told() {
+fn a_jamf_pro_without_this_api_is_reported() {
     let place = small();
     let server = Server::scripted(vec![reply(404, "<html>")]);
-    let words = "it has no API for extension attributes (HTTP 404); Jamf Pro 11.9 or later has; nothing more was done";
+    let words = "no API for extension attributes (HTTP 404); Jamf Pro 11.9 or later is needed; nothing more was done";
     let stderr = format!("upload.sh: {}: {words}\n", server.address);
     assert_output(&place.run(SH, &server, &["--apply"]), "", &stderr, 1);
     assert_eq!(server.lines(), [SIGN_IN, &find_attribute(STATE), SIGN_OUT]);
@@ -762,7 +764,7 @@ fn an_interrupted_run_leaves_nothing_behind() {
 }
 
 #[test]
-fn an_address_with_https_is_asked_by_https_only() {
+fn an_https_address_is_used_only_with_https() {
     let place = small();
     place.output(&mut place.command(SH, "https://127.0.0.1:1///", &[]));
     let arguments = fs::read_to_string(place.path("arguments")).unwrap();
@@ -773,7 +775,7 @@ fn an_address_with_https_is_asked_by_https_only() {
 }
 
 #[test]
-fn a_trace_shows_no_secret() {
+fn tracing_shows_no_secret() {
     let place = small();
     let server = Server::pro(&Arc::default());
     let mut command = Command::new(shells::path(SH));

@@ -1,4 +1,4 @@
-//! Extension attributes: Jamf Pro's upload templates.
+//! Extension attributes, as templates for Jamf Pro's upload page and for its API.
 
 use std::{collections::BTreeMap, fs};
 
@@ -15,7 +15,7 @@ use wpj_state::{
     report::attribute::{NO_KEY, NOTHING_WRONG},
 };
 
-/// A template as Jamf Pro reads it.
+/// A template for the upload page.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename = "extensionAttribute", rename_all = "camelCase", deny_unknown_fields)]
 struct Template {
@@ -26,7 +26,7 @@ struct Template {
     script_contents_windows: String,
 }
 
-/// The same as the Jamf Pro API takes it; the name comes first, where `upload.sh` looks for it.
+/// The same for the API. The name comes first, because `upload.sh` reads it there.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Body {
@@ -53,8 +53,7 @@ impl From<Template> for Body {
     }
 }
 
-/// The name that an attribute has in Jamf Pro, and in smart groups. Jamf Pro sorts by name: the state comes first, and the
-/// others under it.
+/// An attribute's name in Jamf Pro and in smart groups. Jamf Pro sorts by name, so the state comes first.
 pub fn display_name(attribute: Attribute) -> &'static str {
     match attribute {
         Attribute::State => "AAD Registration State",
@@ -72,7 +71,7 @@ pub fn display_name(attribute: Attribute) -> &'static str {
     }
 }
 
-/// All values that an attribute can have, if they are a closed set.
+/// All values that an attribute can have, if there is a fixed list of them.
 pub fn values(attribute: Attribute) -> Option<Vec<&'static str>> {
     match attribute {
         Attribute::State => Some(RegistrationState::ALL.map(RegistrationState::as_str).into()),
@@ -97,21 +96,20 @@ fn description(attribute: Attribute) -> String {
         (Some(values), _) => values.join("; "),
         (None, Attribute::Users) => {
             let states = RegistrationState::ALL.map(RegistrationState::as_str).join("; ");
-            format!("lines \"name: STATE\", where STATE is one of {states}, or nothing if it is not known")
+            format!("a line \"name: STATE\" for each user. STATE is one of {states}, or blank if it is not known")
         }
         (None, Attribute::CertificateExpires | Attribute::LastToken) => "YYYY-MM-DD hh:mm:ss in UTC".to_owned(),
         (None, Attribute::DeviceId | Attribute::TenantId) => "a GUID".to_owned(),
-        (None, _) => "any name".to_owned(),
+        (None, _) => "a name".to_owned(),
     };
     let blank = match attribute {
-        Attribute::DeviceId
-        | Attribute::TenantId
-        | Attribute::UserPrincipalName
-        | Attribute::CertificateExpires
-        | Attribute::SignInMethod => "not registered, not known, or the tool is not installed",
-        _ => "not known, or the tool is not installed",
+        Attribute::DeviceId | Attribute::TenantId | Attribute::UserPrincipalName | Attribute::CertificateExpires => {
+            "the Mac is not registered, the value is not known,"
+        }
+        Attribute::SignInMethod => "the user does not use Platform SSO, the value is not known,",
+        _ => "the value is not known",
     };
-    format!("wpj-state: {meaning}. Values: {values}. Blank: {blank}.")
+    format!("wpj-state: {meaning}. Values: {values}. Blank if {blank} or the tool is not installed.")
 }
 
 fn template(attribute: Attribute) -> Template {
@@ -139,7 +137,7 @@ pub fn xml<T: Serialize>(value: &T) -> String {
 }
 
 #[test]
-fn the_templates_are_those_of_the_tools_attributes_and_of_the_wrapper() {
+fn there_are_templates_of_every_attribute_with_the_wrapper() {
     let files = |attribute: Attribute| {
         let body = serde_json::to_string_pretty(&Body::from(template(attribute))).unwrap() + "\n";
         [(format!("{}.xml", attribute.name()), xml(&template(attribute))), (format!("{}.json", attribute.name()), body)]
@@ -155,7 +153,7 @@ fn the_templates_are_those_of_the_tools_attributes_and_of_the_wrapper() {
 }
 
 #[test]
-fn a_templates_script_is_the_wrapper_byte_for_byte_but_for_the_attribute() {
+fn the_script_of_each_template_is_the_wrapper_except_for_the_attribute() {
     let wrapper = fs::read_to_string("ea-wrapper.sh").unwrap();
     for attribute in Attribute::ALL {
         let path = format!("jamf/extension-attributes/{}.xml", attribute.name());

@@ -1,10 +1,10 @@
-//! Policy scripts: each is pasted into Jamf Pro by itself, so what they have in common is put into both.
+//! Policy scripts: an admin pastes each one into Jamf Pro by itself, so both contain their common part.
 
 use std::{collections::BTreeMap, fs};
 
 const COMMON: &str = "packaging/policy-common.sh";
 
-/// A script's own parts, before and after what both have in common.
+/// A script's own parts, before and after the common part.
 fn own_parts(script: &str) -> (String, String) {
     let common = fs::read_to_string(COMMON).unwrap();
     let (first, last) = (common.lines().next().unwrap(), common.lines().last().unwrap());
@@ -17,7 +17,7 @@ fn own_parts(script: &str) -> (String, String) {
 }
 
 #[test]
-fn the_policy_scripts_have_their_common_part_from_its_source() {
+fn both_policy_scripts_contain_the_common_part() {
     let common = fs::read_to_string(COMMON).unwrap();
     let made = ["gather-aad-info.sh", "prompt-registration.sh"].map(|name| {
         let (before, after) = own_parts(&fs::read_to_string(format!("jamf/{name}")).unwrap());

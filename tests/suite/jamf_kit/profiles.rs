@@ -1,5 +1,5 @@
-//! Profiles: as configuration profiles to upload, and as the bare property lists that Jamf Pro's own payloads take:
-//! custom settings of a preferences domain, and the extension's data of single sign-on.
+//! Profiles, as configuration profiles to upload, and as property lists for Jamf Pro's own payloads. The latter contain
+//! the custom settings of a preferences domain, or the data of a single sign-on extension.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -10,12 +10,12 @@ const JAMF_AAD: &str = "com.jamf.management.jamfAAD";
 const WPJ_STATE: &str = "wpj-state";
 const EXTENSIBLE_SSO: &str = "com.apple.extensiblesso";
 
-/// A profile: its file, for people, its identifiers, and the payload.
+/// A profile and its only payload.
 struct Profile {
     file: &'static str,
     name: &'static str,
     description: &'static str,
-    /// Of the profile, and of its payload: they never change, so that a new version replaces the old one.
+    /// For the profile and its payload. They never change, so a new version replaces the old one.
     uuids: [&'static str; 2],
     domain: &'static str,
     settings: Dictionary,
@@ -43,7 +43,7 @@ fn profiles() -> [Profile; 4] {
         Profile {
             file: "jamfaad-web-view",
             name: "JamfAAD: web view",
-            description: "Has JamfAAD sign in in a web view of its own instead of the default browser.",
+            description: "Makes JamfAAD use its own web view for sign-in instead of the default browser.",
             uuids: ["1E2AAF72-EEFC-42C3-999E-0D7314687AC0", "06943286-653E-4160-BEBF-CE15C110491A"],
             domain: JAMF_AAD,
             settings: dictionary([("useWKWebView", true.into())]),
@@ -51,7 +51,7 @@ fn profiles() -> [Profile; 4] {
         Profile {
             file: "jamfaad-token-retries",
             name: "JamfAAD: token retries",
-            description: "Has JamfAAD try three times, 42 seconds apart, to obtain a token.",
+            description: "Makes JamfAAD try three times, 42 seconds apart, to obtain a token.",
             uuids: ["71802AE8-ABAE-4071-BE1C-D6920792CB10", "582B6CD6-6A2F-4AD6-8883-5C4278941320"],
             domain: JAMF_AAD,
             settings: dictionary([("tokenRetryCount", 3.into()), ("tokenRetryWaitTime", 42.into())]),
@@ -59,11 +59,11 @@ fn profiles() -> [Profile; 4] {
         Profile {
             file: "wpj-state-settings",
             name: "wpj-state: settings",
-            description: "Tells wpj-state which tenants count, and for how many days it remembers a proven key.",
+            description: "Sets which tenants count for wpj-state, and for how many days it remembers a key.",
             uuids: ["39B397B5-40B6-4F6B-B13D-D944BD7CD188", "7D1EC0B4-2EC6-4C23-9259-BA394E190189"],
             domain: WPJ_STATE,
             settings: dictionary([
-                // Not a GUID: as it is, it must not pass for the id of anybody's tenant.
+                // Not a GUID, because it must not be mistaken for the ID of a real tenant.
                 ("tenant", Value::Array(vec![text("TENANT-ID")])),
                 ("rememberKeyDays", 30.into()),
             ]),
@@ -71,7 +71,7 @@ fn profiles() -> [Profile; 4] {
         Profile {
             file: "microsoft-sso-extension",
             name: "Microsoft SSO extension",
-            description: "Sets up Microsoft's SSO extension, for Jamf's apps, too.",
+            description: "Configures Microsoft's SSO extension, including for Jamf's apps.",
             uuids: ["4F3753F0-A6A4-4F70-9D1A-E0E8C9976EE3", "7DA21722-502A-41A2-BB60-9645D84DEB39"],
             domain: EXTENSIBLE_SSO,
             settings: dictionary([
@@ -93,7 +93,7 @@ fn profiles() -> [Profile; 4] {
 }
 
 impl Profile {
-    /// The payload: macOS has one of its own for single sign-on, and one for any other domain's preferences.
+    /// The payload. macOS has a payload type for single sign-on, and another for the preferences of any domain.
     fn payload(&self) -> Dictionary {
         let header = dictionary([
             ("PayloadIdentifier", text(&format!("wpj-state.{}.settings", self.file))),
@@ -116,7 +116,7 @@ impl Profile {
         header.into_iter().chain(content).collect()
     }
 
-    /// What goes into Jamf Pro's own payload.
+    /// The settings for Jamf Pro's own payload.
     fn bare(&self) -> Dictionary {
         match self.settings.get("ExtensionData") {
             Some(data) => data.as_dictionary().unwrap().clone(),
@@ -146,7 +146,7 @@ fn xml(mut dictionary: Dictionary) -> String {
 }
 
 #[test]
-fn the_profiles_and_property_lists_are_as_written_here() {
+fn the_profiles_and_property_lists_match_this_file() {
     let files = profiles().into_iter().flat_map(|profile| {
         let bare = (format!("{}.plist", profile.file), xml(profile.bare()));
         [(format!("{}.mobileconfig", profile.file), xml(profile.profile())), bare]
@@ -165,7 +165,7 @@ fn payload(profile: &Dictionary) -> Dictionary {
 }
 
 #[test]
-fn every_payload_has_what_macos_wants_of_one_and_no_identifier_twice() {
+fn every_payload_has_the_required_keys_and_unique_identifiers() {
     let mut seen = Vec::new();
     for profile in profiles() {
         let whole = read(&format!("{}.mobileconfig", profile.file));
@@ -186,7 +186,7 @@ fn every_payload_has_what_macos_wants_of_one_and_no_identifier_twice() {
     assert_eq!((seen.len(), count), (16, 16));
 }
 
-/// The settings of a profile of preferences for this domain.
+/// The settings for this domain in a profile of preferences.
 fn forced(file: &str, domain: &str) -> Dictionary {
     let payload = payload(&read(file));
     assert_eq!(payload["PayloadType"].as_string(), Some("com.apple.ManagedClient.preferences"));
@@ -209,9 +209,9 @@ fn a_bare_property_list_has_the_settings_of_its_profile() {
     assert_eq!(Value::Dictionary(read("microsoft-sso-extension.plist")), data);
 }
 
-/// Uploaded as it is, it would otherwise turn every Mac into one of another tenant.
+/// Otherwise, if an admin uploads the profile unchanged, every Mac would count as registered with another tenant.
 #[test]
-fn the_tools_own_settings_name_no_tenant_that_could_be_somebodys() {
+fn the_tools_own_settings_do_not_name_a_real_tenant() {
     let settings = read("wpj-state-settings.plist");
     assert_eq!(settings.keys().collect::<Vec<_>>(), ["rememberKeyDays", "tenant"]);
     assert_eq!(settings["rememberKeyDays"].as_signed_integer(), Some(30));
@@ -220,7 +220,7 @@ fn the_tools_own_settings_name_no_tenant_that_could_be_somebodys() {
 }
 
 #[test]
-fn microsofts_extension_is_set_up_as_macos_wants_it() {
+fn the_profile_for_microsofts_extension_has_the_right_settings() {
     let payload = payload(&read("microsoft-sso-extension.mobileconfig"));
     let settings: Dictionary = payload.into_iter().filter(|(key, _)| !key.starts_with("Payload")).collect();
     let text = |key: &str| settings[key].as_string().unwrap();
@@ -232,15 +232,14 @@ fn microsofts_extension_is_set_up_as_macos_wants_it() {
     let mut keys: Vec<&String> = settings.keys().collect();
     keys.sort();
     assert_eq!(keys, ["ExtensionData", "ExtensionIdentifier", "TeamIdentifier", "Type", "URLs"]);
-    // What macOS makes of it, as far as it is known.
+    // As far as is known, macOS writes these settings to the file that the tool reads.
     let mut bytes = Vec::new();
     plist::to_writer_xml(&mut bytes, &settings).unwrap();
     assert_eq!(set_up::sso_profile(&[bytes]), Ok(Some(SsoProfile::OfMicrosoft(Service::ByPrefix))));
 }
 
-/// What the tool makes of these settings where macOS puts them is what `--explain` shows.
 #[test]
-fn the_tool_finds_in_the_settings_what_they_are_for() {
+fn the_tool_understands_the_settings() {
     let bytes = |file: &str| fs::read(Path::new("jamf/profiles").join(file)).unwrap();
     let both = [bytes("jamfaad-web-view.plist"), bytes("jamfaad-token-retries.plist")];
     let expected = Preferences {

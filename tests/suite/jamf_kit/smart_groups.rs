@@ -1,4 +1,4 @@
-//! Smart groups, as the Classic API takes them, and what Jamf Pro would put into them.
+//! Smart groups, as the Classic API expects them, and the Macs that would be in them.
 
 use std::{collections::BTreeMap, fs};
 
@@ -37,10 +37,10 @@ struct Criterion {
     closing_paren: bool,
 }
 
-/// The short text of the finding that the key belongs to a tenant that is not expected.
+/// The short text of the finding that the key belongs to an unexpected tenant.
 const ANOTHER_TENANT: &str = "Registered with another tenant";
 
-/// How long before the end of a certificate there is something to do, in days.
+/// The number of days before a certificate expires in which an admin should act.
 const DAYS: &str = "60";
 
 fn group(name: &str, criteria: &[(Attribute, &str, &str)]) -> Group {
@@ -74,7 +74,7 @@ fn groups() -> BTreeMap<String, Group> {
             "Certificate expires within 60 days",
             &[(Attribute::CertificateExpires, "in less than x days", DAYS)],
         ),
-        // `is not` also matches a blank, which says nothing.
+        // `is not` also matches a blank value, which means that nothing is known.
         other(
             "finding",
             "Finding is not OK",
@@ -85,7 +85,7 @@ fn groups() -> BTreeMap<String, Group> {
 }
 
 #[test]
-fn the_groups_are_those_of_the_tools_states() {
+fn the_groups_match_this_file() {
     let groups = groups();
     let files = groups.iter().map(|(name, group)| (name.clone(), xml(group))).collect();
     super::keep_or_compare("jamf/smart-groups", &files);
@@ -95,7 +95,7 @@ fn the_groups_are_those_of_the_tools_states() {
     }
 }
 
-/// The groups as they stand in the files.
+/// The groups in the files.
 fn kept() -> Vec<Group> {
     let read = |entry: std::io::Result<fs::DirEntry>| {
         quick_xml::de::from_str(&fs::read_to_string(entry.unwrap().path()).unwrap()).unwrap()
@@ -103,9 +103,8 @@ fn kept() -> Vec<Group> {
     fs::read_dir("jamf/smart-groups").unwrap().map(read).collect()
 }
 
-/// Whether a Mac with these values is in a group, by the operators as Jamf Pro's documentation defines them ("Criteria
-/// Operators"); what it has no value for is blank. A date is
-/// given as the number of days until then.
+/// Whether a Mac with these values is in a group, according to the operators in Jamf Pro's documentation ("Criteria
+/// Operators"). An attribute that is not among the values is blank. A date is the number of days until then.
 fn contains(group: &Group, values: &[(Attribute, &str)]) -> bool {
     group.criteria.criterion.iter().all(|criterion| {
         assert_eq!(
@@ -121,7 +120,7 @@ fn contains(group: &Group, values: &[(Attribute, &str)]) -> bool {
                 let days = |text: &str| text.parse::<i64>().ok();
                 days(value).zip(days(&criterion.value)).is_some_and(|(left, limit)| (0..limit).contains(&left))
             }
-            other => panic!("{other} is no operator that is used here"),
+            other => panic!("unexpected operator {other}"),
         }
     })
 }
@@ -133,7 +132,7 @@ fn names(values: &[(Attribute, &str)]) -> Vec<String> {
 }
 
 #[test]
-fn each_state_and_the_lack_of_one_is_in_exactly_one_group() {
+fn each_state_and_a_blank_one_are_in_exactly_one_group() {
     let states = RegistrationState::ALL.map(RegistrationState::as_str);
     let mut all: Vec<String> = Vec::new();
     for state in states.into_iter().chain([""]) {
@@ -170,7 +169,7 @@ fn a_mac_is_in_the_groups_that_its_values_belong_to() {
 }
 
 #[test]
-fn no_criterion_has_a_name_or_an_operator_that_jamf_pro_does_not_know() {
+fn jamf_pro_knows_the_name_and_operator_of_each_criterion() {
     let operators = ["is", "is not", "in less than x days"];
     let attributes = Attribute::ALL.map(display_name);
     for criterion in kept().iter().flat_map(|group| &group.criteria.criterion) {
