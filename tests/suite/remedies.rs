@@ -74,8 +74,8 @@ fn jamf() -> Vec<Answer<SsoStatus>> {
     let id = Some("0f5b8d8a-98d2-4e3f-8a6c-5d0a3f7e9b21");
     vec![
         ("not run", Probe::NotChecked),
-        ("0, no device id", found(0, None, Key::Absent(Absence::NotConfigured))),
-        ("1, no device id", found(1, None, Key::Absent(Absence::DeviceNotRegistered))),
+        ("0, no device ID", found(0, None, Key::Absent(Absence::NotConfigured))),
+        ("1, no device ID", found(1, None, Key::Absent(Absence::DeviceNotRegistered))),
         ("3", found(3, None, Key::Absent(Absence::NeedsRepair))),
         ("0, device ID", found(0, id, Key::Present)),
         ("1 or 2, device ID", found(2, id, Key::Present)),
