@@ -324,6 +324,11 @@ fn the_changelog_and_the_manual_page_have_this_version() {
 
 /// Adds completions of users and folders to those for bash. They also work in macOS's old bash.
 fn for_bash(completions: &str) -> String {
+    // To bash, the equals sign in `--option=value` is a word.
+    let equals = "    if [[ \"${prev}\" == \"=\" ]]; then prev=\"${COMP_WORDS[COMP_CWORD-2]}\"; fi\n    \
+        if [[ \"${cur}\" == \"=\" ]]; then cur=\"\"; fi\n";
+    let prev = "    prev=\"$3\"\n";
+    let completions = completions.replace(prev, &format!("{prev}{equals}"));
     let mut options = completions.split("                --").map(str::to_owned);
     let first = options.next().unwrap();
     options.fold(first, |text, option| {
