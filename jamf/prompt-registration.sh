@@ -13,10 +13,10 @@
 #
 # wpj-state determines what the user needs (--attribute remedy):
 #    Register in Self Service               asks, and opens the policy in Self Service+ or Self Service
-#    Deploy SSO profile, then register      the same; the log also says that this Mac lacks the profile
 #    Register or repair in macOS            asks, and opens System Settings: Platform SSO registers there
 #    Finish registration in macOS           the same
 #    Run gatherAADInfo                      does nothing; use gather-aad-info.sh
+#    Deploy SSO profile, then register      fails; the profile must come first
 #    anything else                          does nothing, and says why
 #
 # Prints one line that says what it did, or why it did nothing. Exit status:
@@ -47,14 +47,13 @@ log() {
     printf '\n'
 }
 
-# Each of these prints a line and ends the script. $hint is what an administrator should always know.
-hint=''
+# Each of these prints a line and ends the script.
 finish() {
-    log "$1$hint"
+    log "$1"
     exit 0
 }
 fail() {
-    log "failed: $1$hint"
+    log "failed: $1"
     exit 1
 }
 refuse() {
@@ -257,7 +256,7 @@ find_remedy() {
         '0<result>None</result>') ;;
         '0<result>Register in Self Service</result>') ;;
         '0<result>Deploy SSO profile, then register</result>')
-            hint="; this Mac has no profile for Microsoft's SSO extension, which new registrations need"
+            fail "$done; this Mac has no profile for Microsoft's SSO extension, which new registrations need"
             ;;
         '0<result>Register or repair in macOS</result>') ;;
         '0<result>Finish registration in macOS</result>') ;;

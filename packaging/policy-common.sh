@@ -20,14 +20,13 @@ log() {
     printf '\n'
 }
 
-# Each of these prints a line and ends the script. $hint is what an administrator should always know.
-hint=''
+# Each of these prints a line and ends the script.
 finish() {
-    log "$1$hint"
+    log "$1"
     exit 0
 }
 fail() {
-    log "failed: $1$hint"
+    log "failed: $1"
     exit 1
 }
 refuse() {
@@ -230,7 +229,7 @@ find_remedy() {
         '0<result>None</result>') ;;
         '0<result>Register in Self Service</result>') ;;
         '0<result>Deploy SSO profile, then register</result>')
-            hint="; this Mac has no profile for Microsoft's SSO extension, which new registrations need"
+            fail "$done; this Mac has no profile for Microsoft's SSO extension, which new registrations need"
             ;;
         '0<result>Register or repair in macOS</result>') ;;
         '0<result>Finish registration in macOS</result>') ;;
