@@ -202,7 +202,7 @@ struct Options {
     /// Read copies of the system's set-up files here
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Read other files")]
     system_root: Option<PathBuf>,
-    /// Count only registrations with this tenant
+    /// Count only keys of this tenant; repeatable
     #[arg(long, value_name = "GUID", value_parser = tenant_id, help_heading = "Other options")]
     tenant: Vec<String>,
     /// Remember keys for this many days, 1 to 90

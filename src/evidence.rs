@@ -7,6 +7,7 @@ mod path;
 use std::path::PathBuf;
 
 use crate::parse::{
+    certificate::Description,
     jamf_aad::JamfAad,
     keychain::{self, ErrorKind},
     login_keychain::{LoginKeychain, WorkplaceJoinCertificate},
@@ -14,7 +15,7 @@ use crate::parse::{
     property_list::Problem,
     records::{Comparison, Counts},
     set_up::{Agent, JamfTool, Preferences, SsoProfile},
-    settings::TenantProblem,
+    settings,
     tenants::Tenants,
     timestamp::Timestamp,
 };
@@ -65,6 +66,20 @@ impl Evidence {
     /// The Workplace Join identity in the login keychain, among those of the expected tenants.
     pub(crate) fn identity(&self) -> Option<&WorkplaceJoinCertificate> {
         self.login_keychain.probe.found()?.identity_of(&self.expected_tenants)
+    }
+
+    /// The tenant of the registration that Jamf's tool shows. The tool may leave it blank, but another source may show the
+    /// same device with its tenant.
+    pub(crate) fn sso_extension_tenant(&self) -> Option<&str> {
+        let found = self.sso_extension.probe.found()?;
+        let in_keychain = self.login_keychain.probe.found().into_iter().flat_map(LoginKeychain::identities);
+        let by_app_sso = self.platform_sso.probe.found().and_then(|found| found.certificate.as_ref());
+        let mut certificates = in_keychain.filter_map(|found| found.description.as_ref()).chain(by_app_sso);
+        let device_id = found.device_id.as_deref();
+        let is_same = |certificate: &&Description| {
+            certificate.device_id.as_deref().zip(device_id).is_some_and(|(one, other)| one.eq_ignore_ascii_case(other))
+        };
+        found.tenant_id.as_deref().or_else(|| certificates.find(is_same)?.tenant_id.as_deref())
     }
 
     /// Whether Jamf's tool was run and gave no answer, so it may answer a second time.
@@ -216,8 +231,8 @@ pub enum Cause {
     UnderWay(UnderWay),
     /// The device's registration with Platform SSO is lost, and nothing shows whether there is another key.
     DeviceLost,
-    /// This tool's own settings name no tenant that can be used.
-    Tenants(TenantProblem),
+    /// This tool's own settings cannot be used.
+    Settings(settings::Problem),
     /// A note of a key does not count.
     Note(NoteProblem),
     /// The file was given as JamfAAD's plist, but is not a plist, or cannot be read as one.

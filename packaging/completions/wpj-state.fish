@@ -17,7 +17,7 @@ complete -c wpj-state -l plist -d 'Read this file instead of JamfAAD\'s plist' -
 complete -c wpj-state -l app-sso-state -d 'Read this saved output of `app-sso platform -s`' -r -F
 complete -c wpj-state -l psso-status -d 'Read this saved output of Jamf\'s getPSSOStatus' -r -F
 complete -c wpj-state -l system-root -d 'Read copies of the system\'s set-up files here' -r -f -a "(__fish_complete_directories)"
-complete -c wpj-state -l tenant -d 'Count only registrations with this tenant' -r
+complete -c wpj-state -l tenant -d 'Count only keys of this tenant; repeatable' -r
 complete -c wpj-state -l remember-key -d 'Remember keys for this many days, 1 to 90' -r
 complete -c wpj-state -l second-opinion -d 'Use macOS\'s reader: never, if-damaged, always' -r -f -a "never\t'Never'
 if-damaged\t'Only if the keychain looks damaged'

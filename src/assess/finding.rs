@@ -42,7 +42,7 @@ rows! {
     /// The kinds of findings, the most severe first. Each has a severity, a code, the text of the extension attribute,
     /// a clause, and what to do.
     pub enum Code(Severity, &'static str, &'static str, &'static str, Mend) {
-        RegisteredWithAnotherTenant => (Error, "registered-with-another-tenant", "Registered with another tenant", "it is registered with another tenant", By(Remedy::CheckTenant)),
+        RegisteredWithAnotherTenant => (Error, "registered-with-another-tenant", "Registered with another tenant", "the key belongs to another tenant", By(Remedy::CheckTenant)),
         UserKeyInvalid => (Error, "user-key-invalid", "Platform SSO key is invalid", "the Platform SSO key is invalid", By(Remedy::RegisterInMacos)),
         DeviceRegistrationLost => (Error, "device-registration-lost", "Device registration lost", "the device's registration is lost", By(Remedy::RegisterInMacos)),
         RegistrationNeedsRepair => (Error, "registration-needs-repair", "Registration needs repair", "the registration needs repair", By(Remedy::RegisterInMacos)),
@@ -63,8 +63,8 @@ rows! {
         CertificateUnparsable => (Warning, "certificate-unparsable", "Certificate cannot be parsed", "a certificate cannot be parsed", Step("Check the certificate in Keychain Access, because it cannot be parsed.")),
         ConsoleContradictory => (Warning, "console-contradictory", "Console user contradictory", "the console user is contradictory", Step("Run this again when the users have finished switching, because macOS names two.")),
         SecondOpinionUsed => (Warning, "second-opinion-used", "Keychain damaged, second opinion used", "the login keychain is damaged", Step("Restore the login keychain from a backup, because it is damaged. Without a backup, warn the user first: a reset loses the passwords in it.")),
-        SecondOpinionDiffers => (Warning, "second-opinion-differs", "Second opinion differs", "the second opinion differs", Step("Report this under Issues on the project's page at GitHub, with this report and the output of --version.")),
-        SecondOpinionMissing => (Warning, "second-opinion-missing", "Second opinion missing", "the second opinion is missing", Step("Check that the disk has free space, because macOS's own reader reads a copy of the keychain.")),
+        SecondOpinionDiffers => (Warning, "second-opinion-differs", "Second opinion differs", "the second opinion differs", Step("Report this under Issues on the project's page at GitHub, with the numbers and the output of --version. Issues are public, so leave out names and IDs.")),
+        SecondOpinionMissing => (Warning, "second-opinion-missing", "Second opinion missing", "the second opinion is missing", Step("Make room on the disk, or give more time with --deadline, because macOS's own reader must read a copy of the keychain.")),
         RegistrationUnderWay => (Warning, "registration-under-way", "Platform SSO registration under way", "macOS is still registering the user", By(Remedy::FinishInMacos)),
         NeedsRegistration => (Warning, "needs-registration", "Platform SSO needs registration", "Platform SSO needs registration", By(Remedy::RegisterInMacos)),
         UserNotRegistered => (Warning, "user-not-registered", "User not registered with Platform SSO", "the user has not registered with Platform SSO", By(Remedy::RegisterInMacos)),
@@ -73,13 +73,13 @@ rows! {
         NeedsNewKeys => (Warning, "needs-new-keys", "Platform SSO needs new keys", "Platform SSO needs new keys", Nothing("None needed; macOS creates them at the next sign-in.")),
         TenantNotKnown => (Warning, "tenant-not-known", "Tenant of the WPJ key not known", "the key's tenant is not known", Step("Escalate to the Entra administrator, with the device ID, because only Entra shows whether the device is yours.")),
         SeveralDeviceIds => (Warning, "several-device-ids", "Several device IDs", "this Mac has several device IDs", Step("Escalate to the Entra administrator, with these device IDs: one is this Mac's, and the others should be deleted.")),
-        RememberedKeyUnusable => (Warning, "remembered-key-unusable", "Remembered key unusable", "the note of a key is unusable", Step("Remove the note that is named above, because it is unusable. The next run while the user is logged in writes a new one.")),
+        RememberedKeyUnusable => (Warning, "remembered-key-unusable", "Remembered key unusable", "the note of a key is unusable", Step("Remove the note that is named above, because it is unusable. The next run while the user is logged in writes a new one:")),
         SettingUnusable => (Warning, "setting-unusable", "wpj-state setting unusable", "a wpj-state setting is unusable", Step("Escalate to the Jamf administrator, with this report: the profile with wpj-state's settings must be corrected.")),
-        GatheredAsRoot => (Warning, "gathered-as-root", "gatherAADInfo was run as root", "gatherAADInfo was run as root", Step("Escalate to the Jamf administrator, with this report: something runs gatherAADInfo as root, and must run it as the user. Then remove JamfAAD's plist from /var/root/Library/Preferences.")),
+        GatheredAsRoot => (Warning, "gathered-as-root", "gatherAADInfo was run as root", "gatherAADInfo was run as root", Step("Escalate to the Jamf administrator, with this report: something runs gatherAADInfo as root, and must run it as the user.")),
         OutputUnusable => (Warning, "output-unusable", "Command output unusable", "a command's output is unusable", Step("Run the command by hand as the user, and check what it prints.")),
         PlistUnreadable => (Warning, "plist-unreadable", "JamfAAD plist unreadable", "the JamfAAD plist is unreadable", Step("Check what is at the path of JamfAAD's plist, and its permissions, because it cannot be read.")),
         OtherRecordsUnreadable => (Warning, "other-records-unreadable", "Other keychain records unreadable", "other keychain records are unreadable", Step("Restore the login keychain from a backup if passwords are missing, because some of its records are damaged.")),
-        RenamedKeychainUnreadable => (Warning, "renamed-keychain-unreadable", "Renamed keychain unreadable", "a renamed keychain is unreadable", Step("Check what is at the path of the renamed keychain, and its permissions, because it cannot be read.")),
+        RenamedKeychainUnreadable => (Warning, "renamed-keychain-unreadable", "Renamed keychain unreadable", "a renamed keychain is unreadable", Nothing("None needed; a renamed keychain is an old one.")),
         SeveralWorkplaceJoinIdentities => (Info, "several-workplace-join-identities", "Several WPJ identities", "", Nothing("None needed; old ones may be deleted in Keychain Access.")),
         IssuerNameOutsideCertificates => (Info, "issuer-name-outside-certificates", "WPJ issuer named outside certificates", "", Nothing("None needed; a deleted registration leaves such records, for example an identity preference.")),
         AnotherProvider => (Info, "another-provider", "Platform SSO of another provider", "", Nothing("None needed; this does not affect the registration with Microsoft.")),
@@ -118,8 +118,7 @@ impl Code {
     pub(crate) const fn remedy(self) -> &'static str {
         match self.mend() {
             Nothing(words) | Step(words) => words,
-            By(remedy @ (Remedy::GatherAadInfo | Remedy::DeployProfile | Remedy::CheckTenant)) => remedy.for_admin(),
-            By(remedy) => remedy.for_user(),
+            By(remedy) => remedy.action(),
         }
     }
 

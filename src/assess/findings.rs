@@ -24,6 +24,10 @@ use crate::{
     },
 };
 
+/// Findings that only matter if there is no key.
+const LEFT_OVER: [Code; 3] =
+    [Code::LoginKeychainReset, Code::CertificateWithoutPrivateKey, Code::PrivateKeyWithoutCertificate];
+
 pub(super) fn all(evidence: &Evidence, state: Option<RegistrationState>, now: Timestamp) -> Vec<Finding> {
     let mut findings: Vec<Finding> = console(&evidence.user).into_iter().collect();
     findings.extend(second_opinion(&evidence.second_opinion));
@@ -36,6 +40,10 @@ pub(super) fn all(evidence: &Evidence, state: Option<RegistrationState>, now: Ti
         findings.extend(found.details.iter().flat_map(|details| keychain_details(found, details)));
     }
     findings.extend(renamed_keychains(&evidence.renamed_keychains, &evidence.expected_tenants));
+    if Storage::shown_by(evidence).is_some() {
+        // If there is a key, these are left over from an earlier registration.
+        findings.retain(|finding| !LEFT_OVER.contains(&finding.code));
+    }
     findings.extend(jamf_aad(&evidence.jamf_aad, Storage::shown_by(evidence).is_some()));
     findings.extend(set_up(&evidence.set_up, state));
     findings.sort_by_key(|finding: &Finding| finding.code);
@@ -181,7 +189,7 @@ fn tenants(evidence: &Evidence) -> Option<Finding> {
     }
     match WorkplaceJoin::shown_by(evidence) {
         Some(found) => found.tenant_id.is_none().then(|| {
-            let message = "The tenant of the Workplace Join key is not known, so it counts.";
+            let message = "The Workplace Join key does not name its tenant; it counts all the same.";
             Code::TenantNotKnown.says(message.to_owned())
         }),
         None => {

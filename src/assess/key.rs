@@ -8,6 +8,7 @@ use crate::{
         certificate::Description,
         login_keychain::{LoginKeychain, WorkplaceJoinCertificate},
         platform_sso::{Absence, Key, app_sso::PlatformSso, sso_status::SsoStatus},
+        set_up::SsoProfile,
         timestamp::Timestamp,
     },
 };
@@ -49,7 +50,7 @@ pub(crate) fn platform_sso(evidence: &Evidence) -> Option<&PlatformSso> {
 /// The answer of Jamf's tool, if it shows a key that counts.
 pub(crate) fn sso_extension(evidence: &Evidence) -> Option<&SsoStatus> {
     let found = evidence.sso_extension.probe.found().filter(|found| found.key.is_present())?;
-    evidence.expected_tenants.accept(found.tenant_id.as_deref()).then_some(found)
+    evidence.expected_tenants.accept(evidence.sso_extension_tenant()).then_some(found)
 }
 
 /// The key noted in an earlier run, if it counts.
@@ -69,7 +70,7 @@ pub(crate) fn other_tenants(evidence: &Evidence) -> Vec<&str> {
         .flat_map(LoginKeychain::identities)
         .filter_map(WorkplaceJoinCertificate::tenant_id)
         .chain(by_app_sso.and_then(PlatformSso::tenant_id))
-        .chain(by_jamf.and_then(|found| found.tenant_id.as_deref()))
+        .chain(by_jamf.and_then(|_| evidence.sso_extension_tenant()))
         .chain(evidence.remembered_key.probe.found().and_then(|found| found.tenant_id.as_deref()))
         .filter(|tenant| !evidence.expected_tenants.accept(Some(tenant)))
         .collect();
@@ -105,7 +106,7 @@ pub(crate) fn devices(evidence: &Evidence) -> Vec<Device<'_>> {
     let by_app_sso = evidence.platform_sso.probe.found().and_then(|found| found.certificate.as_ref());
     let by_app_sso = by_app_sso.and_then(|certificate| of_certificate(DeviceSource::PlatformSso, certificate));
     let by_jamf = evidence.sso_extension.probe.found().and_then(|found| {
-        let (device_id, tenant_id) = (found.device_id.as_deref()?, found.tenant_id.as_deref());
+        let (device_id, tenant_id) = (found.device_id.as_deref()?, evidence.sso_extension_tenant());
         Some(Device { source: DeviceSource::SsoExtension, device_id, tenant_id, since: None })
     });
     in_keychain.chain(by_app_sso).chain(by_jamf).collect()
@@ -123,8 +124,10 @@ fn of_certificate(source: DeviceSource, description: &Description) -> Option<Dev
 
 /// The name to which the account is linked, unless that is another identity provider's.
 fn linked_name(evidence: &Evidence) -> Option<&str> {
-    let key = evidence.platform_sso.probe.found().map(|found| found.key);
-    evidence.linked_name.as_deref().filter(|_| key != Some(Key::Absent(Absence::AnotherProvider)))
+    let by_app_sso = evidence.platform_sso.probe.found().map(|found| found.key);
+    let is_of_another = by_app_sso == Some(Key::Absent(Absence::AnotherProvider))
+        || evidence.set_up.sso_profile.found() == Some(&SsoProfile::OfAnother);
+    evidence.linked_name.as_deref().filter(|_| !is_of_another)
 }
 
 /// The Workplace Join key that counts, and what is known about its registration.
@@ -161,7 +164,7 @@ impl<'a> WorkplaceJoin<'a> {
         let without_certificate =
             |device_id, tenant_id, name| Self { device_id, tenant_id, ..of_certificate(None, name) };
         if let Some(found) = sso_extension(evidence) {
-            let (device_id, tenant_id) = (found.device_id.as_deref(), found.tenant_id.as_deref());
+            let (device_id, tenant_id) = (found.device_id.as_deref(), evidence.sso_extension_tenant());
             return Some(without_certificate(device_id, tenant_id, found.user_principal_name.as_deref()));
         }
         let found = remembered_key(evidence)?;

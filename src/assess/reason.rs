@@ -40,34 +40,37 @@ impl Cause {
             Self::TooLarge { .. } => "find out what wrote it, and move it",
             Self::Unclear(unclear) => match unclear {
                 Unclear::TimedOut | Unclear::NoAnswer | Unclear::OnlyWords(_) | Unclear::Failed(_) => {
-                    "run it again; if that does not help, restart the Mac"
+                    "run the command again; if that does not help, restart the Mac"
                 }
                 Unclear::Refused(_) => "check whether root's account has expired or has a password policy",
                 Unclear::TakenAsRoot => "save it again as the user, without sudo",
                 Unclear::JamfToolOutput => "give it with --psso-status",
                 Unclear::AppSsoOutput => "give it with --app-sso-state",
                 Unclear::Unintelligible(_) => {
-                    "report it under Issues on the project's page at GitHub, with the version of macOS"
+                    "report it under Issues on the project's page at GitHub, with the output (without names and IDs) and the version of macOS"
                 }
             },
             Self::NoSession | Self::MayBeDeclared => "run it as root while the user is logged in",
             // The remedies have the full texts.
-            Self::UnderWay(UnderWay::NeedsBinding) => "have the user sign in once with the local password",
+            Self::UnderWay(UnderWay::NeedsBinding) => "have the user log out, and log in once with the local password",
             Self::UnderWay(UnderWay::NewUser) => "have the user finish the registration in macOS",
             Self::DeviceLost => "have the user repair the registration in macOS",
             Self::NotAPlist(_) => "give JamfAAD's plist",
-            Self::Tenants(_) => "correct the profile that sets it",
+            Self::Settings(_) => "correct the profile with wpj-state's settings",
             Self::Note(_) => "remove it; the next run while this user is logged in writes a new one",
             Self::Failed(_) => "run it again; if that does not help, check the disk",
             Self::Keychain(error) => match error.kind {
                 ErrorKind::Empty => "run it again after the user has logged in",
-                ErrorKind::NotAKeychain | ErrorKind::Sqlite | ErrorKind::UnknownVersion(_) => {
-                    "check that this is the login keychain"
+                ErrorKind::NotAKeychain | ErrorKind::Sqlite => "check that this is the login keychain",
+                ErrorKind::UnknownVersion(_) => {
+                    "report it under Issues on the project's page at GitHub, with the version of macOS"
                 }
                 ErrorKind::Read(_) => "run it again; if that does not help, check the disk",
                 _ => "restore it from a backup; a reset of the login keychain loses the passwords in it",
             },
-            Self::UnknownIssuer(_) => "delete the certificate in Keychain Access and register again",
+            Self::UnknownIssuer(_) => {
+                "in Keychain Access, delete the certificate that cannot be opened, and register again"
+            }
             Self::NotRead => "run it again",
         }
     }
@@ -77,7 +80,7 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::HomeMissing => f.write_str("this home directory does not exist"),
-            Self::HomeNotADirectory => f.write_str("this is not a directory"),
+            Self::HomeNotADirectory => f.write_str("this is not a folder"),
             Self::FileMissing => f.write_str("this file does not exist"),
             Self::FolderMissing => f.write_str("there is no folder with this path"),
             Self::AccountsUnavailable(words) => write!(f, "cannot determine which user to check: {words}"),
@@ -88,8 +91,8 @@ impl fmt::Display for Cause {
             Self::DeadlinePassed(seconds) => write!(f, "no answer within {seconds} s"),
             Self::Crashed(words) => write!(f, "this tool failed: {words}"),
             Self::ReaderFailed(words) => write!(f, "the reader process gave no answer: {words}"),
-            Self::NotAHome => f.write_str("this directory has no Library folder, so nobody has logged in to it"),
-            Self::SharedFolder => f.write_str("this directory belongs to root and others can write to it, so it is not a home"),
+            Self::NotAHome => f.write_str("this folder has no Library, so nobody has logged in to it"),
+            Self::SharedFolder => f.write_str("this folder belongs to root and others can write to it, so it is not a home"),
             Self::Changing => f.write_str("this file changes while it is read"),
             Self::PermissionDenied => f.write_str("permission denied"),
             Self::DeniedToUser => f.write_str("permission denied, even to its user (only the primary group counts)"),
@@ -103,7 +106,7 @@ impl fmt::Display for Cause {
             Self::NotAFolder => f.write_str("a part of its path is not a folder"),
             Self::NotAFile(kind) => {
                 let kind = match kind {
-                    FileKind::Directory => "a directory",
+                    FileKind::Directory => "a folder",
                     FileKind::Fifo => "a FIFO",
                     FileKind::Device => "a device",
                     FileKind::Socket => "a socket",
@@ -113,17 +116,17 @@ impl fmt::Display for Cause {
             Self::TooLarge { size, limit } => write!(f, "the file is too large ({size} bytes; the limit is {limit})"),
             Self::Unclear(unclear) => unclear.fmt(f),
             Self::NoSession => f.write_str(
-                "this configures single sign-on, and its keys can be checked only while the user is logged in",
+                "a profile configures single sign-on, and its keys can be checked only as root while the user is logged in",
             ),
             Self::MayBeDeclared => f.write_str(
-                "a declaration may configure single sign-on, and its keys can be checked only while the user is logged in",
+                "a declaration may configure single sign-on, and its keys can be checked only as root while the user is logged in",
             ),
             Self::UnderWay(UnderWay::NeedsBinding) => {
                 f.write_str("this user's registration is under way: it needs binding")
             }
             Self::UnderWay(UnderWay::NewUser) => f.write_str("this user's registration is under way"),
-            Self::DeviceLost => f.write_str("the device's registration is lost, and Jamf's tool shows no key either"),
-            Self::Tenants(problem) => problem.fmt(f),
+            Self::DeviceLost => f.write_str("the device's registration is lost, and nothing else shows a key"),
+            Self::Settings(problem) => problem.fmt(f),
             Self::Note(problem) => f.write_str(match problem {
                 NoteProblem::Damaged => "this note of a key is damaged",
                 NoteProblem::FromTheFuture => "this note of a key is from the future",

@@ -50,13 +50,13 @@ rows! {
         ),
         SignInLocally => (
             "sign-in-locally", "Sign in with local password",
-            "Log out, and sign in once with the local password, which finishes the registration.",
+            "Log out of the Mac, and log in once with the local password, which finishes the registration.",
             "Nothing, unless the user cannot sign in.",
             "Names in Apple's PlatformSSO framework, which Apple does not document.",
         ),
         FinishInMacos => (
             "finish-in-macos", "Finish registration in macOS",
-            "Finish the registration that macOS has begun: answer its notification, or log out and sign in.",
+            "Finish the registration that macOS has begun: answer its notification, or log out and in.",
             "If it never finishes without an error, check for legacy per-user MFA that is \"Enforced\".",
             "https://support.jamf.com/en/articles/15290326",
         ),
@@ -92,6 +92,21 @@ impl Remedy {
 
     pub const fn for_admin(self) -> &'static str {
         self.row().3
+    }
+
+    /// The part that matters most, as a sentence.
+    pub(crate) const fn action(self) -> &'static str {
+        match self {
+            Self::GatherAadInfo
+            | Self::DeployProfile
+            | Self::CheckTenant
+            | Self::LookInSession
+            | Self::MendEvidence => self.for_admin(),
+            Self::Nothing => "None needed.",
+            Self::RegisterInMacos | Self::RegisterInSelfService | Self::SignInLocally | Self::FinishInMacos => {
+                self.for_user()
+            }
+        }
     }
 
     /// The source: a web address, or a description.

@@ -116,12 +116,12 @@ fn read_settings(files: &[PathBuf], reading: &Reading<'_>) -> Result<Settings, O
         reading.trail.at(path);
         let failed = |cause| Obstacle { path: Some(path.clone()), cause: reading.cause_for_user(cause) };
         if let Some(bytes) = file::read(path, MAX_PLIST_SIZE).map_err(failed)? {
-            let found = settings::parse(&bytes).map_err(|problem| failed(Cause::NotAPlist(problem)))?;
+            let found = settings::parse(&bytes).map_err(|problem| failed(Cause::Settings(problem)))?;
             settings = settings.or(found);
             if let Some(Err(problem)) = settings.tenants
                 && reading.tenants.accept_all()
             {
-                return Err(failed(Cause::Tenants(problem)));
+                return Err(failed(Cause::Settings(problem)));
             }
         }
     }
@@ -179,9 +179,13 @@ pub(super) fn read_given_keychain(
     depth: Depth,
     tenants: &Tenants,
     trail: &Trail,
-) -> Witness<LoginKeychain> {
+) -> Result<Witness<LoginKeychain>, Obstacle> {
     let reading = Reading { depth, rights: Rights::Caller, trail, tenants };
-    Witness { path: Some(path.to_owned()), probe: expected(reading.keychain(path, depth)) }
+    match expected(reading.keychain(path, depth)) {
+        // Other sources may show the key, but the option is wrong.
+        Probe::Unreadable(cause @ Cause::FileMissing) => Err(Obstacle { path: Some(path.to_owned()), cause }),
+        probe => Ok(Witness { path: Some(path.to_owned()), probe }),
+    }
 }
 
 /// Reads the plist that an option names.

@@ -32,7 +32,7 @@ pub(super) fn run_commands(users: Vec<&mut Evidence>, with_jamf: bool, mac: &imp
         && mac.macos_version().is_none_or(|version| version >= FIRST_WITH_PLATFORM_SSO)
     {
         run(&mut users, mac, Path::new(APP_SSO), &["platform", "-s"], is_unchecked, |user, witness| {
-            user.platform_sso = read(witness, app_sso::parse);
+            user.platform_sso = read(witness, app_sso::parse_as_user);
         });
     }
     // JamfAAD, the tool of earlier releases, has no such verb.
@@ -87,7 +87,7 @@ fn shows_key(user: &Evidence) -> bool {
     let by_app_sso = user.platform_sso.probe.found().filter(|found| found.key.is_present());
     let by_jamf = user.sso_extension.probe.found().filter(|found| found.key.is_present());
     by_app_sso.is_some_and(|found| tenants.accept(found.tenant_id()))
-        || by_jamf.is_some_and(|found| tenants.accept(found.tenant_id.as_deref()))
+        || by_jamf.is_some_and(|_| tenants.accept(user.sso_extension_tenant()))
 }
 
 /// Runs a program for each user for whom `is_unchecked`, and passes the output to `note`.

@@ -29,7 +29,7 @@ use crate::{
             sso_status::{self, SsoStatus},
         },
         property_list::{self, Problem},
-        set_up::{self, JAMF_LINK, JamfTool},
+        set_up::{self, JAMF_LINK, JamfTool, SsoProfile},
         tenants::Tenants,
     },
 };
@@ -122,8 +122,9 @@ pub(super) fn read_given(request: &Request, depth: Depth, tenants: &Tenants, tra
             return Err(Obstacle { path: Some(given.clone()), cause: Cause::FolderMissing });
         }
     }
+    let keychain = request.keychain.as_ref().map(|path| home::read_given_keychain(path, depth, tenants, trail));
     Ok(Given {
-        login_keychain: request.keychain.as_ref().map(|path| home::read_given_keychain(path, depth, tenants, trail)),
+        login_keychain: keychain.transpose()?,
         jamf_aad: request.plist.as_ref().map(|path| home::read_given_plist(path, trail)).transpose()?,
         platform_sso: saved(request.app_sso_state.as_deref(), app_sso::parse, trail)?,
         sso_extension: saved(request.psso_status.as_deref(), sso_status::parse, trail)?,
@@ -202,7 +203,9 @@ impl SystemFiles<'_> {
         SetUp {
             preferences: self.managed(user, JAMF_AAD, |files| set_up::preferences(files).map(Some)),
             sso_profile: match self.managed(user, EXTENSIBLE_SSO, set_up::sso_profile) {
-                Probe::Absent if self.can_have_declarations() => Probe::NotChecked,
+                Probe::Absent | Probe::Found(SsoProfile::OfAnother) if self.can_have_declarations() => {
+                    Probe::NotChecked
+                }
                 probe => probe,
             },
             agent: self.if_copied(PREFERENCES, || self.file(&self.at(PREFERENCES).join(JAMF_AGENT)).and_then(agent)),
@@ -226,9 +229,11 @@ impl SystemFiles<'_> {
         if self.lacks_copy_of(folder) { Probe::NotChecked } else { read() }
     }
 
-    /// Whether a declaration can set up single sign-on without a file in this release of macOS.
+    /// Whether a declaration may set up single sign-on without a file in this release of macOS. Copies without the
+    /// release are assumed to come from an earlier one.
     fn can_have_declarations(&self) -> bool {
-        macos_version(self.root, self.trail).is_some_and(|version| version >= FIRST_WITH_DECLARATIONS)
+        let version = macos_version(self.root, self.trail);
+        version.map_or(!self.is_copy, |version| version >= FIRST_WITH_DECLARATIONS)
     }
 
     /// The files with managed preferences: the user's first, because they take precedence, then those for all users.

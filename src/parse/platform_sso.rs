@@ -31,11 +31,6 @@ pub fn live<T>(
     parse: fn(&str) -> Result<T, Unclear>,
 ) -> Option<Result<T, Unclear>> {
     let found = if stdout.trim().is_empty() { Err(words(stderr).unwrap_or(Unclear::NoAnswer)) } else { parse(stdout) };
-    // The command ran as the user, so the output was not saved as root.
-    let found = found.map_err(|unclear| match unclear {
-        Unclear::TakenAsRoot => Unclear::Unintelligible("the user's section is missing".into()),
-        unclear => unclear,
-    });
     let is_usage = || [stdout, stderr].iter().any(|text| is_usage(text, program));
     match &found {
         Err(Unclear::Unintelligible(_) | Unclear::OnlyWords(_)) if is_usage() => None,

@@ -22,17 +22,21 @@ pub const MAX_DAYS: u16 = 90;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// `None` if no file sets them.
-    pub tenants: Option<Result<Tenants, TenantProblem>>,
+    pub tenants: Option<Result<Tenants, Problem>>,
     /// For how many days a key is remembered, 0 for not at all; `None` if no file sets it.
     pub remember_key_days: Option<u16>,
     /// Descriptions of unusable values and unknown keys, which are ignored because no state depends on them.
     pub unused: Vec<String>,
 }
 
-/// The value of `tenant` cannot be used. It is not ignored, because the state could be wrong without it.
+/// Why settings cannot be used. They are not ignored, because the state could be wrong without them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error, Serialize, Deserialize)]
-#[error("tenant must be a tenant ID (a GUID) or a list of them")]
-pub struct TenantProblem;
+pub enum Problem {
+    #[error("this is not a plist: {0}")]
+    NotAPlist(property_list::Problem),
+    #[error("tenant must be a tenant ID (a GUID) or a list of them")]
+    Tenant,
+}
 
 impl Settings {
     /// These settings, and the others where these have none.
@@ -49,15 +53,15 @@ impl Settings {
 
 /// Reads the settings in a file.
 /// Fails if it is not a property list with a dictionary.
-pub fn parse(bytes: &[u8]) -> Result<Settings, property_list::Problem> {
-    let file = dictionary(bytes)?;
+pub fn parse(bytes: &[u8]) -> Result<Settings, Problem> {
+    let file = dictionary(bytes).map_err(Problem::NotAPlist)?;
     let days = file.get(REMEMBER_KEY_DAYS).map(days);
     let mut unused: Vec<String> = unknown_keys(&file).map(|key| format!("{key} is not a setting")).collect();
     if days == Some(None) {
         unused.push(format!("{REMEMBER_KEY_DAYS} is not a whole number from 0 to {MAX_DAYS}"));
     }
     Ok(Settings {
-        tenants: file.get(TENANT).map(|value| tenants(value).ok_or(TenantProblem)),
+        tenants: file.get(TENANT).map(|value| tenants(value).ok_or(Problem::Tenant)),
         remember_key_days: days.flatten(),
         unused,
     })
@@ -132,9 +136,9 @@ mod tests {
             ["<string>contoso.com</string>", "<string/>", "<array/>", "<true/>", "<integer>1</integer>", &mixed]
         {
             let found = read(&format!("<key>tenant</key>{value}"));
-            assert_eq!(found.tenants, Some(Err(TenantProblem)), "{value}");
+            assert_eq!(found.tenants, Some(Err(Problem::Tenant)), "{value}");
         }
-        assert_eq!(parse(b"x"), Err(property_list::Problem::NotAPlist));
+        assert_eq!(parse(b"x"), Err(Problem::NotAPlist(property_list::Problem::NotAPlist)));
     }
 
     #[test]

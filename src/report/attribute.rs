@@ -36,7 +36,9 @@ pub(crate) fn value(attribute: Attribute, assessment: &Assessment<'_>) -> Result
             Ok(_) => Err(format!("no {} was found; run with --explain for details", attribute.name())),
         };
     };
-    if is_safe(&found) && (attribute != Attribute::UserPrincipalName || is_user_principal_name(&found)) {
+    if attribute == Attribute::UserPrincipalName && is_safe(&found) && !is_user_principal_name(&found) {
+        Err("this is not a user principal name; run with --explain to see it".to_owned())
+    } else if is_safe(&found) {
         Ok(found)
     } else {
         Err(format!(

@@ -11,7 +11,6 @@ use crate::{
     assess::{
         Assessment,
         finding::{Code, Severity},
-        key::Storage,
         state::RegistrationState,
     },
     cli::Request,
@@ -29,9 +28,8 @@ pub(super) fn explain(assessment: &Assessment<'_>, request: &Request, style: Sty
     page.heading("Evidence");
     let mut unchecked = evidence::rows(&mut page, assessment);
     unchecked.extend(set_up::rows(&mut page, assessment));
-    let has_key = Storage::shown_by(assessment.evidence).is_some();
-    for finding in assessment.findings.iter().filter(|finding| !has_row(finding.code, has_key)) {
-        page.row(mark_of(finding.code, has_key), "Also found", &finding.message);
+    for finding in assessment.findings.iter().filter(|finding| !has_row(finding.code)) {
+        page.row(mark_of(finding.code), "Also found", &finding.message);
     }
     if let Some(line) = evidence::not_checked(assessment, &unchecked) {
         page.paragraph(Ansi::new(), &line);
@@ -85,35 +83,32 @@ fn about(user: &User) -> String {
 }
 
 /// Whether another row of the report shows this finding already.
-const fn has_row(code: Code, has_key: bool) -> bool {
-    match code {
-        // If there is a key, the rows are about that key.
-        Code::CertificateWithoutPrivateKey | Code::PrivateKeyWithoutCertificate => !has_key,
+const fn has_row(code: Code) -> bool {
+    !matches!(
+        code,
         Code::SecondOpinionUsed
-        | Code::SecondOpinionDiffers
-        | Code::SecondOpinionMissing
-        | Code::SecondOpinionAgrees
-        | Code::NotAtTheConsole
-        | Code::ConsoleContradictory
-        | Code::LoginKeychainReset
-        | Code::CertificateUnparsable
-        | Code::OtherRecordsUnreadable
-        | Code::RenamedKeychainUnreadable
-        | Code::SeveralWorkplaceJoinIdentities
-        | Code::IssuerNameOutsideCertificates
-        | Code::RegisteredWithAnotherTenant
-        | Code::TenantNotKnown
-        | Code::SettingUnusable
-        | Code::RememberedKeyUnusable => false,
-        _ => true,
-    }
+            | Code::SecondOpinionDiffers
+            | Code::SecondOpinionMissing
+            | Code::SecondOpinionAgrees
+            | Code::NotAtTheConsole
+            | Code::ConsoleContradictory
+            | Code::LoginKeychainReset
+            | Code::CertificateUnparsable
+            | Code::OtherRecordsUnreadable
+            | Code::RenamedKeychainUnreadable
+            | Code::SeveralWorkplaceJoinIdentities
+            | Code::IssuerNameOutsideCertificates
+            | Code::RegisteredWithAnotherTenant
+            | Code::TenantNotKnown
+            | Code::SettingUnusable
+            | Code::RememberedKeyUnusable
+    )
 }
 
-const fn mark_of(code: Code, has_key: bool) -> Mark {
+const fn mark_of(code: Code) -> Mark {
     match code {
-        // If another key works, these are left over from an earlier registration.
-        Code::CertificateWithoutPrivateKey | Code::PrivateKeyWithoutCertificate if has_key => Mark::Neutral,
         Code::CertificateUnparsable
+        | Code::TenantNotKnown
         | Code::ConsoleContradictory
         | Code::SecondOpinionMissing
         | Code::OtherRecordsUnreadable

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::reason::reason;
+use super::{reason::reason, style::is_unsafe};
 use crate::{
     assess::{
         Assessment,
@@ -40,9 +40,20 @@ pub(super) fn array(assessments: &[Assessment<'_>]) -> String {
     indented(&assessments.iter().map(report).collect::<Vec<_>>())
 }
 
-/// JSON can express everything here, so writing it cannot fail.
+/// JSON can express everything here, so writing it cannot fail. Characters that could change how a terminal shows the
+/// text are escaped; JSON has them only in strings.
 fn indented(value: &impl Serialize) -> String {
-    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
+    let document = serde_json::to_string_pretty(value).unwrap_or_default() + "\n";
+    document.chars().fold(String::with_capacity(document.len()), |mut escaped, character| {
+        if character != '\n' && is_unsafe(character) {
+            let units =
+                character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+            escaped.push_str(&units);
+        } else {
+            escaped.push(character);
+        }
+        escaped
+    })
 }
 
 #[derive(Serialize)]
@@ -368,14 +379,14 @@ const fn is_present<T>(probe: &Probe<T>) -> Option<bool> {
     }
 }
 
-/// A finding. If nothing has to be done for the user, a registration mends nothing, so such a finding needs no remedy.
+/// A finding. If a remedy for the registration mends it, that is the user's one remedy, which fits all findings.
 fn finding(finding: &Finding, remedy: Remedy) -> FindingReport<'_> {
-    let is_over = matches!(finding.code.mend(), Mend::By(_)) && remedy == Remedy::Nothing;
+    let action = if matches!(finding.code.mend(), Mend::By(_)) { remedy.action() } else { finding.code.remedy() };
     FindingReport {
         code: finding.code.as_str(),
         severity: finding.code.severity().as_str(),
         message: &finding.message,
-        remedy: if is_over { "None needed." } else { finding.code.remedy() },
+        remedy: action,
     }
 }
 

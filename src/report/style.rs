@@ -48,7 +48,7 @@ pub(crate) fn escape(text: &str) -> String {
     let mut has_base = false;
     for character in text.chars() {
         let is_mark = is_combining(character);
-        if character.is_control() || is_invisible(character) || (is_mark && !has_base) {
+        if is_unsafe(character) || (is_mark && !has_base) {
             escaped.extend(character.escape_default());
             has_base = false;
         } else {
@@ -57,6 +57,11 @@ pub(crate) fn escape(text: &str) -> String {
         }
     }
     escaped
+}
+
+/// Whether a character could move the cursor, or change how other text is shown.
+pub(super) fn is_unsafe(character: char) -> bool {
+    character.is_control() || is_invisible(character)
 }
 
 /// Line and paragraph separators, and Unicode's format characters: marks and overrides of the direction, characters

@@ -163,7 +163,7 @@ fn there_is_no_second_opinion_on_other_systems() {
         "code": "second-opinion-missing",
         "severity": "warning",
         "message": "No second opinion: macOS's keychain reader exists only on a Mac.",
-        "remedy": "Check that the disk has free space, because macOS's own reader reads a copy of the keychain.",
+        "remedy": "Make room on the disk, or give more time with --deadline, because macOS's own reader must read a copy of the keychain.",
     }]);
     assert_eq!(json["findings"], expected);
 }

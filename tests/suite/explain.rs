@@ -214,7 +214,10 @@ fn cases() -> Vec<Case> {
                 User::default(),
                 Obstacle { path: Some(HOME.into()), cause: Cause::DeadlinePassed(10) },
             ),
-            request: Mac::new(b"").request(UseMacosReader::Never, Output::Explain),
+            request: Request {
+                subject: Subject::One(UserChoice::Console),
+                ..Mac::new(b"").request(UseMacosReader::IfDamaged, Output::Explain)
+            },
         },
     ]
 }

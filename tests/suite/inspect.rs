@@ -350,8 +350,8 @@ fn since_macos_27_missing_files_prove_nothing_if_nobody_is_logged_in() {
         ("26.4", Ok("Not Registered")),
         (
             "27.0",
-            Err(": a declaration may configure single sign-on, and its keys can be checked only while the user is \
-                logged in"
+            Err(": a declaration may configure single sign-on, and its keys can be checked only as root while \
+                the user is logged in"
                 .to_owned()),
         ),
     ] {
@@ -440,7 +440,7 @@ fn without_a_session_no_command_is_run_and_a_single_sign_on_profile_leaves_no_an
             let path = mac.system.path().join(managed).join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, microsoft).unwrap();
-            let words = "this configures single sign-on, and its keys can be checked only while the user is logged in";
+            let words = "a profile configures single sign-on, and its keys can be checked only as root while the user is logged in";
             let unasked = (Err(format!("{}: {words}", path.display())), vec![]);
             assert_eq!(outcome(&mac, same), unasked);
             // A saved output of one command without a key proves nothing about the other one.

@@ -345,7 +345,7 @@ fn document() -> String {
         let plists = plists().into_iter().filter(|(name, _)| has_key || *name == "missing");
         for (in_plist, plist) in plists {
             for (in_profile, profile) in profiles().into_iter().filter(|(name, _)| !has_key || *name != "present") {
-                if has_key && in_profile != "not known" {
+                if has_key && in_profile != "unknown" {
                     continue;
                 }
                 let evidence = with(keychain, &app_sso, &jamf, &plist, &profile);

@@ -83,7 +83,18 @@ impl SignInMethod {
     }
 }
 
-/// Reads the output of `app-sso platform -s`.
+/// Reads the output of `app-sso platform -s`, run as the user.
+/// Fails if it is not understood.
+pub fn parse_as_user(text: &str) -> Result<PlatformSso, Unclear> {
+    match parse(text) {
+        Ok(PlatformSso { key: Key::Absent(Absence::NoDevice), .. }) | Err(Unclear::TakenAsRoot) => {
+            Err(strange("the user's section is missing"))
+        }
+        found => found,
+    }
+}
+
+/// Reads a saved output of `app-sso platform -s`.
 /// Fails if it is not understood, or if it was saved as root and the answer depends on the user.
 pub fn parse(text: &str) -> Result<PlatformSso, Unclear> {
     let has = |heading: &str| text.lines().any(|line| line.trim() == heading);
@@ -93,6 +104,9 @@ pub fn parse(text: &str) -> Result<PlatformSso, Unclear> {
     let device = section(text, DEVICE)?;
     // An output that was saved as root has no section for the user.
     let is_of_user = has(USER);
+    if !is_of_user && text.lines().any(|line| line.trim_start().starts_with("User")) {
+        return Err(strange("the user's section is cut off"));
+    }
     let login = if is_of_user && !has(LOGIN) { None } else { section(text, LOGIN)? };
     let user = if is_of_user { section(text, USER)? } else { None };
     let state = user.as_ref().map(UserState::parse);
@@ -300,10 +314,30 @@ fn section(text: &str, heading: &str) -> Result<Option<Value>, Unclear> {
     };
     let rest: String = [first].into_iter().chain(body).collect();
     let object = balanced(&rest).ok_or_else(|| strange("a section does not end"))?;
-    let json = |text: &str| serde_json::from_str(text).ok();
+    // Of a key that occurs twice, only one value would be kept.
+    let has_each_once = |value: &Value| value.as_object().is_some_and(|found| found.len() == colons(object));
+    let json = |text: &str| serde_json::from_str(text).ok().filter(has_each_once);
     let value = json(object).or_else(|| json(&with_restored_escapes(object))).or_else(|| old_style(object));
     let value = value.filter(|value: &Value| value.as_object().is_some_and(|object| !object.is_empty()));
     value.map(Some).ok_or_else(|| strange("a section is not an object"))
+}
+
+/// The number of colons at the outermost level of an object, which is that of its keys in JSON.
+fn colons(object: &str) -> usize {
+    let (mut depth, mut in_string, mut escaped, mut found) = (0_usize, false, false, 0);
+    for character in object.chars() {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' if in_string => escaped = true,
+            '"' => in_string = !in_string,
+            _ if in_string => {}
+            '{' | '[' => depth += 1,
+            '}' | ']' => depth = depth.saturating_sub(1),
+            ':' if depth == 1 => found += 1,
+            _ => {}
+        }
+    }
+    found
 }
 
 /// The object with double backslashes where a single one would be invalid: the `echo` of some shells turns `\\@` into
@@ -371,12 +405,16 @@ fn old_style(object: &str) -> Option<Value> {
 fn pairs(object: &str) -> Option<usize> {
     let (mut depth, mut in_string, mut escaped) = (0, false, false);
     let (mut equals, mut ends) = (0, 0);
+    let mut before = ' ';
     for character in object.chars() {
         match character {
             _ if escaped => escaped = false,
             '\\' if in_string => escaped = true,
             '"' => in_string = !in_string,
             _ if in_string => {}
+            // The parser knows other strings and comments, in which it would see other brackets.
+            '\'' => return None,
+            '/' | '*' if before == '/' => return None,
             '{' | '[' | '(' => depth += 1,
             '}' | ']' | ')' => depth -= 1,
             '=' if depth == 1 && equals == ends => equals += 1,
@@ -384,6 +422,7 @@ fn pairs(object: &str) -> Option<usize> {
             '=' | ';' | ':' if depth == 1 => return None,
             _ => {}
         }
+        before = character;
     }
     (equals == ends).then_some(equals)
 }

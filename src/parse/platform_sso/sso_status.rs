@@ -14,6 +14,7 @@ use super::answer::{Absence, Key, Unclear};
 use crate::parse::{certificate, cut};
 
 const DEVICE_ID: &str = "primary_registration_metadata_device_id";
+const TENANT_ID: &str = "primary_registration_metadata_tenant_id";
 const PREFIX: &str = "primary_registration_metadata_";
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,11 +42,11 @@ pub fn parse(text: &str) -> Result<SsoStatus, Unclear> {
     if device_id.as_ref().is_some_and(|id| !certificate::is_guid(id)) {
         return Err(strange("the device ID is not a GUID"));
     }
-    // If the name occurs in another form or twice, there may be an ID that was not read.
-    let pairs = text.matches(&format!("AnyHashable(\"{DEVICE_ID}\"):")).count();
-    if text.matches(DEVICE_ID).count() != pairs || pairs > 1 {
+    if is_ambiguous(text, DEVICE_ID) {
         return Err(strange("the device ID has an unknown form"));
     }
+    // The state need not depend on the tenant, so an unclear one is only unknown.
+    let tenant_id = id("tenant_id").filter(|id| certificate::is_guid(id) && !is_ambiguous(text, TENANT_ID));
     let status = match number {
         Some("0") => 0,
         Some("1") => 1,
@@ -66,9 +67,14 @@ pub fn parse(text: &str) -> Result<SsoStatus, Unclear> {
         (0, None) => Key::Absent(Absence::NotConfigured),
         (_, None) => Key::Absent(Absence::DeviceNotRegistered),
     };
-    let tenant_id = id("tenant_id").filter(|id| certificate::is_guid(id));
     let user_principal_name = value("upn").as_deref().and_then(cut::whole);
     Ok(SsoStatus { status, tenant_id, user_principal_name, device_id, key })
+}
+
+/// Whether a name occurs twice or in an unknown form, so there may be a value that was not read.
+fn is_ambiguous(text: &str, name: &str) -> bool {
+    let pairs = text.matches(&format!("AnyHashable(\"{name}\"):")).count();
+    text.matches(name).count() != pairs || pairs > 1
 }
 
 const LIST: &str = "extraDeviceInformation";
@@ -152,6 +158,16 @@ mod tests {
         let text = text.replace("7e0c6b1d-2f4a-4c58-9d3e-1a2b3c4d5e6f", "hello there");
         assert_eq!(parse(&text).map(|found| (found.key, found.tenant_id)), Ok((Key::Present, None)));
         assert_eq!(key(&output("2", "hello")), Err(Unclear::Unintelligible("the device ID is not a GUID".into())));
+    }
+
+    #[test]
+    fn a_tenant_that_occurs_twice_is_unknown() {
+        let tenant = "AnyHashable(\"primary_registration_metadata_tenant_id\"): 00000000-2f4a-4c58-9d3e-1a2b3c4d5e6f, ";
+        let text = output("2", DEVICE).replace(
+            "AnyHashable(\"primary_registration_metadata_cloud_host\")",
+            &format!("{tenant}AnyHashable(\"x\")"),
+        );
+        assert_eq!(parse(&text).map(|found| (found.key, found.tenant_id)), Ok((Key::Present, None)));
     }
 
     #[test]

@@ -39,15 +39,16 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) -> Vec<Unchecke
         if let Some(it) = certificate(assessment, found) {
             row("Certificate", it);
         }
-        row("Device ID", id(found.device_id));
-        row("Tenant ID", id(found.tenant_id));
+        row("Device ID", found.device_id.map_or_else(unknown, |id| (Mark::Neutral, device(evidence, id, 2))));
+        row("Tenant ID", found.tenant_id.map_or_else(unknown, |id| (Mark::Neutral, id.to_owned())));
         if let Some(name) = found.user_principal_name {
             row("User principal name", (Mark::Neutral, name.to_owned()));
         }
     }
     let are_several = assessment.findings.iter().any(|finding| finding.code == Code::SeveralDeviceIds);
-    for device in others(evidence, found) {
-        row("Other device ID", (if are_several { Mark::Wrong } else { Mark::Neutral }, place(&device)));
+    for other in others(evidence, found) {
+        let label = if found.is_some() { "Other device ID" } else { "Device ID, no key" };
+        row(label, (if are_several { Mark::Wrong } else { Mark::Neutral }, device(evidence, other, 1)));
     }
     if let Some(name) = &evidence.linked_name {
         row("Account record", (Mark::Neutral, format!("linked to Platform SSO as {name}")));
@@ -67,13 +68,13 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) -> Vec<Unchecke
     }
     if let Some(found) = evidence.platform_sso.probe.found()
         && found.key != Key::Absent(Absence::AnotherProvider)
-        && let Some(method) = found.sign_in_method
     {
-        let token = match (found.token_received, found.token_expires) {
-            (Some(received), Some(expires)) => format!("; token {} to {}", date(received), time(expires)),
-            _ => String::new(),
-        };
-        row("Sign-in method", (Mark::Neutral, format!("{}{token}", method.name())));
+        if let Some(method) = found.sign_in_method {
+            row("Sign-in method", (Mark::Neutral, method.name().to_owned()));
+        }
+        if let (Some(received), Some(expires)) = (found.token_received, found.token_expires) {
+            row("SSO token", (Mark::Neutral, format!("{} to {}", date(received), time(expires))));
+        }
     }
     match key_of(&evidence.sso_extension, |found| found.key) {
         Some(key) => row("SSO extension", sso(&key, missing)),
@@ -123,7 +124,9 @@ fn key(assessment: &Assessment<'_>) -> Option<Row> {
     Some(match Storage::shown_by(evidence) {
         Some(Storage::LoginKeychain) => (Mark::Good, "in the login keychain".to_owned()),
         Some(Storage::SecureEnclave) => match remembered_key(evidence) {
-            Some(found) => (Mark::Neutral, format!("in the Secure Enclave, found at {}", time(found.noted))),
+            Some(found) => {
+                (Mark::Neutral, format!("in the Secure Enclave at {}; it may be gone since", time(found.noted)))
+            }
             None => (Mark::Good, "in the Secure Enclave".to_owned()),
         },
         None => {
@@ -171,20 +174,28 @@ fn certificate(assessment: &Assessment<'_>, found: WorkplaceJoin<'_>) -> Option<
     })
 }
 
-fn id(id: Option<&str>) -> Row {
-    id.map_or((Mark::Unclear, "unknown".to_owned()), |id| (Mark::Neutral, id.to_owned()))
+fn unknown() -> Row {
+    (Mark::Unclear, "unknown".to_owned())
 }
 
-/// The devices with another ID than the key that counts, without duplicates.
-fn others<'a>(evidence: &'a Evidence, found: Option<WorkplaceJoin<'a>>) -> Vec<Device<'a>> {
+/// The device IDs other than that of the key that counts, without duplicates.
+fn others<'a>(evidence: &'a Evidence, found: Option<WorkplaceJoin<'a>>) -> Vec<&'a str> {
     let mut seen: Vec<&str> = found.and_then(|found| found.device_id).into_iter().collect();
-    let mut others = devices(evidence);
-    others.retain(|device| {
-        let is_new = !seen.iter().any(|id| id.eq_ignore_ascii_case(device.device_id));
-        seen.push(device.device_id);
-        is_new
-    });
-    others
+    let known = seen.len();
+    for device in devices(evidence) {
+        if !seen.iter().any(|id| id.eq_ignore_ascii_case(device.device_id)) {
+            seen.push(device.device_id);
+        }
+    }
+    seen.split_off(known)
+}
+
+/// A device ID with the sources that show it and when it was registered, if there are at least so many.
+fn device(evidence: &Evidence, id: &str, at_least: usize) -> String {
+    let mut places: Vec<String> =
+        devices(evidence).iter().filter(|device| device.device_id.eq_ignore_ascii_case(id)).map(place).collect();
+    places.dedup();
+    if places.len() < at_least { id.to_owned() } else { format!("{id} ({})", places.join(", ")) }
 }
 
 fn place(device: &Device<'_>) -> String {
@@ -194,7 +205,7 @@ fn place(device: &Device<'_>) -> String {
         DeviceSource::SsoExtension => "SSO extension",
     };
     let since = device.since.map(|since| format!(" since {}", time(since))).unwrap_or_default();
-    format!("{} ({source}{since})", device.device_id)
+    format!("{source}{since}")
 }
 
 /// The row about JamfAAD's plist; `None` if it was not checked.
@@ -242,7 +253,7 @@ fn sso(key: &Result<Key, String>, missing: Mark) -> Row {
         Err(words) => return (Mark::Unclear, words.clone()),
         Ok(Key::Present) => (Mark::Good, "registered"),
         Ok(Key::NeedsNewKeys) => (Mark::Good, "registered; macOS creates new keys at the next sign-in"),
-        Ok(Key::UnderWay(UnderWay::NeedsBinding)) => (missing, "registering; needs a sign-in with the local password"),
+        Ok(Key::UnderWay(UnderWay::NeedsBinding)) => (missing, "registering; needs a login with the local password"),
         Ok(Key::UnderWay(UnderWay::NewUser)) => (missing, "registering"),
         Ok(Key::Absent(absence)) => match absence {
             Absence::NotConfigured => (Mark::Neutral, "not set up"),

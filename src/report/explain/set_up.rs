@@ -41,7 +41,7 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) -> Option<Unche
     let is_right = |(_, is_there, line): &&(&str, bool, Option<Row>)| *is_there && line.is_none();
     let right: Vec<&str> = lines.iter().filter(is_right).map(|(name, ..)| *name).collect();
     if !right.is_empty() {
-        page.row(Mark::Good, "Set up right", &right.join(", "));
+        page.row(Mark::Good, "Set up correctly", &right.join(", "));
     }
     for (label, _, line) in lines {
         if let Some((mark, text)) = line {

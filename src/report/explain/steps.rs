@@ -1,6 +1,6 @@
 //! The steps: only actions, in the order in which to do them.
 
-use std::path::Path;
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
 
 use super::evidence::needs_registration;
 use crate::{
@@ -16,7 +16,8 @@ use crate::{
     evidence::{Cause, Evidence, Obstacle, Probe, SetUp, Source},
     parse::{
         keychain::ErrorKind,
-        set_up::{JAMF_LINK, Service, SsoProfile},
+        platform_sso::Unclear,
+        set_up::{JAMF_LINK, JamfTool, Service, SsoProfile},
     },
     report::style::Page,
 };
@@ -64,24 +65,29 @@ impl Steps<'_> {
         if self.evidence.user.source == Some(Source::None) {
             return vec![Step::new("Run this again after a user has logged in.")];
         }
-        let mut steps = match &self.assessment.state {
+        // A note that does not count must be removed before the next run.
+        let mut steps: Vec<Step> = self.unusable_note().into_iter().collect();
+        steps.extend(match &self.assessment.state {
             Err(undetermined) if self.assessment.remedy == Remedy::MendEvidence => {
                 vec![self.undetermined(undetermined)]
             }
             Err(_) if self.assessment.remedy == Remedy::LookInSession => vec![self.in_session()],
             _ => self.by_remedy(),
-        };
+        });
         steps.extend(self.settings());
         for code in self.assessment.findings.iter().map(|finding| finding.code) {
-            // If the state is unknown, the first step is about the unusable output already.
-            let is_done = code == Code::OutputUnusable && self.assessment.state.is_err();
-            if let Some(step) = self.of_finding(code).filter(|step| !is_done && !steps.contains(step)) {
-                steps.push(step);
+            for step in self.of_finding(code) {
+                if !steps.contains(&step) {
+                    steps.push(step);
+                }
             }
         }
         let mut steps = merged(steps);
         if self.assessment.state.is_ok() && !steps.is_empty() {
-            steps.push(Step::new("Send the new state to Jamf Pro:").with(format!("{}{JAMF} recon", self.sudo())));
+            steps.push(
+                Step::new("After these steps, send the new state to Jamf Pro:")
+                    .with(format!("{}{JAMF} recon", self.sudo())),
+            );
         }
         steps
     }
@@ -94,10 +100,13 @@ impl Steps<'_> {
             return steps;
         }
         if remedy == Remedy::CheckTenant {
-            return vec![Step::new(format!(
-                "Escalate to the Entra administrator, with this report: {}",
-                remedy.for_admin()
-            ))];
+            return vec![
+                Step::new(format!("Ask the user whose Mac this is, because {}.", self.reason())),
+                Step::new(
+                    "Escalate to the Entra administrator, with this report and the answer. If the Mac is yours, have the \
+                     user remove that account in Company Portal, and register.",
+                ),
+            ];
         }
         if matches!(remedy, Remedy::RegisterInSelfService | Remedy::DeployProfile) {
             steps.extend(self.rule_out());
@@ -109,7 +118,9 @@ impl Steps<'_> {
             ));
         }
         if remedy != Remedy::GatherAadInfo {
-            steps.push(Step::new(format!("Ask the user to do this, because {}: {}", self.reason(), remedy.for_user())));
+            let first = if remedy == Remedy::DeployProfile { "Then ask" } else { "Ask" };
+            let (reason, words) = (self.reason(), remedy.for_user());
+            steps.push(Step::new(format!("{first} the user to do this, because {reason}: {words}")));
         }
         if matches!(remedy, Remedy::GatherAadInfo | Remedy::RegisterInMacos) {
             steps.push(self.gather());
@@ -120,7 +131,8 @@ impl Steps<'_> {
 
     /// Why the remedy is needed, as a clause.
     fn reason(&self) -> &'static str {
-        let clause = self.assessment.gravest().filter(|code| matches!(code.mend(), Mend::By(_)));
+        // Another finding would not explain this remedy.
+        let clause = self.assessment.gravest().filter(|code| code.mend() == Mend::By(self.assessment.remedy));
         clause.map_or_else(
             || match &self.assessment.state {
                 Ok(RegistrationState::PlistMissing) => "JamfAAD has never run for this user",
@@ -138,9 +150,26 @@ impl Steps<'_> {
                 Step::new("Run this as root, because only root can read every home:").with(self.again())
             }
             Cause::NotPermitted => Step::new(
-                "Give the app that runs this Full Disk Access in System Settings > Privacy & Security, or allow wpj-state in \
-                 the security agent.",
+                "Give Full Disk Access to the app in which you run wpj-state, such as Terminal, in System Settings > \
+                 Privacy & Security. Or allow wpj-state in the security agent.",
             ),
+            Cause::DeadlinePassed(_) => Step::new(
+                "Disconnect file servers, and run this again with more time, because something does not answer:",
+            )
+            .with(self.again_within(60)),
+            Cause::Unclear(Unclear::Refused(_)) => to_jamf(
+                "sudo refuses to act as the user; check whether root's account has expired or has a password policy.",
+            ),
+            Cause::Unclear(unclear) if unclear.may_answer_later() => match self.is_saved_output(undetermined) {
+                true => Step::new(
+                    "Save the command's output again on that Mac, as the user, because this one has no answer. If it is \
+                     the same, restart that Mac first.",
+                ),
+                false => {
+                    Step::new("Run this again, because the command gave no answer. If it is the same, restart the Mac:")
+                        .with(self.again())
+                }
+            },
             Cause::Keychain(error) if is_damage(error.kind) => Step::new(
                 "Escalate to the Jamf administrator, with this report: restore the login keychain from a backup. Without \
                  a backup, warn the user first: a reset loses the passwords in it.",
@@ -174,9 +203,7 @@ impl Steps<'_> {
             steps.push(Step::new("Install Company Portal, because registration needs it."));
         }
         if matches!(set_up.jamf_tool, Probe::Absent) {
-            steps.push(to_jamf(
-                "reinstall the Jamf agent, because Jamf Conditional Access, which does the registration, is missing.",
-            ));
+            steps.push(to_jamf("reinstall the Jamf agent, because Jamf's tool, which runs gatherAADInfo, is missing."));
         }
         steps
     }
@@ -216,12 +243,20 @@ impl Steps<'_> {
         if !matches!(probes, (Probe::NotChecked, Probe::NotChecked)) || self.evidence.can_check_sso {
             return None;
         }
-        let words = "Check for a key in the Secure Enclave, because that was not checked. Do it on that Mac, with the \
-            user logged in. If the report says that Platform SSO is registered, stop here: the user has a key.";
-        let of_home = !self.evidence.user.is_of_this_mac();
-        let saved = format!("{} app-sso platform -s >app-sso.txt", self.as_user());
-        let given = format!("{} --app-sso-state app-sso.txt", self.again());
-        Some(if of_home { Step::new(words).with(saved).with(given) } else { Step::new(words).with(self.again()) })
+        let words = "Check for a key in the Secure Enclave, because that was not checked.";
+        let then = "If the new report shows a key there, follow that report instead of the next steps";
+        Some(if self.evidence.user.is_of_this_mac() {
+            Step::new(format!("{words} {then}. Run this as root while the user is logged in:")).with(self.again())
+        } else {
+            let tool = format!("\"/{}\"", JamfTool::ConditionalAccess.path());
+            Step::new(format!(
+                "{words} With the user logged in on that Mac, run the first two commands there. Replace UID by the output \
+                 of `id -u NAME`. Run the third one here, with the two files. {then}:"
+            ))
+            .with(format!("{} app-sso platform -s >app-sso.txt", self.as_user()))
+            .with(format!("{} {tool} getPSSOStatus >psso-status.txt", self.as_user()))
+            .with(format!("{} --app-sso-state app-sso.txt --psso-status psso-status.txt", self.again()))
+        })
     }
 
     /// Runs Jamf's tool for this user, in one line to paste.
@@ -234,7 +269,7 @@ impl Steps<'_> {
         };
         let who = if self.uid().is_some() { "" } else { "; replace UID by the output of `id -u NAME`" };
         let when = if self.assessment.remedy == Remedy::RegisterInMacos {
-            "after the user has registered, because JamfAAD has to run once".to_owned()
+            "after the user has registered, because JamfAAD has to obtain the new registration's AAD ID".to_owned()
         } else {
             format!("because {}, and JamfAAD does not retry by itself", self.reason())
         };
@@ -256,15 +291,36 @@ impl Steps<'_> {
     }
 
     /// The step for a finding that the remedy does not mend.
-    fn of_finding(&self, code: Code) -> Option<Step> {
-        match (code, code.mend()) {
-            (Code::GatheredAsRoot, Mend::Step(words)) => Some(
-                Step::new(words)
+    fn of_finding(&self, code: Code) -> Vec<Step> {
+        let Mend::Step(words) = code.mend() else { return Vec::new() };
+        match code {
+            Code::GatheredAsRoot => vec![
+                Step::new(words),
+                Step::new("When that has stopped, remove root's plist, because it shows only the past:")
                     .with(format!("{}rm /var/root/Library/Preferences/com.jamf.management.jamfAAD.plist", self.sudo())),
-            ),
-            (_, Mend::Step(words)) => Some(Step::new(words)),
-            (_, Mend::By(_) | Mend::Nothing(_)) => None,
+            ],
+            // The first step is about this already.
+            Code::OutputUnusable | Code::CertificateUnparsable if self.assessment.state.is_err() => Vec::new(),
+            Code::RememberedKeyUnusable => Vec::new(),
+            _ => vec![Step::new(words)],
         }
+    }
+
+    /// Removes a note that does not count, or has somebody check the folder if that is the problem.
+    fn unusable_note(&self) -> Option<Step> {
+        let has_finding = self.assessment.findings.iter().any(|finding| finding.code == Code::RememberedKeyUnusable);
+        let path = self.evidence.remembered_key.path.as_deref().filter(|_| has_finding)?;
+        let Mend::Step(words) = Code::RememberedKeyUnusable.mend() else { return None };
+        let is_note = path.extension().is_some_and(|extension| extension == "json");
+        let step = Step::new(words);
+        Some(if is_note { step.with(format!("{}rm {}", self.sudo(), quoted(path.as_os_str()))) } else { step })
+    }
+
+    /// Whether the unclear output was given by an option.
+    fn is_saved_output(&self, undetermined: &Obstacle) -> bool {
+        [&self.request.app_sso_state, &self.request.psso_status]
+            .into_iter()
+            .any(|file| file.is_some() && *file == undetermined.path)
     }
 
     /// The prefix of commands that root must run on that Mac; empty if the caller is root there.
@@ -286,6 +342,11 @@ impl Steps<'_> {
     /// The command that runs this tool again, with all options that were given. It has the full path because sudo would
     /// search the user's PATH.
     fn again(&self) -> String {
+        self.again_within(self.request.deadline.as_secs())
+    }
+
+    /// As [`again`](Self::again), with this deadline in seconds.
+    fn again_within(&self, seconds: u64) -> String {
         let Request {
             subject,
             keychain,
@@ -296,19 +357,23 @@ impl Steps<'_> {
             tenants,
             remember_key_days,
             second_opinion,
-            deadline,
+            deadline: _,
             output: _,
         } = self.request;
         // A saved home is read with the caller's rights, so sudo is needed only if these do not suffice.
         let is_denied = matches!(&self.assessment.state, Err(Obstacle { cause: Cause::PermissionDenied, .. }));
         let sudo = if self.evidence.user.is_of_this_mac() || is_denied { self.sudo() } else { "" };
         let mut words = vec![format!("{sudo}{TOOL} --explain")];
-        let mut add = |option: &str, value: Option<String>| {
-            words.extend(value.map(|value| format!("{option} {}", quoted(&value))));
+        let mut add = |option: &str, value: Option<&OsStr>| {
+            words.extend(value.map(|value| {
+                // A value that begins with a dash would be taken for an option.
+                let sign = if value.as_bytes().starts_with(b"-") { '=' } else { ' ' };
+                format!("{option}{sign}{}", quoted(value))
+            }));
         };
         match subject {
-            Subject::One(UserChoice::User(name)) => add("--user", Some(name.clone())),
-            Subject::One(UserChoice::Home(home)) => add("--home", Some(home.display().to_string())),
+            Subject::One(UserChoice::User(name)) => add("--user", Some(name.as_ref())),
+            Subject::One(UserChoice::Home(home)) => add("--home", Some(home.as_os_str())),
             Subject::One(UserChoice::Console | UserChoice::Unknown) | Subject::AllUsers | Subject::Homes(_) => {}
         }
         let files = [
@@ -319,13 +384,15 @@ impl Steps<'_> {
             ("--system-root", system_root),
         ];
         for (option, file) in files {
-            add(option, file.as_ref().map(|file| file.display().to_string()));
+            add(option, file.as_ref().map(|file| file.as_os_str()));
         }
         for tenant in tenants.ids() {
-            add("--tenant", Some(tenant.clone()));
+            add("--tenant", Some(tenant.as_ref()));
         }
-        add("--remember-key", remember_key_days.map(|days| days.to_string()));
-        add("--deadline", (deadline.as_secs() != DEFAULT_DEADLINE).then(|| deadline.as_secs().to_string()));
+        let days = remember_key_days.map(|days| days.to_string());
+        add("--remember-key", days.as_ref().map(AsRef::as_ref));
+        let seconds = (seconds != DEFAULT_DEADLINE).then(|| seconds.to_string());
+        add("--deadline", seconds.as_ref().map(AsRef::as_ref));
         match second_opinion {
             UseMacosReader::Always => words.push("--second-opinion".to_owned()),
             UseMacosReader::Never => words.push("--second-opinion=never".to_owned()),
@@ -393,13 +460,23 @@ fn is_partly_unreadable(set_up: &SetUp) -> bool {
         || matches!(set_up.jamf_tool, Probe::Unreadable(_))
 }
 
-/// Quotes a word for a shell, if that is needed.
-fn quoted(word: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./@".contains(&byte);
-    if !word.is_empty() && word.bytes().all(is_plain) {
-        word.to_owned()
+/// Quotes a word for a shell, if that is needed. bash and zsh know the form with escapes.
+fn quoted(word: &OsStr) -> String {
+    let bytes = word.as_bytes();
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./@".contains(byte);
+    let is_printable = |byte: &u8| (b' '..=b'~').contains(byte);
+    let text = String::from_utf8_lossy(bytes);
+    if !bytes.is_empty() && bytes.iter().all(is_plain) {
+        text.into_owned()
+    } else if bytes.iter().all(is_printable) {
+        format!("'{}'", text.replace('\'', "'\\''"))
     } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
+        let escaped = |byte: &u8| match byte {
+            b'\'' | b'\\' => format!("\\{}", char::from(*byte)),
+            byte if is_printable(byte) => char::from(*byte).to_string(),
+            byte => format!("\\{byte:03o}"),
+        };
+        format!("$'{}'", bytes.iter().map(escaped).collect::<String>())
     }
 }
 

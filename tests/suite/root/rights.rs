@@ -307,7 +307,7 @@ fn a_root_folder_in_which_others_can_write_is_not_a_home() -> Outcome {
         let place = RootFolder::new()?;
         chown(place.home(""), Some(0), Some(0))?;
         fs::set_permissions(place.home(""), Permissions::from_mode(mode))?;
-        let words = "this directory belongs to root and others can write to it, so it is not a home; give the home directory of one \
+        let words = "this folder belongs to root and others can write to it, so it is not a home; give the home directory of one \
                      user with --home";
         place.is_undetermined("", words)?;
     }
