@@ -291,8 +291,8 @@ fn the_page_matches_the_tool() {
 const HEAD: &str = "# Remedies
 
 Each run names one remedy for the user. A report can name another than the attribute, because it runs the commands in
-any case. `--explain` shows the remedy's steps, the attribute `remedy` its short text, and the JSON all of it. The policy
-scripts act on it. [The helpdesk's page](helpdesk.md#findings) explains each finding.
+any case. `--explain` shows the remedy's steps, the attribute `remedy` its short text, and the JSON all of it. The
+policy scripts act on it. [The helpdesk's page](helpdesk.md#findings) explains each finding.
 
 This page is generated from the code. The tables of evidence are for a login keychain that can be read, without a
 remembered key or expected tenants.
