@@ -306,7 +306,9 @@ fn every_link_to_a_file_of_the_project_leads_to_one() {
         let text = without_code(&read(&file));
         let inline = text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
         let defined = text.lines().filter(|line| line.starts_with('[')).filter_map(|line| line.split_once("]: "));
-        for link in inline.chain(defined.map(|(_, link)| link)).filter(|link| !link.contains("://")) {
+        // A link that leads out of the project is to its pages on GitHub, such as its releases.
+        let is_local = |link: &&str| !link.contains("://") && !link.starts_with("../../");
+        for link in inline.chain(defined.map(|(_, link)| link)).filter(is_local) {
             let (path, heading) = link.split_once('#').map_or((link, None), |(path, heading)| (path, Some(heading)));
             let folder = Path::new(&file).parent().unwrap();
             let target = if path.is_empty() { file.clone().into() } else { folder.join(path) };

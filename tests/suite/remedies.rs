@@ -290,9 +290,12 @@ fn the_page_matches_the_tool() {
 
 const HEAD: &str = "# Remedies
 
-For each Mac there is one remedy. `--explain` shows its steps, the attribute `remedy` its short text, and the JSON all
-of it. The policy scripts act on it. This page is generated from the code, over all combinations of evidence, and a test
-compares it with the tool. [The helpdesk's page](helpdesk.md#findings) explains each finding.
+Each run names one remedy for the user. A report can name another than the attribute, because it runs the commands in
+any case. `--explain` shows the remedy's steps, the attribute `remedy` its short text, and the JSON all of it. The
+policy scripts act on it. [The helpdesk's page](helpdesk.md#findings) explains each finding.
+
+This page is generated from the code. The tables of evidence are for a login keychain that can be read, without a
+remembered key or expected tenants.
 
 ";
 
@@ -308,8 +311,8 @@ fn document() -> String {
          Mac is set up; the findings do.\n\n\
          ## Without a key in the login keychain\n\n\
          In this table, the plist says that the AAD ID was acquired, and a profile configures the SSO extension. `?` means\n\
-         that the state could not be determined. Before macOS 13, the tool does not run `app-sso`. While nobody is logged\n\
-         in, it runs neither command.\n\n\
+         that the state could not be determined. \"Not run\" includes a command that is missing or lacks the verb. While\n\
+         nobody is logged in, the tool runs neither.\n\n\
          | `app-sso` prints | Jamf's `getPSSOStatus` prints | State | Finding | Remedy |\n|---|---|---|---|---|\n",
     );
     let [without_key, with_key] = keychains();
@@ -330,6 +333,7 @@ fn document() -> String {
     page.push_str(
         "\nThere is one exception. If Jamf's tool gives no answer, `app-sso` says that nothing is set up, and no profile\n\
          configures anything either, the state is Not Registered.\n\n## By the plist and the profile\n\n\
+         Here, the commands show no fault. With a key, the profile does not matter.\n\n\
          | Key | Plist | SSO extension's profile | State | Finding | Remedy |\n|---|---|---|---|---|---|\n",
     );
     let nothing = || app_sso().remove(1).1;
@@ -344,10 +348,8 @@ fn document() -> String {
         let has_key = kind != "none";
         let plists = plists().into_iter().filter(|(name, _)| has_key || *name == "missing");
         for (in_plist, plist) in plists {
-            for (in_profile, profile) in profiles().into_iter().filter(|(name, _)| !has_key || *name != "present") {
-                if has_key && in_profile != "unknown" {
-                    continue;
-                }
+            // With a key, the profile does not matter, so one row is enough.
+            for (in_profile, profile) in profiles().into_iter().take(if has_key { 1 } else { usize::MAX }) {
                 let evidence = with(keychain, &app_sso, &jamf, &plist, &profile);
                 let assessment = assess(&evidence, Timestamp::now());
                 let (in_plist, in_profile) = if has_key { (in_plist, "any") } else { ("any", in_profile) };
