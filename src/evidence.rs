@@ -68,8 +68,8 @@ impl Evidence {
         self.login_keychain.probe.found()?.identity_of(&self.expected_tenants)
     }
 
-    /// The tenant of the registration that Jamf's tool shows. If the tool leaves it blank, another source may show the same
-    /// device with its tenant.
+    /// The tenant of the registration that Jamf's tool shows. If the tool leaves it blank, another source may
+    /// show the same device with its tenant.
     pub(crate) fn sso_extension_tenant(&self) -> Option<&str> {
         let found = self.sso_extension.probe.found()?;
         let in_keychain = self.login_keychain.probe.found().into_iter().flat_map(LoginKeychain::identities);

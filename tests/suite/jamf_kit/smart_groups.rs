@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs};
 
 use serde::{Deserialize, Serialize};
 use wpj_state::{
-    assess::{finding::Code, state::RegistrationState},
+    assess::{finding::Code, remedy::Remedy, state::RegistrationState},
     cli::attribute::Attribute,
     report::attribute::NOTHING_WRONG,
 };
@@ -43,11 +43,12 @@ const ANOTHER_TENANT: &str = "Registered with another tenant";
 /// The number of days before a certificate expires in which an admin should act.
 const DAYS: &str = "60";
 
-fn group(name: &str, criteria: &[(Attribute, &str, &str)]) -> Group {
+/// A group of the Macs that meet all criteria, if they are joined by `and`, or any of them, if by `or`.
+fn group(name: &str, join: &str, criteria: &[(Attribute, &str, &str)]) -> Group {
     let criterion = |(priority, (attribute, operator, value)): (usize, &(Attribute, &str, &str))| Criterion {
         name: display_name(*attribute).to_owned(),
         priority,
-        and_or: "and".to_owned(),
+        and_or: if priority == 0 { "and" } else { join }.to_owned(),
         search_type: (*operator).to_owned(),
         value: (*value).to_owned(),
         opening_paren: false,
@@ -59,10 +60,15 @@ fn group(name: &str, criteria: &[(Attribute, &str, &str)]) -> Group {
 
 fn groups() -> BTreeMap<String, Group> {
     let of_state = |file: &str, name: &str, state: RegistrationState| {
-        (format!("{file}.xml"), group(name, &[(Attribute::State, "is", state.as_str())]))
+        (format!("{file}.xml"), group(name, "and", &[(Attribute::State, "is", state.as_str())]))
     };
-    let other =
-        |file: &str, name: &str, criteria: &[(Attribute, &str, &str)]| (format!("{file}.xml"), group(name, criteria));
+    let other = |file: &str, name: &str, criteria: &[(Attribute, &str, &str)]| {
+        (format!("{file}.xml"), group(name, "and", criteria))
+    };
+    let of_remedies = |file: &str, name: &str, remedies: &[Remedy]| {
+        let criteria: Vec<_> = remedies.iter().map(|remedy| (Attribute::Remedy, "is", remedy.short_text())).collect();
+        (format!("{file}.xml"), group(name, "or", &criteria))
+    };
     BTreeMap::from([
         of_state("registered", "Registered", RegistrationState::Registered),
         of_state("plist-missing", "JamfAAD PLIST missing", RegistrationState::PlistMissing),
@@ -80,6 +86,13 @@ fn groups() -> BTreeMap<String, Group> {
             "Finding is not OK",
             &[(Attribute::Finding, "is not", NOTHING_WRONG), (Attribute::Finding, "is not", "")],
         ),
+        // The Macs on which the policy scripts act.
+        of_remedies(
+            "to-register",
+            "User has to register",
+            &[Remedy::RegisterInSelfService, Remedy::RegisterInMacos, Remedy::FinishInMacos, Remedy::DeployProfile],
+        ),
+        of_remedies("to-gather", "gatherAADInfo has to run", &[Remedy::GatherAadInfo]),
         other("another-tenant", ANOTHER_TENANT, &[(Attribute::Finding, "is", ANOTHER_TENANT)]),
     ])
 }
@@ -106,11 +119,12 @@ fn kept() -> Vec<Group> {
 /// Whether a Mac with these values is in a group, according to the operators in Jamf Pro's documentation ("Criteria
 /// Operators"). An attribute that is not among the values is blank. A date is the number of days until then.
 fn contains(group: &Group, values: &[(Attribute, &str)]) -> bool {
-    group.criteria.criterion.iter().all(|criterion| {
-        assert_eq!(
-            (criterion.and_or.as_str(), criterion.opening_paren, criterion.closing_paren),
-            ("and", false, false)
-        );
+    let criteria = &group.criteria.criterion;
+    let join = criteria.last().unwrap().and_or.as_str();
+    let mut meets = criteria.iter().enumerate().map(|(priority, criterion)| {
+        // Jamf Pro ignores how the first criterion is joined.
+        assert!(priority == 0 || criterion.and_or == join, "{criterion:?}");
+        assert!(!criterion.opening_paren && !criterion.closing_paren, "{criterion:?}");
         let value = values.iter().find(|(attribute, _)| display_name(*attribute) == criterion.name);
         let value = value.map_or("", |(_, value)| value);
         match criterion.search_type.as_str() {
@@ -122,7 +136,8 @@ fn contains(group: &Group, values: &[(Attribute, &str)]) -> bool {
             }
             other => panic!("unexpected operator {other}"),
         }
-    })
+    });
+    if join == "or" { meets.any(|it| it) } else { meets.all(|it| it) }
 }
 
 fn names(values: &[(Attribute, &str)]) -> Vec<String> {
@@ -166,6 +181,30 @@ fn a_mac_is_in_the_groups_that_its_values_belong_to() {
         };
         assert_eq!(names(&[registered, (Attribute::Finding, value)]), expected, "{value}");
     }
+}
+
+/// Each remedy on which a policy script acts has its group, and no other remedy is in one.
+#[test]
+fn the_policies_reach_every_mac_on_which_their_scripts_act() {
+    let acts = |script: &str, remedy: &str| {
+        let text = fs::read_to_string(script).unwrap();
+        let (head, _) = text.split_once("set -u").unwrap();
+        head.contains(&format!("#    {remedy}  ")) || head.contains(&format!("acts only on \"{remedy}\""))
+    };
+    let [register, gather] =
+        ["User has to register", "gatherAADInfo has to run"].map(|name| format!("AAD Registration State - {name}"));
+    for remedy in Remedy::ALL.map(Remedy::short_text) {
+        let mut expected = Vec::new();
+        if acts("jamf/prompt-registration.sh", remedy) && remedy != Remedy::GatherAadInfo.short_text() {
+            expected.push(register.clone());
+        }
+        if acts("jamf/gather-aad-info.sh", remedy) {
+            expected.push(gather.clone());
+        }
+        let found = names(&[(Attribute::State, "x"), (Attribute::Finding, NOTHING_WRONG), (Attribute::Remedy, remedy)]);
+        assert_eq!(found, expected, "{remedy}");
+    }
+    assert!(acts("jamf/gather-aad-info.sh", Remedy::GatherAadInfo.short_text()));
 }
 
 #[test]
