@@ -26,5 +26,5 @@ fi
     'exit status '[01]': <result>'*['<>&']*'</result>') ;;
     'exit status '[01]': <result>'*'</result>') printf '%s\n' "$answer"; exit 0 ;;
 esac
-printf 'wpj-state extension attribute: %.200s\n' "$outcome" >&2
 printf '<result></result>\n'
+trap '' PIPE; printf 'wpj-state extension attribute: %.200s\n' "$outcome" >&2 || exit 0

@@ -440,7 +440,13 @@ case "$code $(head -c 100 "$files.output" | tr '\000' '?')" in
         { printf '%s\n' "$((used + 1))" >"$count"; } 2>/dev/null || fail "$count: the deferral could not be stored"
         finish "user $uid was asked ($remedy), and chose Later; deferrals left: $((left - 1))"
         ;;
-    *) fail "osascript could not ask user $uid: $(ending)" ;;
+    *)
+        ended=$(ending)
+        # A logout ends the dialog, too.
+        find_console_user
+        [ "$console" = "$uid" ] || finish "user $uid left the console before answering"
+        fail "osascript could not ask user $uid: $ended"
+        ;;
 esac
 
 find_console_user

@@ -221,6 +221,11 @@ smart_groups() {
     done
 }
 
+found=''
+for each in "$here"/extension-attributes/*.json "$here"/smart-groups/*.xml; do
+    [ ! -e "$each" ] || found='yes'
+done
+[ -n "$found" ] || refuse "there are no extension-attributes/*.json or smart-groups/*.xml beside this script"
 refused=''
 sign_in
 # Groups refer to attributes, so attributes are created first and removed last.

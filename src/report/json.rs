@@ -379,9 +379,12 @@ const fn is_present<T>(probe: &Probe<T>) -> Option<bool> {
     }
 }
 
-/// A finding. If a remedy for the registration mends it, that is the user's one remedy, which fits all findings.
+/// A finding. With Platform SSO, a user registers in macOS, not in Self Service, so the user's own remedy is shown.
 fn finding(finding: &Finding, remedy: Remedy) -> FindingReport<'_> {
-    let action = if matches!(finding.code.mend(), Mend::By(_)) { remedy.action() } else { finding.code.remedy() };
+    let action = match finding.code.mend() {
+        Mend::By(mends) if remedy == Remedy::Nothing || mends == Remedy::RegisterInSelfService => remedy.action(),
+        Mend::By(_) | Mend::Step(_) | Mend::Nothing(_) => finding.code.remedy(),
+    };
     FindingReport {
         code: finding.code.as_str(),
         severity: finding.code.severity().as_str(),

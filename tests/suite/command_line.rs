@@ -366,9 +366,16 @@ fn a_value_that_a_spreadsheet_would_evaluate_as_a_formula_is_blank() {
     };
     let guest = "adele_contoso.com#EXT#@fabrikam.onmicrosoft.com";
     assert_output(&output(guest), &format!("<result>{guest}</result>\n"), "", 0);
-    let stderr = "wpj-state: the user-principal-name has characters that an extension attribute cannot have; run with --explain to see it\n";
-    for name in ["-adele@contoso.com", "+adele@contoso.com", "adele+x@contoso.com", "adele@x@contoso.com"] {
-        assert_output(&output(name), "<result></result>\n", stderr, 1);
+    let has_characters = "the user-principal-name has characters that an extension attribute cannot have";
+    let is_not_one = "this is not a user principal name";
+    for (name, reason) in [
+        ("-adele@contoso.com", has_characters),
+        ("+adele@contoso.com", has_characters),
+        ("adele+x@contoso.com", is_not_one),
+        ("adele@x@contoso.com", is_not_one),
+    ] {
+        let stderr = format!("wpj-state: {reason}; run with --explain to see it\n");
+        assert_output(&output(name), "<result></result>\n", &stderr, 1);
     }
 }
 
@@ -492,6 +499,40 @@ fn a_file_that_an_option_names_must_exist() {
     for option in ["--keychain", "--plist"] {
         let stderr = "wpj-state: no-such-file: this file does not exist; give an existing file\n";
         assert_output(&tool(&["--home", REGISTERED, option, "no-such-file"]), "<result></result>\n", stderr, 1);
+    }
+    // Even if the key is elsewhere.
+    let shown = ["--app-sso-state", "fixtures/platform-sso-registered/app-sso.txt"];
+    let output = tool(&[&["--home", REGISTERED, "--keychain", "no-such-file"][..], &shown].concat());
+    let stderr = "wpj-state: no-such-file: this file does not exist; give an existing file\n";
+    assert_output(&output, "<result></result>\n", stderr, 1);
+}
+
+/// A terminal must not act on text from the Mac, whatever the output.
+#[test]
+fn control_and_format_characters_are_escaped_in_json() {
+    let home = "no-such-\u{9b}2J\u{202e}\u{7f}\u{e0001}-h\u{f6}me";
+    let stdout = String::from_utf8(tool(&["--json", "--home", home]).stdout).unwrap();
+    let written = r#""home": "no-such-\u009b2J\u202e\u007f\udb40\udc01-höme""#;
+    assert!(stdout.contains(written), "{stdout}");
+    let json: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(json["user"]["home"], home);
+}
+
+#[test]
+fn suggested_commands_name_the_same_home_in_a_shell() {
+    for (home, written) in [
+        ("-dash", "--home=-dash"),
+        ("a b", "--home 'a b'"),
+        ("it's", r"--home 'it'\''s'"),
+        ("a\nb'\u{fc}\\", r"--home $'a\012b\'\303\274\\'"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join(home).join("Library")).unwrap();
+        let mut command = Command::new(cargo_bin("wpj-state"));
+        let home = format!("--home={home}");
+        let output = command.current_dir(folder.path()).args(["--explain", &home]).output().unwrap();
+        let report = String::from_utf8(output.stdout).unwrap();
+        assert!(report.contains(written), "{report}");
     }
 }
 

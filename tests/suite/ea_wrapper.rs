@@ -173,7 +173,7 @@ mod root {
     }
 }
 
-const OTHERS: [(&str, Test); 14] = [
+const OTHERS: [(&str, Test); 15] = [
     ("each of the tool's attributes is passed on", |shell| {
         for attribute in Attribute::ALL {
             for home in ["registered", "platform-sso-not-configured", "certificate-expired", "keychain-empty"] {
@@ -229,6 +229,14 @@ const OTHERS: [(&str, Test); 14] = [
         let place = Place::new()?;
         fs::remove_file(&place.tool)?;
         place.gives(shell, BLANK, &format!("{UNSAFE}: {}", place.tool.display()))
+    }),
+    ("nobody reads standard error", |shell| {
+        let place = Place::new()?;
+        fs::remove_file(&place.tool)?;
+        let (reader, writer) = std::io::pipe()?;
+        drop(reader);
+        let output = place.command(shell).stderr(writer).output()?;
+        equal(&(text(&output.stdout).as_str(), output.status.code()), &(BLANK, Some(0)))
     }),
     ("the tool's folder is missing", |shell| {
         let place = Place::new()?;

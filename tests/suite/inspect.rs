@@ -16,7 +16,7 @@ use wpj_state::{
 };
 
 use crate::mac::{
-    ADELE, APP_SSO, JAMF, KEYCHAIN, Mac, PLIST, both, console, damaged, records, registered, with_session,
+    ADELE, APP_SSO, JAMF, KEYCHAIN, Mac, PLIST, VERSION, both, console, damaged, records, registered, with_session,
 };
 
 #[test]
@@ -341,8 +341,6 @@ fn without_an_answer_of_the_jamf_tool_only_a_mac_without_set_up_is_not_registere
     assert_eq!(outcome(&mac(to_register), same).0, no_answer);
 }
 
-const VERSION: &str = "System/Library/CoreServices/SystemVersion.plist";
-
 #[test]
 fn since_macos_27_missing_files_prove_nothing_if_nobody_is_logged_in() {
     let mac = Mac { console: Some(console("loginwindow", 0, 0)), ..with_session() };
@@ -357,6 +355,19 @@ fn since_macos_27_missing_files_prove_nothing_if_nobody_is_logged_in() {
     ] {
         mac.set_up(VERSION, &format!("<key>ProductVersion</key><string>{version}</string>"));
         assert_eq!(outcome(&mac, same), (state, vec![]), "{version}");
+    }
+    // An unknown release may be a new one.
+    fs::remove_file(mac.system.path().join(VERSION)).unwrap();
+    assert!(outcome(&mac, same).0.is_err());
+}
+
+/// Without the user's section, a live output does not show that nothing is set up.
+#[test]
+fn a_live_output_without_the_users_section_is_no_answer() {
+    let whole = "Device Configuration:\n (null)\nLogin Configuration:\n (null)\nUser Configuration:\n (null)\n";
+    for (output, is_answer) in [(whole, true), (&whole[..whole.find("User").unwrap()], false), (&whole[..70], false)] {
+        let mac = Mac { programs: vec![(APP_SSO, Ok(output.into())), (JAMF, Ok(sso_status(0, "")))], ..with_session() };
+        assert_eq!(outcome(&mac, same).0.is_ok(), is_answer, "{output}");
     }
 }
 

@@ -61,6 +61,9 @@ pub const NO_RECORD: u32 = 666;
 pub const APP_SSO: &str = "/usr/bin/app-sso";
 pub const JAMF: &str = "/Library/Application Support/JAMF/Jamf.app/Contents/MacOS/Jamf Conditional Access.app/Contents/MacOS/Jamf Conditional Access";
 
+/// The file with the version of macOS.
+pub const VERSION: &str = "System/Library/CoreServices/SystemVersion.plist";
+
 impl Mac {
     pub fn new(keychain: &[u8]) -> Self {
         let mac = Self {
@@ -77,6 +80,7 @@ impl Mac {
             others: Vec::new(),
             reads: Cell::new(usize::MAX),
         };
+        mac.set_up(VERSION, "<key>ProductVersion</key><string>26.1</string>");
         mac.write(KEYCHAIN, keychain);
         mac.write(PLIST, &fs::read(Path::new("fixtures/registered/home").join(PLIST)).unwrap());
         mac

@@ -388,7 +388,7 @@ fn nothing_is_done(shell: Shell, script: Script, (_, arrange, stdout, status, la
     place.nothing_runs()
 }
 
-const PROMPTS: [(&str, Test); 36] = [
+const PROMPTS: [(&str, Test); 37] = [
     ("a user who has to register is asked, and agrees", |shell| {
         let place = Place::prompt(SELF_SERVICE)?;
         place.run(shell, PROMPT.parameters)?.gives(
@@ -712,7 +712,7 @@ const PROMPTS: [(&str, Test); 36] = [
         place.run(shell, PROMPT.parameters)?.gives(
             &format!("failed: osascript could not ask user 501: exit status 1: {failure}\n"),
             1,
-            &asked_in_macos("501"),
+            &[asked_in_macos("501"), vec![scutil()]].concat(),
         )?;
         place.has_count("501", None)
     }),
@@ -723,7 +723,7 @@ const PROMPTS: [(&str, Test); 36] = [
             place.run(shell, PROMPT.parameters)?.gives(
                 &format!("failed: osascript could not ask user 501: exit status 0{shown}\n"),
                 1,
-                &asked_in_macos("501"),
+                &[asked_in_macos("501"), vec![scutil()]].concat(),
             )?;
         }
         Ok(())
@@ -746,7 +746,7 @@ const PROMPTS: [(&str, Test); 36] = [
             "failed: osascript could not ask user 501: \
              exit status 1: sudo: PAM account management error: permission denied\n",
             1,
-            &[notes],
+            &[notes, scutil()],
         )
     }),
     ("if the dialog hangs, it and its processes are stopped", |shell| {
@@ -775,6 +775,15 @@ const PROMPTS: [(&str, Test); 36] = [
         kill(Pid::from_raw(script.id().cast_signed()), Signal::SIGTERM)?;
         place.ran(script.wait_with_output()?)?.gives("failed: ended by a signal\n", 143, &asked("501", &DEFAULT))?;
         place.nothing_runs()
+    }),
+    ("a logout that ends the dialog is not a failure", |shell| {
+        let place = Place::prompt(SELF_SERVICE)?;
+        place.body("osascript", "cp 'ROOT/ben' 'ROOT/console'; kill -TERM $$")?;
+        place.run(shell, PROMPT.parameters)?.gives(
+            "user 501 left the console before answering\n",
+            0,
+            &[asked("501", &DEFAULT), vec![scutil()]].concat(),
+        )
     }),
     ("a user who agrees and then leaves the console gets nothing opened", |shell| {
         for (remedy, name, notes) in [

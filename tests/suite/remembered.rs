@@ -148,6 +148,32 @@ fn by_saved_output(mac: &Mac) -> Request {
     Request { app_sso_state: Some(saved), ..remembering(mac, Output::Result(Attribute::State)) }
 }
 
+/// Of keys of several tenants, the one that counts is noted.
+#[test]
+fn the_key_that_counts_is_noted() {
+    let other = "11111111-1111-1111-1111-111111111111";
+    let by_jamf = String::from_utf8(sso_status(2, other)).unwrap().replace(TENANT, other).into_bytes();
+    let programs = vec![(APP_SSO, Ok(PlatformSso::registered().json())), (JAMF, Ok(by_jamf))];
+    let mac = Mac { programs, ..with_session() };
+    let request = |tenant: &str| Request {
+        tenants: Tenants::new([tenant.to_owned()]),
+        ..remembering(&mac, Output::Result(Attribute::State))
+    };
+    for tenant in [TENANT, other] {
+        let (_, noted) = note(&mac.evidence(&request(tenant)), days_ago(0)).unwrap();
+        assert_eq!(noted.unwrap().tenant_id.as_deref(), Some(tenant));
+    }
+}
+
+/// With a key in the login keychain, this attribute does not need Jamf's tool, so it proves nothing about the other key.
+#[test]
+fn a_run_that_leaves_out_jamfs_tool_removes_no_note() {
+    let programs = vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(sso_status(0, DEVICE)))];
+    let mac = Mac { console: Some(console("adele", ADELE, ADELE)), programs, ..Mac::new(&registered()) };
+    assert!(noted(&mac, Output::Json).unwrap().1.is_some());
+    assert_eq!(noted(&mac, Output::Result(Attribute::SignInMethod)), None);
+}
+
 #[test]
 fn what_a_run_in_a_session_notes_counts_at_the_login_window_until_a_run_removes_it() {
     let mac = registered_in_enclave();

@@ -58,6 +58,48 @@ fn registered_here() -> (Result<&'static str, String>, Vec<Code>, Remedy) {
     (Ok("Registered"), vec![], Remedy::Nothing)
 }
 
+/// Jamf's tool may leave the tenant blank; another source that shows the same device names it.
+#[test]
+fn a_blank_tenant_is_that_of_the_same_device_elsewhere() {
+    let other = |request| Request { tenants: tenants(&[OTHER]), ..request };
+    let ours = |request| Request { tenants: tenants(&[OURS]), ..request };
+    let device = Certificate::workplace_join().subject;
+    let blank = String::from_utf8(sso_status(2, device)).unwrap().replace(OURS, "").into_bytes();
+    let by_app_sso = (APP_SSO, Ok(PlatformSso::registered().json()));
+    let mac = Mac { programs: vec![by_app_sso, (JAMF, Ok(blank.clone()))], ..with_session() };
+    assert_eq!(outcome(&mac, other), with_another_tenant());
+    assert_eq!(outcome(&mac, ours), registered_here());
+    let programs = || vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(blank.clone()))];
+    let beside_keychain = Mac { programs: programs(), ..at_console() };
+    assert_eq!(outcome(&beside_keychain, other), with_another_tenant());
+    // Nothing else shows the device.
+    let alone = Mac { programs: programs(), ..with_session() };
+    assert_eq!(outcome(&alone, other), (Ok("Registered"), vec![Code::TenantNotKnown], Remedy::Nothing));
+}
+
+/// The key of an expected tenant may be in the Secure Enclave, which cannot be checked then.
+#[test]
+fn a_foreign_key_at_the_login_window_calls_for_a_check_in_a_session() {
+    let mac = Mac { console: Some(console("loginwindow", 0, 0)), ..Mac::new(&registered()) };
+    let team = "<key>TeamIdentifier</key><string>UBF8T346G9</string>";
+    mac.set_up("Library/Managed Preferences/com.apple.extensiblesso.plist", team);
+    let other = |request| Request { tenants: tenants(&[OTHER]), ..request };
+    let (state, codes, remedy) = outcome(&mac, other);
+    assert!(state.is_err(), "{state:?}");
+    assert_eq!((codes, remedy), (vec![Code::RegisteredWithAnotherTenant], Remedy::LookInSession));
+}
+
+#[test]
+fn a_foreign_key_beside_a_registration_here_that_is_under_way_calls_for_finishing_it() {
+    let foreign = Certificate { tenant_id: Some([0x11; 16]), ..Certificate::workplace_join() };
+    let keychain = Keychain::new().certificate(&foreign).workplace_join_key(&foreign).to_bytes();
+    let under_way = PlatformSso { user_state: Some("POUserStateNeedsBinding (4)"), ..PlatformSso::registered() };
+    let programs = vec![(APP_SSO, Ok(under_way.json())), (JAMF, Ok(sso_status(0, "")))];
+    let mac = Mac { console: Some(console("adele", ADELE, ADELE)), programs, ..Mac::new(&keychain) };
+    let ours = |request| Request { tenants: tenants(&[OURS]), ..request };
+    assert_eq!(outcome(&mac, ours).2, Remedy::SignInLocally);
+}
+
 #[test]
 fn a_key_of_another_tenant_does_not_count() {
     let mac = at_console();
@@ -96,7 +138,7 @@ fn wrong_settings_give_no_answer_and_are_reported() {
     let mac = at_console();
     let path = mac.system.path().join(SETTINGS);
     mac.set_up(SETTINGS, &setting("contoso.com"));
-    let words = "tenant must be a tenant ID (a GUID) or a list of them; correct the profile that sets it";
+    let words = "tenant must be a tenant ID (a GUID) or a list of them; correct the profile with wpj-state's settings";
     assert_eq!(outcome(&mac, same), (Err(format!("{}: {words}", path.display())), vec![], Remedy::MendEvidence));
     // What is given goes before what is set.
     let ours = |request| Request { tenants: tenants(&[OURS]), ..request };

@@ -108,6 +108,18 @@ fn the_first_run_creates_attributes_and_groups_and_the_second_updates_them() {
 }
 
 #[test]
+fn a_kit_without_files_is_refused() {
+    let place = with(&[]);
+    let server = Server::pro(&Arc::default());
+    let output = place.run(SH, &server, &["--apply"]);
+    let stderr = "upload.sh: there are no extension-attributes/*.json or smart-groups/*.xml beside this script\n";
+    assert_eq!(
+        (text(&output.stdout).as_str(), text(&output.stderr).as_str(), output.status.code()),
+        ("", stderr, Some(2))
+    );
+}
+
+#[test]
 fn the_whole_kit_arrives_unchanged_and_a_second_run_adds_nothing() {
     let mut files: Vec<String> = Vec::new();
     for (folder, extension) in [("extension-attributes", "json"), ("smart-groups", "xml")] {

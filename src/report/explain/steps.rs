@@ -131,8 +131,12 @@ impl Steps<'_> {
 
     /// Why the remedy is needed, as a clause.
     fn reason(&self) -> &'static str {
-        // Another finding would not explain this remedy.
-        let clause = self.assessment.gravest().filter(|code| code.mend() == Mend::By(self.assessment.remedy));
+        // Another finding would not explain this remedy, and a missing profile does not call for registering.
+        let explains = |code: &Code| match code.mend() {
+            Mend::By(remedy) => remedy == self.assessment.remedy && remedy != Remedy::DeployProfile,
+            Mend::Step(_) | Mend::Nothing(_) => false,
+        };
+        let clause = self.assessment.gravest().filter(explains);
         clause.map_or_else(
             || match &self.assessment.state {
                 Ok(RegistrationState::PlistMissing) => "JamfAAD has never run for this user",

@@ -2,6 +2,30 @@ use fixture_generator::{Certificate, Issuer as IssuedBy};
 
 use super::*;
 
+/// The parser of old-style property lists knows comments and single quotes, and would overflow the stack in them.
+#[test]
+fn deep_nesting_in_a_comment_or_between_single_quotes_is_refused() {
+    for (open, close) in [("'\\\"'; b = \"", "\"; c = '\\\"'"), ("\"x\"; /* \" */ b = ", "; /* \" */")] {
+        let deep = format!("{}{}", "(".repeat(300_000), ")".repeat(300_000));
+        let text = format!("{DEVICE}\n{{ a = {open}{deep}{close}; }}\n{LOGIN}\n (null)\n{USER}\n (null)\n");
+        assert!(matches!(parse(&text), Err(Unclear::Unintelligible(_))));
+    }
+}
+
+#[test]
+fn a_key_that_occurs_twice_is_refused() {
+    let user = |entries: &str| format!("{DEVICE}\n (null)\n{LOGIN}\n (null)\n{USER}\n{{{entries}}}\n");
+    assert!(parse(&user(r#""state": "POUserStateNormal (0)""#)).is_ok());
+    let twice = r#""state": "POUserStateNeedsRegistration (2)", "state": "POUserStateNormal (0)""#;
+    assert_eq!(parse(&user(twice)).map(|found| found.key), Err(strange("a section is not an object")));
+}
+
+#[test]
+fn an_output_that_is_cut_off_in_the_last_heading_is_refused() {
+    let text = format!("{DEVICE}\n (null)\n{LOGIN}\n (null)\nUser Config");
+    assert_eq!(parse(&text).map(|found| found.key), Err(strange("the user's section is cut off")));
+}
+
 const MICROSOFT: &str = "com.microsoft.CompanyPortalMac.ssoextension";
 
 fn certificate(certificate: &Certificate) -> String {
