@@ -507,7 +507,7 @@ fn a_file_that_an_option_names_must_exist() {
     assert_output(&output, "<result></result>\n", stderr, 1);
 }
 
-/// A terminal must not act on text from the Mac, whatever the output.
+/// A terminal must not act on text from the Mac in any output.
 #[test]
 fn control_and_format_characters_are_escaped_in_json() {
     let home = "no-such-\u{9b}2J\u{202e}\u{7f}\u{e0001}-h\u{f6}me";

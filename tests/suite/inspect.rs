@@ -363,7 +363,7 @@ fn since_macos_27_missing_files_prove_nothing_if_nobody_is_logged_in() {
 
 /// Without the user's section, a live output does not show that nothing is set up.
 #[test]
-fn a_live_output_without_the_users_section_is_no_answer() {
+fn a_live_output_without_the_users_section_gives_no_state() {
     let whole = "Device Configuration:\n (null)\nLogin Configuration:\n (null)\nUser Configuration:\n (null)\n";
     for (output, is_answer) in [(whole, true), (&whole[..whole.find("User").unwrap()], false), (&whole[..70], false)] {
         let mac = Mac { programs: vec![(APP_SSO, Ok(output.into())), (JAMF, Ok(sso_status(0, "")))], ..with_session() };

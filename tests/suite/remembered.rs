@@ -165,7 +165,7 @@ fn the_key_that_counts_is_noted() {
     }
 }
 
-/// With a key in the login keychain, this attribute does not need Jamf's tool, so it proves nothing about the other key.
+/// With a key in the login keychain, this attribute does not need Jamf's tool, so it proves nothing about another key.
 #[test]
 fn a_run_that_leaves_out_jamfs_tool_removes_no_note() {
     let programs = vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(sso_status(0, DEVICE)))];
