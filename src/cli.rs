@@ -157,16 +157,16 @@ standard error); 2 wrong usage.",
 )]
 struct Options {
     /// Check this home directory; repeatable
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Which user")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Which user (default: the console user)")]
     home: Vec<PathBuf>,
     /// Check this account (name or UID)
-    #[arg(long, value_name = "NAME", value_hint = ValueHint::Username, conflicts_with = "home", help_heading = "Which user")]
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Username, conflicts_with = "home", help_heading = "Which user (default: the console user)")]
     user: Option<String>,
     /// Check all local users, or all homes given
     #[arg(
         long,
         conflicts_with_all = ["user", "keychain", "plist", "app_sso_state", "psso_status"],
-        help_heading = "Which user"
+        help_heading = "Which user (default: the console user)"
     )]
     all_users: bool,
     /// Print a readable report with next steps
