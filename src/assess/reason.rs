@@ -60,7 +60,7 @@ impl Cause {
             Self::Note(_) => "remove it; the next run while this user is logged in writes a new one",
             Self::Failed(_) => "run it again; if that does not help, check the disk",
             Self::Keychain(error) => match error.kind {
-                ErrorKind::Empty => "run it again after the user has logged in",
+                ErrorKind::Empty => "have the user log out and in, and run it again",
                 ErrorKind::NotAKeychain | ErrorKind::Sqlite => "check that this is the login keychain",
                 ErrorKind::UnknownVersion(_) => {
                     "report it under Issues on the project's page at GitHub, with the version of macOS"

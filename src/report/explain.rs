@@ -52,7 +52,7 @@ fn headline(assessment: &Assessment<'_>) -> (Mark, String) {
             })
         }
         Ok(state) => {
-            let clause = gravest.map(|code| format!(": {}", code.clause())).unwrap_or_default();
+            let clause = gravest.map(|code| format!("; {}", code.clause())).unwrap_or_default();
             (Mark::Wrong, format!("{}{clause}", state.as_str()))
         }
     }

@@ -42,7 +42,7 @@ fn a_keychain_that_stays_empty_gets_no_second_opinion() {
     let mac = Mac::new(b"");
     let (state, findings) = mac.assess(UseMacosReader::IfDamaged);
     let path = mac.path(KEYCHAIN);
-    let reason = format!("{}: the file is empty; run it again after the user has logged in", path.display());
+    let reason = format!("{}: the file is empty; have the user log out and in, and run it again", path.display());
     assert_eq!((state, findings), (Err(reason), vec![]));
     assert!(mac.keychains_read.borrow().is_empty());
 }

@@ -157,7 +157,7 @@ fn tool(arguments: &[&str]) -> (String, String, Option<i32>) {
 fn several_homes_are_a_list() {
     let homes = ["--home", "fixtures/registered/home", "--home", "fixtures/keychain-empty/home"];
     let reason = "wpj-state: fixtures/keychain-empty/home/Library/Keychains/\
-        login.keychain-db: the file is empty; run it again after the user has logged in\n";
+        login.keychain-db: the file is empty; have the user log out and in, and run it again\n";
     let lines = "<result>fixtures/registered/home: Registered\nfixtures/keychain-empty/home:</result>\n";
     assert_eq!(tool(&homes), (lines.to_owned(), reason.to_owned(), Some(1)));
     let (json, stderr, status) = tool(&[&homes[..], &["--json"]].concat());

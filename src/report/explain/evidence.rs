@@ -47,7 +47,7 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) -> Vec<Unchecke
     }
     let are_several = assessment.findings.iter().any(|finding| finding.code == Code::SeveralDeviceIds);
     for other in others(evidence, found) {
-        let label = if found.is_some() { "Other device ID" } else { "Device ID, no key" };
+        let label = if found.is_some() { "Other device ID" } else { "Device ID, not used" };
         row(label, (if are_several { Mark::Wrong } else { Mark::Neutral }, device(evidence, other, 1)));
     }
     if let Some(name) = &evidence.linked_name {
@@ -91,7 +91,9 @@ pub(super) fn not_checked(assessment: &Assessment<'_>, unchecked: &[Unchecked]) 
     // If the commands could have been run, one that is missing is not installed, which needs no line.
     let is_shown = |(_, option): &&Unchecked| {
         let is_command = ["--app-sso-state", "--psso-status"].contains(option);
-        let is_needed = WorkplaceJoin::shown_by(assessment.evidence).is_none();
+        // The report says to check for a key there.
+        let is_needed = WorkplaceJoin::shown_by(assessment.evidence).is_none()
+            || matches!(assessment.remedy, Remedy::RegisterInSelfService | Remedy::DeployProfile);
         !is_command || (!can_check_sso && is_needed)
     };
     let unchecked: Vec<&Unchecked> = unchecked.iter().filter(is_shown).collect();

@@ -104,12 +104,18 @@ impl Steps<'_> {
                 Step::new(format!("Ask the user whose Mac this is, because {}.", self.reason())),
                 Step::new(
                     "Escalate to the Entra administrator, with this report and the answer. If the Mac is yours, have the \
-                     user remove that account in Company Portal, and register.",
+                     user remove that account in Company Portal, and then run this again.",
                 ),
             ];
         }
         if matches!(remedy, Remedy::RegisterInSelfService | Remedy::DeployProfile) {
             steps.extend(self.rule_out());
+        }
+        if self.assessment.gravest() == Some(Code::CertificateExpired) {
+            steps.push(Step::new(
+                "Check the date in System Settings > General > Date & Time, because a wrong one makes a valid certificate \
+                 look expired.",
+            ));
         }
         steps.extend(self.missing());
         if remedy == Remedy::DeployProfile {
@@ -141,7 +147,8 @@ impl Steps<'_> {
             || match &self.assessment.state {
                 Ok(RegistrationState::PlistMissing) => "JamfAAD has never run for this user",
                 Ok(RegistrationState::AadIdNotAcquired) => "JamfAAD has not obtained the Azure AD ID",
-                _ => "there is no WPJ key",
+                Err(_) => "the registration is not complete",
+                Ok(RegistrationState::Registered | RegistrationState::NotRegistered) => "there is no WPJ key",
             },
             Code::clause,
         )
@@ -166,8 +173,8 @@ impl Steps<'_> {
             ),
             Cause::Unclear(unclear) if unclear.may_answer_later() => match self.is_saved_output(undetermined) {
                 true => Step::new(
-                    "Save the command's output again on that Mac, as the user, because this one has no answer. If it is \
-                     the same, restart that Mac first.",
+                    "Save the command's output again on that Mac, as the user, because this file has no answer. If the new \
+                     one has none either, restart that Mac, and save it once more.",
                 ),
                 false => {
                     Step::new("Run this again, because the command gave no answer. If it is the same, restart the Mac:")
@@ -175,8 +182,8 @@ impl Steps<'_> {
                 }
             },
             Cause::Keychain(error) if is_damage(error.kind) => Step::new(
-                "Escalate to the Jamf administrator, with this report: restore the login keychain from a backup. Without \
-                 a backup, warn the user first: a reset loses the passwords in it.",
+                "Escalate to the Jamf administrator, with this report: restore the login keychain from a backup. Tell the \
+                 user not to reset it: that loses the passwords in it.",
             ),
             cause => match undetermined.path.as_deref().and_then(Path::file_name).filter(|_| is_about_file(cause)) {
                 Some(name) => Step::new(format!("Mend {}: {}.", name.to_string_lossy(), cause.remedy())),
@@ -232,7 +239,7 @@ impl Steps<'_> {
         }
         if is_partly_unreadable(set_up) {
             steps.push(if self.evidence.as_root {
-                Step::new("Check the permissions of the set-up files marked [?] above, because they cannot be read.")
+                to_jamf("the set-up files marked [?] above cannot be read; check their content and permissions.")
             } else {
                 Step::new("Run this as root, because only root can read all set-up files:").with(self.again())
             });
@@ -300,7 +307,7 @@ impl Steps<'_> {
         match code {
             Code::GatheredAsRoot => vec![
                 Step::new(words),
-                Step::new("When that has stopped, remove root's plist, because it shows only the past:")
+                Step::new("When nothing runs gatherAADInfo as root any more, remove root's plist, because it shows only the past:")
                     .with(format!("{}rm /var/root/Library/Preferences/com.jamf.management.jamfAAD.plist", self.sudo())),
             ],
             // The first step is about this already.
@@ -407,6 +414,9 @@ impl Steps<'_> {
 }
 
 const TO_JAMF: &str = "Escalate to the Jamf administrator, with this report: ";
+/// What the administrator has to do, if it is more than one thing.
+const TO_JAMF_SEVERAL: &str =
+    "Escalate to the Jamf administrator, with this report. The administrator has to do all of this: ";
 
 fn to_jamf(words: &str) -> Step {
     Step::new(format!("{TO_JAMF}{words}"))
@@ -416,9 +426,13 @@ fn to_jamf(words: &str) -> Step {
 fn merged(steps: Vec<Step>) -> Vec<Step> {
     let mut merged: Vec<Step> = Vec::new();
     for step in steps {
-        let first = merged.iter_mut().find(|first| first.text.starts_with(TO_JAMF));
+        let is_to_jamf = |step: &&mut Step| step.text.starts_with(TO_JAMF) || step.text.starts_with(TO_JAMF_SEVERAL);
+        let first = merged.iter_mut().find(is_to_jamf);
         match (step.text.strip_prefix(TO_JAMF), first) {
             (Some(words), Some(first)) => {
+                if let Some(earlier) = first.text.strip_prefix(TO_JAMF) {
+                    first.text = format!("{TO_JAMF_SEVERAL}{}", sentence(earlier));
+                }
                 first.text = format!("{} {}", first.text, sentence(words));
                 first.commands.extend(step.commands);
             }
