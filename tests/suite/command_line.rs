@@ -177,6 +177,25 @@ fn renamed_keychains_are_not_read_if_an_option_names_the_keychain() {
 }
 
 #[test]
+fn left_overs_beside_a_key_in_the_secure_enclave_are_not_findings() {
+    let state = "fixtures/platform-sso-registered/app-sso.txt";
+    for fixture in ["login-keychain-reset", "certificate-without-private-key"] {
+        let home = format!("fixtures/{fixture}/home");
+        let output = tool(&["--json", "--home", &home, "--app-sso-state", state]);
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((&json["state"], &json["findings"]), (&"Registered".into(), &serde_json::json!([])), "{fixture}");
+    }
+}
+
+#[test]
+fn no_finding_sends_a_user_of_platform_sso_to_self_service() {
+    let state = "fixtures/platform-sso-needs-registration/app-sso.txt";
+    let output = tool(&["--json", "--home", "fixtures/login-keychain-reset/home", "--app-sso-state", state]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("\"code\": \"login-keychain-reset\"") && !text.contains("Self Service"), "{text}");
+}
+
+#[test]
 fn an_unknown_option_is_wrong_usage() {
     let stderr = "wpj-state: unexpected argument '--homes' found\n\n  tip: a similar argument exists: '--home'\n\n\
         Usage: wpj-state --home <DIR>\n\nFor more information, try '--help'.\n";
