@@ -1,5 +1,6 @@
 //! The report for people: state and gravest finding, the user, the evidence, and what to do.
 
+mod commands;
 mod evidence;
 mod set_up;
 mod steps;

@@ -322,15 +322,25 @@ fn section(text: &str, heading: &str) -> Result<Option<Value>, Unclear> {
     value.map(Some).ok_or_else(|| strange("a section is not an object"))
 }
 
-/// The number of colons at the outermost level of an object, which is that of its keys in JSON.
-fn colons(object: &str) -> usize {
-    let (mut depth, mut in_string, mut escaped, mut found) = (0_usize, false, false, 0);
-    for character in object.chars() {
+/// The characters of an object outside its strings, with their places.
+fn outside_strings(object: &str) -> impl Iterator<Item = (usize, char)> {
+    let (mut in_string, mut escaped) = (false, false);
+    object.char_indices().filter(move |&(_, character)| {
         match character {
             _ if escaped => escaped = false,
             '\\' if in_string => escaped = true,
             '"' => in_string = !in_string,
-            _ if in_string => {}
+            _ => return !in_string,
+        }
+        false
+    })
+}
+
+/// The number of colons at the outermost level of an object, which is that of its keys in JSON.
+fn colons(object: &str) -> usize {
+    let (mut depth, mut found) = (0_usize, 0);
+    for (_, character) in outside_strings(object) {
+        match character {
             '{' | '[' => depth += 1,
             '}' | ']' => depth = depth.saturating_sub(1),
             ':' if depth == 1 => found += 1,
@@ -360,17 +370,12 @@ fn with_restored_escapes(object: &str) -> String {
 /// The object at the start of `text`, up to the brace that closes it.
 fn balanced(text: &str) -> Option<&str> {
     let mut open = Vec::new();
-    let mut in_string = false;
-    let mut escaped = false;
-    for (place, character) in text.char_indices() {
+    for (place, character) in outside_strings(text) {
         match character {
-            _ if escaped => escaped = false,
-            '\\' if in_string => escaped = true,
-            '"' => in_string = !in_string,
-            '{' if !in_string => open.push('}'),
-            '[' if !in_string => open.push(']'),
-            '(' if !in_string => open.push(')'),
-            '}' | ']' | ')' if !in_string && open.pop() != Some(character) => return None,
+            '{' => open.push('}'),
+            '[' => open.push(']'),
+            '(' => open.push(')'),
+            '}' | ']' | ')' if open.pop() != Some(character) => return None,
             _ => {}
         }
         if open.len() > MAX_DEPTH {
@@ -403,15 +408,10 @@ fn old_style(object: &str) -> Option<Value> {
 
 /// The number of pairs `key = value;` in an object, without those of inner objects; `None` if it has anything else.
 fn pairs(object: &str) -> Option<usize> {
-    let (mut depth, mut in_string, mut escaped) = (0, false, false);
-    let (mut equals, mut ends) = (0, 0);
+    let (mut depth, mut equals, mut ends) = (0, 0, 0);
     let mut before = ' ';
-    for character in object.chars() {
+    for (_, character) in outside_strings(object) {
         match character {
-            _ if escaped => escaped = false,
-            '\\' if in_string => escaped = true,
-            '"' => in_string = !in_string,
-            _ if in_string => {}
             // The parser knows other strings and comments, in which it would see other brackets.
             '\'' => return None,
             '/' | '*' if before == '/' => return None,

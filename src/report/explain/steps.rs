@@ -1,8 +1,11 @@
 //! The steps: only actions, in the order in which to do them.
 
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
+use std::path::Path;
 
-use super::evidence::needs_registration;
+use super::{
+    commands::{Commands, quoted},
+    evidence::needs_registration,
+};
 use crate::{
     assess::{
         Assessment,
@@ -12,7 +15,7 @@ use crate::{
         remedy::Remedy,
         state::RegistrationState,
     },
-    cli::{DEFAULT_DEADLINE, Request, Subject, UseMacosReader, UserChoice},
+    cli::Request,
     evidence::{Cause, Evidence, Obstacle, Probe, SetUp, Source},
     parse::{
         keychain::ErrorKind,
@@ -22,7 +25,6 @@ use crate::{
     report::style::Page,
 };
 
-const TOOL: &str = "/usr/local/wpj-state/wpj-state";
 const JAMF: &str = "/usr/local/jamf/bin/jamf";
 
 /// A step, and the commands to paste into a shell, one on each line.
@@ -44,7 +46,10 @@ impl Step {
 }
 
 pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>, request: &Request) {
-    let steps = Steps { assessment, evidence: assessment.evidence, request }.all();
+    let evidence = assessment.evidence;
+    let is_denied = matches!(&assessment.state, Err(Obstacle { cause: Cause::PermissionDenied, .. }));
+    let commands = Commands { evidence, request, is_denied };
+    let steps = Steps { assessment, evidence, request, commands }.all();
     if steps.is_empty() {
         page.indented(4, "Nothing.");
     }
@@ -58,6 +63,7 @@ struct Steps<'a> {
     assessment: &'a Assessment<'a>,
     evidence: &'a Evidence,
     request: &'a Request,
+    commands: Commands<'a>,
 }
 
 impl Steps<'_> {
@@ -86,7 +92,7 @@ impl Steps<'_> {
         if self.assessment.state.is_ok() && !steps.is_empty() {
             steps.push(
                 Step::new("After these steps, send the new state to Jamf Pro:")
-                    .with(format!("{}{JAMF} recon", self.sudo())),
+                    .with(format!("{}{JAMF} recon", self.commands.sudo())),
             );
         }
         steps
@@ -158,7 +164,7 @@ impl Steps<'_> {
         let cause = &undetermined.cause;
         match cause {
             Cause::PermissionDenied => {
-                Step::new("Run this as root, because only root can read every home:").with(self.again())
+                Step::new("Run this as root, because only root can read every home:").with(self.commands.again())
             }
             Cause::NotPermitted => Step::new(
                 "Give Full Disk Access to the app in which you run wpj-state, such as Terminal, in System Settings > \
@@ -167,7 +173,7 @@ impl Steps<'_> {
             Cause::DeadlinePassed(_) => Step::new(
                 "Disconnect file servers, and run this again with more time, because something does not answer:",
             )
-            .with(self.again_within(60)),
+            .with(self.commands.again_within(60)),
             Cause::Unclear(Unclear::Refused(_)) => to_jamf(
                 "sudo refuses to act as the user; check whether root's account has expired or has a password policy.",
             ),
@@ -178,7 +184,7 @@ impl Steps<'_> {
                 ),
                 false => {
                     Step::new("Run this again, because the command gave no answer. If it is the same, restart the Mac:")
-                        .with(self.again())
+                        .with(self.commands.again())
                 }
             },
             Cause::Keychain(error) if is_damage(error.kind) => Step::new(
@@ -195,7 +201,7 @@ impl Steps<'_> {
     fn in_session(&self) -> Step {
         let words =
             "Run this as root while the user is logged in, because a key in the Secure Enclave shows only then:";
-        Step::new(words).with(self.again())
+        Step::new(words).with(self.commands.again())
     }
 
     /// What this Mac lacks for the remedy.
@@ -241,7 +247,7 @@ impl Steps<'_> {
             steps.push(if self.evidence.as_root {
                 to_jamf("the set-up files marked [?] above cannot be read; check their content and permissions.")
             } else {
-                Step::new("Run this as root, because only root can read all set-up files:").with(self.again())
+                Step::new("Run this as root, because only root can read all set-up files:").with(self.commands.again())
             });
         }
         steps
@@ -257,16 +263,17 @@ impl Steps<'_> {
         let words = "Check for a key in the Secure Enclave, because that was not checked.";
         let then = "If the new report shows a key there, follow that report instead of the next steps";
         Some(if self.evidence.user.is_of_this_mac() {
-            Step::new(format!("{words} {then}. Run this as root while the user is logged in:")).with(self.again())
+            Step::new(format!("{words} {then}. Run this as root while the user is logged in:"))
+                .with(self.commands.again())
         } else {
             let tool = format!("\"/{}\"", JamfTool::ConditionalAccess.path());
             Step::new(format!(
                 "{words} With the user logged in on that Mac, run the first two commands there. Replace UID by the output \
                  of `id -u NAME`. Run the third one here, with the two files. {then}:"
             ))
-            .with(format!("{} app-sso platform -s >app-sso.txt", self.as_user()))
-            .with(format!("{} {tool} getPSSOStatus >psso-status.txt", self.as_user()))
-            .with(format!("{} --app-sso-state app-sso.txt --psso-status psso-status.txt", self.again()))
+            .with(format!("{} app-sso platform -s >app-sso.txt", self.commands.as_user()))
+            .with(format!("{} {tool} getPSSOStatus >psso-status.txt", self.commands.as_user()))
+            .with(format!("{} --app-sso-state app-sso.txt --psso-status psso-status.txt", self.commands.again()))
         })
     }
 
@@ -278,14 +285,14 @@ impl Steps<'_> {
             (Probe::Absent | Probe::Unreadable(_), Some(tool)) => format!("\"/{}\"", tool.path()),
             _ => format!("/{JAMF_LINK}"),
         };
-        let who = if self.uid().is_some() { "" } else { "; replace UID by the output of `id -u NAME`" };
+        let who = if self.commands.uid().is_some() { "" } else { "; replace UID by the output of `id -u NAME`" };
         let when = if self.assessment.remedy == Remedy::RegisterInMacos {
             "after the user has registered, because JamfAAD has to obtain the new registration's AAD ID".to_owned()
         } else {
             format!("because {}, and JamfAAD does not retry by itself", self.reason())
         };
         Step::new(format!("Run gatherAADInfo as the logged-in user, never as root, {when}{who}:"))
-            .with(format!("{} {program} gatherAADInfo", self.as_user()))
+            .with(format!("{} {program} gatherAADInfo", self.commands.as_user()))
     }
 
     /// macOS asks the user once for each app that uses a key in the login keychain.
@@ -308,7 +315,7 @@ impl Steps<'_> {
             Code::GatheredAsRoot => vec![
                 Step::new(words),
                 Step::new("When nothing runs gatherAADInfo as root any more, remove root's plist, because it shows only the past:")
-                    .with(format!("{}rm /var/root/Library/Preferences/com.jamf.management.jamfAAD.plist", self.sudo())),
+                    .with(format!("{}rm /var/root/Library/Preferences/com.jamf.management.jamfAAD.plist", self.commands.sudo())),
             ],
             // The first step is about this already.
             Code::OutputUnusable | Code::CertificateUnparsable if self.assessment.state.is_err() => Vec::new(),
@@ -324,7 +331,7 @@ impl Steps<'_> {
         let Mend::Step(words) = Code::RememberedKeyUnusable.mend() else { return None };
         let is_note = path.extension().is_some_and(|extension| extension == "json");
         let step = Step::new(words);
-        Some(if is_note { step.with(format!("{}rm {}", self.sudo(), quoted(path.as_os_str()))) } else { step })
+        Some(if is_note { step.with(format!("{}rm {}", self.commands.sudo(), quoted(path.as_os_str()))) } else { step })
     }
 
     /// Whether the unclear output was given by an option.
@@ -332,84 +339,6 @@ impl Steps<'_> {
         [&self.request.app_sso_state, &self.request.psso_status]
             .into_iter()
             .any(|file| file.is_some() && *file == undetermined.path)
-    }
-
-    /// The prefix of commands that root must run on that Mac; empty if the caller is root there.
-    fn sudo(&self) -> &'static str {
-        if self.evidence.as_root && self.evidence.user.is_of_this_mac() { "" } else { "sudo " }
-    }
-
-    /// The user's UID. That of a saved home's owner is unknown, because it is from another Mac.
-    fn uid(&self) -> Option<u32> {
-        self.evidence.user.uid.filter(|_| self.evidence.user.is_of_this_mac())
-    }
-
-    /// The prefix that runs a command as the user in the user's session.
-    fn as_user(&self) -> String {
-        let uid = self.uid().map_or_else(|| "UID".to_owned(), |uid| uid.to_string());
-        format!("{}launchctl asuser {uid} sudo -u '#{uid}'", self.sudo())
-    }
-
-    /// The command that runs this tool again, with all options that were given. It has the full path because sudo would
-    /// search the user's PATH.
-    fn again(&self) -> String {
-        self.again_within(self.request.deadline.as_secs())
-    }
-
-    /// As [`again`](Self::again), with this deadline in seconds.
-    fn again_within(&self, seconds: u64) -> String {
-        let Request {
-            subject,
-            keychain,
-            plist,
-            app_sso_state,
-            psso_status,
-            system_root,
-            tenants,
-            remember_key_days,
-            second_opinion,
-            deadline: _,
-            output: _,
-        } = self.request;
-        // A saved home is read with the caller's rights, so sudo is needed only if these do not suffice.
-        let is_denied = matches!(&self.assessment.state, Err(Obstacle { cause: Cause::PermissionDenied, .. }));
-        let sudo = if self.evidence.user.is_of_this_mac() || is_denied { self.sudo() } else { "" };
-        let mut words = vec![format!("{sudo}{TOOL} --explain")];
-        let mut add = |option: &str, value: Option<&OsStr>| {
-            words.extend(value.map(|value| {
-                // A value that begins with a dash would be taken for an option.
-                let sign = if value.as_bytes().starts_with(b"-") { '=' } else { ' ' };
-                format!("{option}{sign}{}", quoted(value))
-            }));
-        };
-        match subject {
-            Subject::One(UserChoice::User(name)) => add("--user", Some(name.as_ref())),
-            Subject::One(UserChoice::Home(home)) => add("--home", Some(home.as_os_str())),
-            Subject::One(UserChoice::Console | UserChoice::Unknown) | Subject::AllUsers | Subject::Homes(_) => {}
-        }
-        let files = [
-            ("--keychain", keychain),
-            ("--plist", plist),
-            ("--app-sso-state", app_sso_state),
-            ("--psso-status", psso_status),
-            ("--system-root", system_root),
-        ];
-        for (option, file) in files {
-            add(option, file.as_ref().map(|file| file.as_os_str()));
-        }
-        for tenant in tenants.ids() {
-            add("--tenant", Some(tenant.as_ref()));
-        }
-        let days = remember_key_days.map(|days| days.to_string());
-        add("--remember-key", days.as_ref().map(AsRef::as_ref));
-        let seconds = (seconds != DEFAULT_DEADLINE).then(|| seconds.to_string());
-        add("--deadline", seconds.as_ref().map(AsRef::as_ref));
-        match second_opinion {
-            UseMacosReader::Always => words.push("--second-opinion".to_owned()),
-            UseMacosReader::Never => words.push("--second-opinion=never".to_owned()),
-            UseMacosReader::IfDamaged => {}
-        }
-        words.join(" ")
     }
 }
 
@@ -476,26 +405,6 @@ fn is_partly_unreadable(set_up: &SetUp) -> bool {
         || matches!(set_up.plist_of_root, Probe::Unreadable(_))
         || matches!(set_up.company_portal, Probe::Unreadable(_))
         || matches!(set_up.jamf_tool, Probe::Unreadable(_))
-}
-
-/// Quotes a word for a shell, if that is needed. bash and zsh know the form with escapes.
-fn quoted(word: &OsStr) -> String {
-    let bytes = word.as_bytes();
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./@".contains(byte);
-    let is_printable = |byte: &u8| (b' '..=b'~').contains(byte);
-    let text = String::from_utf8_lossy(bytes);
-    if !bytes.is_empty() && bytes.iter().all(is_plain) {
-        text.into_owned()
-    } else if bytes.iter().all(is_printable) {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    } else {
-        let escaped = |byte: &u8| match byte {
-            b'\'' | b'\\' => format!("\\{}", char::from(*byte)),
-            byte if is_printable(byte) => char::from(*byte).to_string(),
-            byte => format!("\\{byte:03o}"),
-        };
-        format!("$'{}'", bytes.iter().map(escaped).collect::<String>())
-    }
 }
 
 fn sentence(words: &str) -> String {
