@@ -329,7 +329,11 @@ fn check_single_sign_on(request: &Request, mac: &impl Mac, targets: &mut [Target
     let is_undecided = |target: &&mut Target| {
         let Target { evidence, .. } = &**target;
         let is_of_this_mac = mac.is_mac() && evidence.user.name.is_some();
-        let is_unchecked = is_of_this_mac && !evidence.can_check_sso;
+        let has_no_answer = matches!(
+            (&evidence.platform_sso.probe, &evidence.sso_extension.probe),
+            (Probe::NotChecked, Probe::NotChecked)
+        );
+        let is_unchecked = is_of_this_mac && (!evidence.can_check_sso || has_no_answer);
         let is_unanswered = (is_of_this_mac || copies.is_some()) && evidence.jamf_gave_no_answer();
         keyless(target) && (is_unchecked || is_unanswered)
     };

@@ -64,7 +64,7 @@ pub(crate) fn other_tenants(evidence: &Evidence) -> Vec<&str> {
     let in_keychain = evidence.login_keychain.probe.found();
     // The device's registration names a tenant even if the user's part is missing.
     let by_app_sso = evidence.platform_sso.probe.found();
-    let by_jamf = evidence.sso_extension.probe.found().filter(|found| found.key.is_present());
+    let by_jamf = evidence.sso_extension.probe.found();
     let mut tenants: Vec<&str> = in_keychain
         .into_iter()
         .flat_map(LoginKeychain::identities)
@@ -122,12 +122,14 @@ fn of_certificate(source: DeviceSource, description: &Description) -> Option<Dev
     })
 }
 
-/// The name to which the account is linked, unless that is another identity provider's.
-fn linked_name(evidence: &Evidence) -> Option<&str> {
-    let by_app_sso = evidence.platform_sso.probe.found().map(|found| found.key);
-    let is_of_another = by_app_sso == Some(Key::Absent(Absence::AnotherProvider))
+/// The name that a command or else the account record shows, unless it is another identity provider's.
+fn other_name(evidence: &Evidence) -> Option<&str> {
+    let by_app_sso = evidence.platform_sso.probe.found();
+    let is_of_another = by_app_sso.is_some_and(|found| found.key == Key::Absent(Absence::AnotherProvider))
         || evidence.set_up.sso_profile.found() == Some(&SsoProfile::OfAnother);
-    evidence.linked_name.as_deref().filter(|_| !is_of_another)
+    let by_app_sso = by_app_sso.and_then(|found| found.user_principal_name.as_deref());
+    let by_jamf = evidence.sso_extension.probe.found().and_then(|found| found.user_principal_name.as_deref());
+    by_app_sso.or(by_jamf).or(evidence.linked_name.as_deref()).filter(|_| !is_of_another)
 }
 
 /// The Workplace Join key that counts, and what is known about its registration.
@@ -149,7 +151,7 @@ impl<'a> WorkplaceJoin<'a> {
             storage,
             device_id: certificate.and_then(|it| it.device_id.as_deref()),
             tenant_id: certificate.and_then(|it| it.tenant_id.as_deref()),
-            user_principal_name: user_principal_name.or(linked_name(evidence)),
+            user_principal_name: user_principal_name.or_else(|| other_name(evidence)),
             certificate,
         };
         if let Some(identity) = evidence.identity() {

@@ -3,7 +3,7 @@
 use crate::{
     assess::{
         finding::{Code, Finding},
-        key::{Storage, platform_sso, remembered_key, sso_extension},
+        key::{platform_sso, remembered_key, sso_extension},
         remedy::Remedy,
         state::RegistrationState,
     },
@@ -27,7 +27,6 @@ pub(super) fn remedy(state: Result<RegistrationState, &Obstacle>, findings: &[Fi
     // Jamf's status 1 and 2 mean that Platform SSO is enabled.
     let of_platform_sso =
         || platform_sso(evidence).is_some() || sso_extension(evidence).is_some_and(|found| found.status > 0);
-    let in_enclave = || Storage::shown_by(evidence) == Some(Storage::SecureEnclave);
     let of_findings = || {
         if let Some(Key::UnderWay(what)) = evidence.platform_sso.probe.found().map(|found| found.key)
             && has(&[Code::RegistrationUnderWay])
@@ -47,8 +46,10 @@ pub(super) fn remedy(state: Result<RegistrationState, &Obstacle>, findings: &[Fi
         // No user has logged in yet.
         _ if evidence.user.source == Some(Source::None) => Remedy::LookInSession,
         Err(Obstacle { cause: Cause::NoSession | Cause::MayBeDeclared, .. }) => Remedy::LookInSession,
-        // A registration with an expected tenant may only have to be finished.
-        _ if has(&[Code::RegisteredWithAnotherTenant]) && !(is_expected() && of_findings().is_some()) => {
+        // A registration with an expected tenant that is under way only has to be finished.
+        _ if has(&[Code::RegisteredWithAnotherTenant])
+            && !(state.is_err() && is_expected() && of_findings().is_some()) =>
+        {
             Remedy::CheckTenant
         }
         // A finding may call for a remedy even if the state could not be determined.
@@ -57,7 +58,7 @@ pub(super) fn remedy(state: Result<RegistrationState, &Obstacle>, findings: &[Fi
             RegistrationState::NotRegistered if has(&[Code::SsoProfileMissing]) => Remedy::DeployProfile,
             RegistrationState::NotRegistered => Remedy::RegisterInSelfService,
             _ if has(&[Code::CertificateExpired]) => {
-                if in_enclave() && of_platform_sso() {
+                if of_platform_sso() {
                     Remedy::RegisterInMacos
                 } else {
                     Remedy::RegisterInSelfService

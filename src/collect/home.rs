@@ -116,8 +116,12 @@ fn read_settings(files: &[PathBuf], reading: &Reading<'_>) -> Result<Settings, O
         reading.trail.at(path);
         let failed = |cause| Obstacle { path: Some(path.clone()), cause: reading.cause_for_user(cause) };
         if let Some(bytes) = file::read(path, MAX_PLIST_SIZE).map_err(failed)? {
-            let found = settings::parse(&bytes).map_err(|problem| failed(Cause::Settings(problem)))?;
-            settings = settings.or(found);
+            match settings::parse(&bytes) {
+                Ok(found) => settings = settings.or(found),
+                // With tenants given, no state depends on the settings.
+                Err(problem) if !reading.tenants.accept_all() => settings.unused.push(problem.to_string()),
+                Err(problem) => return Err(failed(Cause::Settings(problem))),
+            }
             if let Some(Err(problem)) = settings.tenants
                 && reading.tenants.accept_all()
             {

@@ -382,7 +382,8 @@ const fn is_present<T>(probe: &Probe<T>) -> Option<bool> {
 /// A finding. With Platform SSO, a user registers in macOS, not in Self Service, so the user's own remedy is shown.
 fn finding(finding: &Finding, remedy: Remedy) -> FindingReport<'_> {
     let action = match finding.code.mend() {
-        Mend::By(mends) if remedy == Remedy::Nothing || mends == Remedy::RegisterInSelfService => remedy.action(),
+        Mend::By(Remedy::RegisterInSelfService | Remedy::FinishInMacos) => remedy.action(),
+        Mend::By(_) if remedy == Remedy::Nothing => remedy.action(),
         Mend::By(_) | Mend::Step(_) | Mend::Nothing(_) => finding.code.remedy(),
     };
     FindingReport {

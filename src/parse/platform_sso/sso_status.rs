@@ -58,6 +58,8 @@ pub fn parse(text: &str) -> Result<SsoStatus, Unclear> {
     };
     let key = match (status, &device_id) {
         (3, _) => Key::Absent(Absence::NeedsRepair),
+        // The tenant may be in the missing part of a list.
+        (_, Some(_)) if tenant_id.is_none() && !has_whole_list(text) => return Err(strange("the list is cut off")),
         (_, Some(_)) => Key::Present,
         (_, None) if timed_out => return Err(Unclear::TimedOut),
         (2, None) => return Err(strange("the device is registered, but has no device ID")),

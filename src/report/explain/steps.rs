@@ -144,17 +144,19 @@ impl Steps<'_> {
     /// Why the remedy is needed, as a clause.
     fn reason(&self) -> &'static str {
         // Another finding would not explain this remedy, and a missing profile does not call for registering.
-        let explains = |code: &Code| match code.mend() {
-            Mend::By(remedy) => remedy == self.assessment.remedy && remedy != Remedy::DeployProfile,
-            Mend::Step(_) | Mend::Nothing(_) => false,
+        let explains = |code: &Code| match (code, code.mend()) {
+            (Code::SsoProfileMissing, _) => false,
+            (Code::RegistrationUnderWay, _) => true,
+            (Code::CertificateExpired, _) if self.assessment.remedy == Remedy::RegisterInMacos => true,
+            (_, mend) => mend == Mend::By(self.assessment.remedy),
         };
-        let clause = self.assessment.gravest().filter(explains);
-        clause.map_or_else(
+        let mut codes = self.assessment.findings.iter().map(|finding| finding.code);
+        codes.find(explains).map_or_else(
             || match &self.assessment.state {
                 Ok(RegistrationState::PlistMissing) => "JamfAAD has never run for this user",
                 Ok(RegistrationState::AadIdNotAcquired) => "JamfAAD has not obtained the Azure AD ID",
-                Err(_) => "the registration is not complete",
-                Ok(RegistrationState::Registered | RegistrationState::NotRegistered) => "there is no WPJ key",
+                Ok(RegistrationState::NotRegistered) => "there is no WPJ key",
+                Ok(RegistrationState::Registered) | Err(_) => "the registration is not complete",
             },
             Code::clause,
         )
@@ -329,9 +331,14 @@ impl Steps<'_> {
         let has_finding = self.assessment.findings.iter().any(|finding| finding.code == Code::RememberedKeyUnusable);
         let path = self.evidence.remembered_key.path.as_deref().filter(|_| has_finding)?;
         let Mend::Step(words) = Code::RememberedKeyUnusable.mend() else { return None };
-        let is_note = path.extension().is_some_and(|extension| extension == "json");
-        let step = Step::new(words);
-        Some(if is_note { step.with(format!("{}rm {}", self.commands.sudo(), quoted(path.as_os_str()))) } else { step })
+        let command = |program: &str| format!("{}{program} {}", self.commands.sudo(), quoted(path.as_os_str()));
+        Some(if path.extension().is_some_and(|extension| extension == "json") {
+            Step::new(words).with(command("rm"))
+        } else {
+            let words = "Remove the folder with the notes, because others than root can change it. The next run while the \
+                user is logged in makes it again:";
+            Step::new(words).with(command("rm -r"))
+        })
     }
 
     /// Whether the unclear output was given by an option.

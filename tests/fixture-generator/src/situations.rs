@@ -452,6 +452,9 @@ fn platform_sso() -> Vec<Situation> {
             NOT_REGISTERED,
             PlatformSso { certificate: Some(Certificate::contoso()), ..registered() },
         ),
+        with("smart-card", REGISTERED, PlatformSso { login_type: "POLoginTypeSmartCard (3)", ..registered() }),
+        with("access-key", REGISTERED, PlatformSso { login_type: "POLoginTypeAccessKey (4)", ..registered() }),
+        new("token-expired", REGISTERED).acquired().app_sso(with_expired_token(&registered())),
         with("user-key-invalid", NOT_REGISTERED, in_state("POUserStateUserKeyInvalid (5)")),
         with("user-key-invalid-by-number", NOT_REGISTERED, in_state("(null) (5)")),
         with("registration-failed-by-number", NOT_REGISTERED, in_state("(null) (3)")),
@@ -537,6 +540,7 @@ fn sso_extension() -> Vec<Situation> {
         with("needs-repair", NOT_REGISTERED, sso::sso_status(3, device)),
         with("not-configured", NOT_REGISTERED, sso::sso_status(0, "")),
         with("not-registered", NOT_REGISTERED, sso::sso_status(1, "")),
+        with("empty-list", NOT_REGISTERED, b"0\nextraDeviceInformation [:]\n".to_vec()),
         with("timed-out", UNDETERMINED, b"1\nWarning:Timedout\n".to_vec()),
         with("unintelligible", UNDETERMINED, b"Segmentation fault\n".to_vec()),
         with("is-output-of-app-sso", UNDETERMINED, PlatformSso::registered().json()),
@@ -593,6 +597,12 @@ fn of_microsoft_by_team() -> Value {
     let kerberos =
         Value::Dictionary(vec![("ExtensionIdentifier", Value::String("com.apple.AppSSOKerberos.KerberosExtension"))]);
     Value::Dictionary(vec![("Payloads", Value::Array(vec![kerberos, payload]))])
+}
+
+/// The output of `app-sso` when the SSO token has expired.
+fn with_expired_token(platform_sso: &PlatformSso) -> Vec<u8> {
+    let text = String::from_utf8(platform_sso.json()).expect("it is text");
+    text.replace("(Not Expired)", "(Expired)").into_bytes()
 }
 
 /// The output of `app-sso` if it cannot read the device's section.
