@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 use oracle::{Theirs, has_several_values};
 use wpj_state::{
     assess::{assess, state::RegistrationState},
-    cli::{UseMacosReader, Output, Request, Subject, UserChoice, attribute::Attribute},
+    cli::{Output, Request, Subject, UseMacosReader, UserChoice, attribute::Attribute},
     evidence::{Cause, Evidence, Probe, User, Witness},
     parse::{
         jamf_aad::{self, HaveAnAzureId, JamfAad},

@@ -361,6 +361,16 @@ fn since_macos_27_missing_files_prove_nothing_if_nobody_is_logged_in() {
     assert!(outcome(&mac, same).0.is_err());
 }
 
+/// Without the commands, nothing shows a key that a profile makes possible.
+#[test]
+fn missing_commands_give_no_state_if_a_profile_configures_single_sign_on() {
+    let team = "<key>TeamIdentifier</key><string>UBF8T346G9</string>";
+    let mac = with_session();
+    assert_eq!(outcome(&mac, same).0, Ok("Not Registered"));
+    mac.set_up("Library/Managed Preferences/com.apple.extensiblesso.plist", team);
+    assert!(outcome(&mac, same).0.is_err());
+}
+
 /// Without the user's section, a live output does not show that nothing is set up.
 #[test]
 fn a_live_output_without_the_users_section_gives_no_state() {

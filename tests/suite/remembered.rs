@@ -227,6 +227,31 @@ fn a_setting_that_cannot_be_used_is_named_and_takes_no_state() {
 }
 
 #[test]
+fn the_account_records_name_counts_only_if_nothing_else_has_one() {
+    let linked = "AltSecurityIdentities: PlatformSSO:linked@contoso.com\n";
+    let name = |app_sso: Vec<u8>| {
+        let programs = vec![(APP_SSO, Ok(app_sso)), (DSCL, Ok(linked.into()))];
+        let mac = Mac { console: Some(console("adele", ADELE, ADELE)), programs, ..Mac::new(&registered()) };
+        let json: serde_json::Value = serde_json::from_str(&mac.report_at_console(Output::Json).document).unwrap();
+        json["workplace_join"]["user_principal_name"].clone()
+    };
+    assert_eq!(name(PlatformSso::registered().json()), "adele.vance@contoso.com");
+    assert_eq!(name(not_configured()), "linked@contoso.com");
+}
+
+/// Notes in a folder that others can change do not count, and the next run would write nothing there.
+#[test]
+fn the_report_says_to_remove_a_folder_of_notes_that_others_can_change() {
+    let mac = at_login_window();
+    let folder = write_note(&mac, 1).parent().unwrap().to_owned();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+    let request = remembering(&mac, Output::Explain);
+    let report = mac.report(&request).document;
+    assert!(report.contains("Remove the folder with the notes"), "{report}");
+    assert!(report.contains(&format!("rm -r {}\n", folder.display())), "{report}");
+}
+
+#[test]
 fn the_name_and_the_sign_in_of_another_provider_are_not_taken_for_microsofts() {
     let okta = PlatformSso {
         extension: "com.okta.mobile.auth-service-extension",

@@ -145,6 +145,34 @@ fn wrong_settings_give_no_answer_and_are_reported() {
     assert_eq!(outcome(&mac, ours), registered_here());
 }
 
+/// Nobody is sent to repair another company's registration.
+#[test]
+fn a_registration_of_another_tenant_that_needs_repair_calls_for_a_check_of_the_tenant() {
+    let other = |request| Request { tenants: tenants(&[OTHER]), ..request };
+    let programs =
+        vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(sso_status(3, Certificate::workplace_join().subject)))];
+    assert_eq!(outcome(&Mac { programs, ..with_session() }, other), with_another_tenant());
+    let again = PlatformSso { user_state: Some("POUserStateNeedsRegistration (2)"), ..PlatformSso::registered() };
+    let foreign = Certificate { tenant_id: Some([0x11; 16]), ..Certificate::workplace_join() };
+    let keychain = Keychain::new().certificate(&foreign).workplace_join_key(&foreign).to_bytes();
+    let programs = vec![(APP_SSO, Ok(again.json())), (JAMF, Ok(sso_status(0, "")))];
+    let mac = Mac { console: Some(console("adele", ADELE, ADELE)), programs, ..Mac::new(&keychain) };
+    let ours = |request| Request { tenants: tenants(&[OURS]), ..request };
+    assert_eq!(outcome(&mac, ours), with_another_tenant());
+}
+
+#[test]
+fn settings_that_are_not_a_plist_do_not_matter_if_an_option_names_the_tenant() {
+    let mac = at_console();
+    mac.set_up_file(SETTINGS, b"x");
+    let ours = |request| Request { tenants: tenants(&[OURS]), ..request };
+    assert_eq!(outcome(&mac, ours), registered_here());
+    let words =
+        "this is not a plist: not a property list, or a damaged one; correct the profile with wpj-state's settings";
+    let path = mac.system.path().join(SETTINGS);
+    assert_eq!(outcome(&mac, same), (Err(format!("{}: {words}", path.display())), vec![], Remedy::MendEvidence));
+}
+
 #[test]
 fn a_key_whose_tenant_is_unknown_counts_with_a_finding() {
     let old = Certificate { tenant_id: None, ..Certificate::workplace_join() };
