@@ -331,8 +331,8 @@ fn document() -> String {
         }
     }
     page.push_str(
-        "\nThere is one exception. If Jamf's tool gives no answer, `app-sso` says that nothing is set up, and no profile\n\
-         configures anything either, the state is Not Registered.\n\n## By the plist and the profile\n\n\
+        "\nThere is one exception, before macOS 27. If Jamf's tool gives no answer, `app-sso` says that nothing is set up,\n\
+         and no profile configures anything either, the state is Not Registered.\n\n## By the plist and the profile\n\n\
          Here, the commands show no fault. With a key, the profile does not matter.\n\n\
          | Key | Plist | SSO extension's profile | State | Finding | Remedy |\n|---|---|---|---|---|---|\n",
     );
