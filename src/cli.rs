@@ -110,11 +110,12 @@ impl Request {
 
     /// Whether the output shows the commands' answers even if the login keychain has the key.
     pub(crate) const fn always_runs_commands(&self) -> bool {
-        self.needs_account_records() || matches!(self.output, Output::Result(Attribute::SignInMethod))
+        // Only `app-sso` reports how the user signs in.
+        self.lists_devices() || matches!(self.output, Output::Result(Attribute::SignInMethod))
     }
 
-    /// Whether the output shows the user principal name to which an account is linked.
-    pub(crate) const fn needs_account_records(&self) -> bool {
+    /// Whether the output lists every device ID and the user principal name to which the account is linked.
+    pub(crate) const fn lists_devices(&self) -> bool {
         match self.output {
             Output::Json => true,
             Output::Explain => !self.subject.is_several(),

@@ -321,10 +321,8 @@ fn check_single_sign_on(request: &Request, mac: &impl Mac, targets: &mut [Target
     let needs_check = |target: &&mut Target| {
         target.is_readable() && (request.always_runs_commands() || !target.has_key_in_keychain())
     };
-    // Only `app-sso` reports how the user signs in.
-    let with_jamf = request.output != Output::Result(Attribute::SignInMethod);
     let users = targets.iter_mut().filter(needs_check).map(|target| &mut target.evidence).collect();
-    sso::run_commands(users, with_jamf, mac);
+    sso::run_commands(users, request.lists_devices(), mac);
     let copies = request.system_root.as_deref();
     let is_undecided = |target: &&mut Target| {
         let Target { evidence, .. } = &**target;
@@ -353,7 +351,7 @@ fn check_single_sign_on(request: &Request, mac: &impl Mac, targets: &mut [Target
 
 /// Reads the user principal names from the account records, if the output shows details.
 fn read_account_records(request: &Request, mac: &impl Mac, targets: &mut [Target]) {
-    if request.needs_account_records() {
+    if request.lists_devices() {
         sso::read_account_records(targets.iter_mut().map(|target| &mut target.evidence).collect(), mac);
     }
 }

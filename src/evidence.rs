@@ -227,6 +227,8 @@ pub enum Cause {
     NoSession,
     /// Like [`NoSession`](Self::NoSession), but no file sets up single sign-on; a declaration may do so.
     MayBeDeclared,
+    /// Single sign-on is or may be set up, and no command of this Mac can show its keys.
+    CommandsMissing,
     /// The user's registration with Platform SSO is under way.
     UnderWay(UnderWay),
     /// The device's registration with Platform SSO is lost, and nothing shows whether there is another key.

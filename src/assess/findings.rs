@@ -92,8 +92,11 @@ fn second_opinion(opinion: &SecondOpinion) -> Option<Finding> {
 }
 
 fn single_sign_on(evidence: &Evidence, now: Timestamp) -> Vec<Finding> {
-    let by_app_sso = evidence.platform_sso.probe.found().map(|found| found.key);
-    let by_jamf = evidence.sso_extension.probe.found().map(|found| found.key);
+    // What another tenant's registration needs does not concern this one.
+    let counts = |tenant_id| evidence.expected_tenants.accept(tenant_id);
+    let by_app_sso = evidence.platform_sso.probe.found().filter(|found| counts(found.tenant_id())).map(|it| it.key);
+    let by_jamf = evidence.sso_extension.probe.found().filter(|_| counts(evidence.sso_extension_tenant()));
+    let by_jamf = by_jamf.map(|found| found.key);
     let storage = Storage::shown_by(evidence);
     // The device is then not registered with Microsoft because another identity provider is used.
     let is_of_another = by_app_sso == Some(Key::Absent(Absence::AnotherProvider));
@@ -115,8 +118,9 @@ fn single_sign_on(evidence: &Evidence, now: Timestamp) -> Vec<Finding> {
     if storage == Some(Storage::SecureEnclave) {
         findings.extend(platform_sso(evidence).and_then(|found| validity(found.certificate.as_ref()?, now)));
     }
-    let outputs = [output(&evidence.platform_sso), output(&evidence.sso_extension)];
-    findings.extend(outputs.into_iter().flatten());
+    findings.extend(output(&evidence.platform_sso));
+    // Jamf's tool often gives no answer, which does not matter if there is a key.
+    findings.extend(output(&evidence.sso_extension).filter(|_| storage.is_none() || !evidence.jamf_gave_no_answer()));
     findings.extend(device_ids(evidence));
     // Both sources may give the same finding.
     findings.dedup();

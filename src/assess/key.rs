@@ -122,14 +122,24 @@ fn of_certificate(source: DeviceSource, description: &Description) -> Option<Dev
     })
 }
 
-/// The name that a command or else the account record shows, unless it is another identity provider's.
-fn other_name(evidence: &Evidence) -> Option<&str> {
+/// The name that a command or else the account record shows, unless it is another identity provider's, or known to be
+/// that of a registration with another tenant than this.
+fn other_name<'a>(evidence: &'a Evidence, tenant_id: Option<&str>) -> Option<&'a str> {
+    let is_of_another = |other: Option<&str>| other.zip(tenant_id).is_some_and(|(one, other)| one != other);
     let by_app_sso = evidence.platform_sso.probe.found();
-    let is_of_another = by_app_sso.is_some_and(|found| found.key == Key::Absent(Absence::AnotherProvider))
+    let is_of_another_provider = by_app_sso.is_some_and(|found| found.key == Key::Absent(Absence::AnotherProvider))
         || evidence.set_up.sso_profile.found() == Some(&SsoProfile::OfAnother);
-    let by_app_sso = by_app_sso.and_then(|found| found.user_principal_name.as_deref());
-    let by_jamf = evidence.sso_extension.probe.found().and_then(|found| found.user_principal_name.as_deref());
-    by_app_sso.or(by_jamf).or(evidence.linked_name.as_deref()).filter(|_| !is_of_another)
+    let by_jamf = evidence.sso_extension.probe.found().filter(|_| !is_of_another(evidence.sso_extension_tenant()));
+    let by_jamf = by_jamf.and_then(|found| found.user_principal_name.as_deref());
+    // The account is linked to the user of Platform SSO.
+    let by_platform_sso = match by_app_sso {
+        Some(found) if is_of_another(found.tenant_id()) => by_jamf,
+        found => {
+            let name = found.and_then(|found| found.user_principal_name.as_deref());
+            name.or(by_jamf).or(evidence.linked_name.as_deref())
+        }
+    };
+    by_platform_sso.filter(|_| !is_of_another_provider)
 }
 
 /// The Workplace Join key that counts, and what is known about its registration.
@@ -147,12 +157,16 @@ pub(crate) struct WorkplaceJoin<'a> {
 impl<'a> WorkplaceJoin<'a> {
     pub(crate) fn shown_by(evidence: &'a Evidence) -> Option<Self> {
         let storage = Storage::shown_by(evidence)?;
-        let of_certificate = |certificate: Option<&'a Description>, user_principal_name: Option<&'a str>| Self {
+        let with = |device_id, tenant_id, name: Option<&'a str>, certificate| Self {
             storage,
-            device_id: certificate.and_then(|it| it.device_id.as_deref()),
-            tenant_id: certificate.and_then(|it| it.tenant_id.as_deref()),
-            user_principal_name: user_principal_name.or_else(|| other_name(evidence)),
+            device_id,
+            tenant_id,
+            user_principal_name: name.or_else(|| other_name(evidence, tenant_id)),
             certificate,
+        };
+        let of_certificate = |certificate: Option<&'a Description>, name| {
+            let device_id = certificate.and_then(|it| it.device_id.as_deref());
+            with(device_id, certificate.and_then(|it| it.tenant_id.as_deref()), name, certificate)
         };
         if let Some(identity) = evidence.identity() {
             let details = evidence.login_keychain.probe.found().and_then(|found| found.details.as_ref());
@@ -163,13 +177,11 @@ impl<'a> WorkplaceJoin<'a> {
         if let Some(found) = platform_sso(evidence) {
             return Some(of_certificate(found.certificate.as_ref(), found.user_principal_name.as_deref()));
         }
-        let without_certificate =
-            |device_id, tenant_id, name| Self { device_id, tenant_id, ..of_certificate(None, name) };
         if let Some(found) = sso_extension(evidence) {
             let (device_id, tenant_id) = (found.device_id.as_deref(), evidence.sso_extension_tenant());
-            return Some(without_certificate(device_id, tenant_id, found.user_principal_name.as_deref()));
+            return Some(with(device_id, tenant_id, found.user_principal_name.as_deref(), None));
         }
         let found = remembered_key(evidence)?;
-        Some(without_certificate(found.device_id.as_deref(), found.tenant_id.as_deref(), None))
+        Some(with(found.device_id.as_deref(), found.tenant_id.as_deref(), None, None))
     }
 }

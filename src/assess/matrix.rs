@@ -8,7 +8,7 @@ use crate::{
         state::RegistrationState,
     },
     evidence::{Cause, Evidence, Obstacle, Source},
-    parse::platform_sso::{Key, UnderWay, app_sso::PlatformSso},
+    parse::platform_sso::{Key, UnderWay},
 };
 
 /// Findings about Platform SSO that the user mends in macOS.
@@ -38,20 +38,12 @@ pub(super) fn remedy(state: Result<RegistrationState, &Obstacle>, findings: &[Fi
         }
         has(&MENDED_IN_MACOS).then_some(Remedy::RegisterInMacos)
     };
-    let is_expected = || {
-        let tenant_id = evidence.platform_sso.probe.found().and_then(PlatformSso::tenant_id);
-        tenant_id.is_some_and(|tenant_id| evidence.expected_tenants.accept(Some(tenant_id)))
-    };
     match state {
         // No user has logged in yet.
         _ if evidence.user.source == Some(Source::None) => Remedy::LookInSession,
         Err(Obstacle { cause: Cause::NoSession | Cause::MayBeDeclared, .. }) => Remedy::LookInSession,
-        // A registration with an expected tenant that is under way only has to be finished.
-        _ if has(&[Code::RegisteredWithAnotherTenant])
-            && !(state.is_err() && is_expected() && of_findings().is_some()) =>
-        {
-            Remedy::CheckTenant
-        }
+        // A registration here that is under way only has to be finished.
+        _ if has(&[Code::RegisteredWithAnotherTenant]) && !has(&[Code::RegistrationUnderWay]) => Remedy::CheckTenant,
         // A finding may call for a remedy even if the state could not be determined.
         Err(_) => of_findings().unwrap_or(Remedy::MendEvidence),
         Ok(state) => of_findings().unwrap_or_else(|| match state {

@@ -39,9 +39,11 @@ impl Cause {
             }
             Self::TooLarge { .. } => "find out what wrote it, and move it",
             Self::Unclear(unclear) => match unclear {
-                Unclear::TimedOut | Unclear::NoAnswer | Unclear::OnlyWords(_) | Unclear::Failed(_) => {
-                    "run the command again; if that does not help, restart the Mac"
-                }
+                Unclear::TimedOut
+                | Unclear::NoAnswer
+                | Unclear::OnlyWords(_)
+                | Unclear::Ended(_)
+                | Unclear::Failed(_) => "run the command again; if that does not help, restart the Mac",
                 Unclear::Refused(_) => "check whether root's account has expired or has a password policy",
                 Unclear::TakenAsRoot => "save it again as the user, without sudo",
                 Unclear::JamfToolOutput => "give it with --psso-status",
@@ -50,6 +52,7 @@ impl Cause {
                     "report it under Issues on the project's page at GitHub, with the output (without names and IDs) and the version of macOS"
                 }
             },
+            Self::CommandsMissing => "update macOS and Jamf Pro",
             Self::NoSession | Self::MayBeDeclared => "run it as root while the user is logged in",
             // The remedies have the full texts.
             Self::UnderWay(UnderWay::NeedsBinding) => "have the user log out, and log in once with the local password",
@@ -120,6 +123,9 @@ impl fmt::Display for Cause {
             ),
             Self::MayBeDeclared => f.write_str(
                 "a declaration may configure single sign-on, and its keys can be checked only as root while the user is logged in",
+            ),
+            Self::CommandsMissing => f.write_str(
+                "single sign-on may be configured, and this Mac has no command that shows its keys",
             ),
             Self::UnderWay(UnderWay::NeedsBinding) => {
                 f.write_str("this user's registration is under way: it needs binding")

@@ -109,6 +109,11 @@ impl Remedy {
         }
     }
 
+    /// Whether the user registers, which needs Company Portal.
+    pub(crate) const fn registers(self) -> bool {
+        matches!(self, Self::RegisterInSelfService | Self::DeployProfile | Self::RegisterInMacos)
+    }
+
     /// The source: a web address, or a description.
     pub const fn source(self) -> &'static str {
         self.row().4

@@ -82,6 +82,7 @@ fn without_key_in_keychain(evidence: &Evidence) -> Result<RegistrationState, Obs
             by_app_sso(Cause::DeviceLost)
         }
         Probe::Absent | Probe::NotChecked => match sso_set_up {
+            SsoSetUp::By(_) | SsoSetUp::MayBeDeclared if evidence.can_check_sso => Err(Cause::CommandsMissing.into()),
             SsoSetUp::By(path) => Err(Obstacle { path: Some(path.clone()), cause: Cause::NoSession }),
             SsoSetUp::MayBeDeclared => Err(Cause::MayBeDeclared.into()),
             SsoSetUp::Nothing | SsoSetUp::NotChecked => Ok(RegistrationState::NotRegistered),

@@ -78,6 +78,8 @@ pub enum Failure {
     Missing,
     TimedOut,
     TooMuch,
+    /// The program was ended by a signal; contains which one.
+    Ended(String),
     /// The program could not be run; contains the operating system's message.
     Failed(String),
 }

@@ -255,7 +255,7 @@ fn answer<T: DeserializeOwned>(ended: Ended, deadline: &Deadline) -> Result<T, O
     let words = match outcome {
         Err(Failure::TimedOut) => return Err(Obstacle { path, cause: deadline.passed() }),
         Err(Failure::TooMuch) => "it sent more than 1 MiB".to_owned(),
-        Err(Failure::Failed(words)) => words,
+        Err(Failure::Ended(words) | Failure::Failed(words)) => words,
         // A library may have printed a message before the signal, but the signal is the better reason.
         Ok(Some(exit @ Exit::Signal(_))) => exit.to_string(),
         Ok(_) if is_nonsense => "it sent something else".to_owned(),

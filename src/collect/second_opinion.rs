@@ -104,7 +104,7 @@ pub(super) fn get(keychain: &Path, rights: Rights, deadline: &Deadline) -> Resul
         Err(Failure::TimedOut) => Err("macOS's reader timed out".to_owned()),
         Err(Failure::TooMuch) => Err("macOS's reader printed too much".to_owned()),
         Err(Failure::Missing) => Err("this tool cannot find its own executable".to_owned()),
-        Err(Failure::Failed(words)) => Err(format!("macOS's reader failed: {words}")),
+        Err(Failure::Ended(words) | Failure::Failed(words)) => Err(format!("macOS's reader failed: {words}")),
     }
 }
 

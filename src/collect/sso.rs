@@ -1,5 +1,4 @@
-//! Checks for keys outside the login keychain with two commands: macOS's `app-sso` and, if it shows no key, Jamf's
-//! tool.
+//! Checks for keys outside the login keychain with two commands: macOS's `app-sso` and Jamf's tool.
 //!
 //! Both answer only for the user in whose session they run. The verbs that are used change nothing and do not sign in.
 
@@ -23,9 +22,10 @@ const DSCL: &str = "/usr/bin/dscl";
 /// The first macOS release whose `app-sso` has the verb `platform`; before that, `-s` belongs to another command.
 const FIRST_WITH_PLATFORM_SSO: u32 = 13;
 
-/// Runs the commands for users without a saved output: first `app-sso` for all of them in parallel, then Jamf's tool
-/// for those for whom `app-sso` showed no key. Jamf's tool often answers only the second time, so it may run twice.
-pub(super) fn run_commands(users: Vec<&mut Evidence>, with_jamf: bool, mac: &impl Mac) {
+/// Runs the commands for users without a saved output: first `app-sso` for all of them in parallel, then Jamf's tool,
+/// which often answers only the second time, so it may run twice. It runs for those for whom nothing else showed a key,
+/// or for all `in_detail`.
+pub(super) fn run_commands(users: Vec<&mut Evidence>, in_detail: bool, mac: &impl Mac) {
     let mut users: Vec<_> = users.into_iter().filter_map(|user| Some((prefix(&user.user, mac)?, user))).collect();
     let is_unchecked = |user: &Evidence| user.platform_sso.path.is_none();
     if users.iter().any(|(_, user)| is_unchecked(user))
@@ -38,12 +38,10 @@ pub(super) fn run_commands(users: Vec<&mut Evidence>, with_jamf: bool, mac: &imp
     // JamfAAD, the tool of earlier releases, has no such verb.
     let tool = Path::new("/").join(JamfTool::ConditionalAccess.path());
     let note = |user: &mut Evidence, witness| user.sso_extension = read(witness, sso_status::parse);
-    let is_wanted = |user: &Evidence| with_jamf || user.identity().is_none();
-    let is_unchecked = |user: &Evidence| user.sso_extension.path.is_none() && is_wanted(user) && !shows_key(user);
+    let is_wanted = |user: &Evidence| in_detail || (user.identity().is_none() && !shows_key(user));
+    let is_unchecked = |user: &Evidence| user.sso_extension.path.is_none() && is_wanted(user);
     run(&mut users, mac, &tool, &["getPSSOStatus"], is_unchecked, note);
-    let is_unanswered = |user: &Evidence| {
-        user.identity().is_none() && user.sso_extension.path.as_ref() == Some(&tool) && user.jamf_gave_no_answer()
-    };
+    let is_unanswered = |user: &Evidence| user.sso_extension.path.as_ref() == Some(&tool) && user.jamf_gave_no_answer();
     if users.iter().any(|(_, user)| is_unanswered(user)) {
         mac.wait_before_retry();
         run(&mut users, mac, &tool, &["getPSSOStatus"], is_unanswered, |user, witness| {
@@ -131,6 +129,7 @@ fn unclear(failure: Failure) -> Unclear {
         // The program itself is installed, so a word before it is missing.
         Failure::Missing => Unclear::Failed("launchctl or sudo is missing".to_owned()),
         Failure::TimedOut => Unclear::TimedOut,
+        Failure::Ended(words) => Unclear::Ended(words),
         Failure::TooMuch => Unclear::Unintelligible("more than 1 MiB".into()),
         Failure::Failed(words) => Unclear::Failed(words),
     }

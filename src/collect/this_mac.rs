@@ -140,7 +140,7 @@ fn pause(left: Duration) -> Duration {
 /// What a command printed, if it exited by itself.
 fn output(ended: children::Ended) -> Result<Printed, Failure> {
     match ended.outcome? {
-        Some(Exit::Signal(signal)) => Err(Failure::Failed(format!("it was ended by {signal}"))),
+        Some(Exit::Signal(signal)) => Err(Failure::Ended(format!("it was ended by {signal}"))),
         Some(Exit::Status(_)) | None => {
             let mut outputs = ended.outputs.into_iter();
             Ok(Printed { stdout: outputs.next().unwrap_or_default(), stderr: outputs.next().unwrap_or_default() })

@@ -16,9 +16,9 @@ pub fn saved<T>(text: &str, parse: fn(&str) -> Result<T, Unclear>) -> Result<T, 
     if text.trim().is_empty() {
         return Err(Unclear::NoAnswer);
     }
-    parse(text.trim_start_matches('\u{feff}')).map_err(|unclear| match (unclear, words(text)) {
-        (Unclear::Unintelligible(_), Some(refused @ Unclear::Refused(_))) => refused,
-        (unclear, _) => unclear,
+    parse(text.trim_start_matches('\u{feff}')).map_err(|unclear| match unclear {
+        Unclear::Unintelligible(_) => by_sudo(text).unwrap_or(unclear),
+        unclear => unclear,
     })
 }
 
@@ -41,15 +41,21 @@ pub fn live<T>(
 /// The longest line that is reported as a reason, in characters.
 const MAX_WORDS: usize = 200;
 
-/// Why a command did not answer, according to its output. The first line of `sudo` is used, because it has the cause; a
-/// later one says that a password is required.
+/// Why a command did not answer, according to its output.
 fn words(text: &str) -> Option<Unclear> {
-    let short = |line: &str| line.chars().take(MAX_WORDS).collect();
-    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    match lines.clone().find(|line| line.starts_with("sudo: ")) {
-        Some(line) => Some(Unclear::Refused(short(line))),
-        None => lines.next().map(|line| Unclear::OnlyWords(short(line))),
-    }
+    let first = || text.lines().map(str::trim).find(|line| !line.is_empty());
+    by_sudo(text).or_else(|| Some(Unclear::OnlyWords(short(first()?))))
+}
+
+/// What `sudo` said. Its first line is used, because that has the cause; a later one says that a password is required.
+fn by_sudo(text: &str) -> Option<Unclear> {
+    let line = text.lines().map(str::trim).find(|line| line.starts_with("sudo: "))?;
+    let is_of_account = ["account", "expired"].iter().any(|word| line.to_ascii_lowercase().contains(word));
+    Some(if is_of_account { Unclear::Refused(short(line)) } else { Unclear::OnlyWords(short(line)) })
+}
+
+fn short(line: &str) -> String {
+    line.chars().take(MAX_WORDS).collect()
 }
 
 /// Whether a program with this name printed its usage, because it lacks the verb with which it was run. No public

@@ -183,8 +183,10 @@ pub fn agent(bytes: &[u8]) -> Result<Agent, Problem> {
 /// Fails if a file is not a property list with a dictionary.
 pub fn sso_profile(files: &[Vec<u8>]) -> Result<Option<SsoProfile>, Problem> {
     let files = files.iter().map(|bytes| dictionary(bytes).map(Value::Dictionary)).collect::<Result<Vec<_>, _>>()?;
-    if let Some(file) = files.iter().find(|file| mentions_microsoft(file)) {
-        return Ok(Some(SsoProfile::OfMicrosoft(Service::of(file))));
+    let services = || files.iter().filter(|file| mentions_microsoft(file)).map(Service::of);
+    // A file without lists may add only the team to what another one configures.
+    if let Some(service) = services().find(|service| *service != Service::NotKnown).or_else(|| services().next()) {
+        return Ok(Some(SsoProfile::OfMicrosoft(service)));
     }
     let platform_sso = files.iter().find_map(|file| find(file, &|value| with_key(value, "PlatformSSO")));
     Ok(platform_sso.map(|payload| {
@@ -424,6 +426,8 @@ mod tests {
             deep = format!("<key>a</key><array><dict>{deep}</dict></array>");
         }
         assert_eq!(sso_profile(&[file(""), file(&deep)]), of_microsoft);
+        // The file with the lists counts, not the one that names only the team.
+        assert_eq!(sso_profile(&[file(team), file(&deep)]), of_microsoft);
         let beside = format!(
             "<key>a</key><array><dict><key>ExtensionIdentifier</key><string>com.contoso.sso</string>\
              <key>AppPrefixAllowList</key><string>com.apple.</string></dict><dict>{MICROSOFT}\

@@ -4,6 +4,7 @@ use super::reason::reason;
 use crate::{
     assess::{
         Assessment,
+        finding::Code,
         key::{Storage, WorkplaceJoin},
         remedy::Remedy,
         state::RegistrationState,
@@ -89,10 +90,12 @@ fn found(attribute: Attribute, assessment: &Assessment<'_>) -> Option<String> {
             JamfAad::Unparsable(_) => None,
         },
         Attribute::Finding => {
-            // If the state is unknown, what could not be read may be worse than what was found.
-            let state = state.as_ref().ok()?;
-            let of_state = if *state == RegistrationState::Registered { NOTHING_WRONG } else { state.as_str() };
-            Some(assessment.gravest().map_or(of_state, |code| code.short_text()).to_owned())
+            let of_state = |state: &RegistrationState| match state {
+                RegistrationState::Registered => NOTHING_WRONG,
+                state => state.as_str(),
+            };
+            let gravest = assessment.gravest().map(Code::short_text);
+            gravest.or_else(|| state.as_ref().ok().map(of_state)).map(str::to_owned)
         }
         Attribute::Remedy => (*remedy != Remedy::MendEvidence).then(|| remedy.short_text().to_owned()),
         Attribute::Users => None,
@@ -175,7 +178,6 @@ fn masked(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::assess::finding::Code;
 
     #[test]
     fn only_plain_values_are_safe() {

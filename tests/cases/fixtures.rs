@@ -166,7 +166,7 @@ fn attributes_match_the_json(situation: &Situation) -> Result<(), Failed> {
         code.map(|code| code.short_text().to_owned())
     };
     let of_state = |state: &str| if state == "Registered" { "OK".to_owned() } else { state.to_owned() };
-    let finding = json["state"].as_str().and_then(|state| worst.map_or(Some(of_state(state)), short_text));
+    let finding = worst.map_or_else(|| json["state"].as_str().map(of_state), short_text);
     let remedy = Remedy::ALL.iter().find(|remedy| json["remedy"]["code"] == remedy.as_str());
     let remedy = remedy.filter(|remedy| **remedy != Remedy::MendEvidence).map(|remedy| remedy.short_text().to_owned());
     let state = words(&json["state"]);

@@ -313,6 +313,16 @@ fn the_command_for_gather_aad_info_is_what_a_shell_makes_of_it() {
     assert_eq!(run("not-acquired-without-link"), format!("{as_user}|{JAMF}|gatherAADInfo|"));
 }
 
+/// A user of Platform SSO whose AAD ID is missing has nothing to register.
+#[test]
+fn a_mac_that_has_only_to_run_gather_aad_info_needs_no_company_portal() {
+    let mac = Mac { programs: vec![(APP_SSO, Ok(PlatformSso::registered().json()))], ..with_session() };
+    fs::remove_file(mac.path(PLIST)).unwrap();
+    let report = mac.report_at_console(Output::Explain).document;
+    assert!(!report.contains("Company Portal"), "{report}");
+    assert!(report.contains("Run gatherAADInfo as the logged-in user"), "{report}");
+}
+
 #[test]
 fn without_unicode_a_report_is_all_ascii() {
     for mut case in cases() {

@@ -7,7 +7,7 @@ use fixture_generator::{
     sso::{PlatformSso, not_configured, sso_status},
 };
 use wpj_state::{
-    assess::{assess, finding::Code},
+    assess::{assess, finding::Code, remedy::Remedy},
     cli::{Output, Request, Subject, UseMacosReader, UserChoice, attribute::Attribute},
     collect::Failure,
     evidence::{Cause, Probe},
@@ -215,7 +215,8 @@ fn at_most_the_sixteen_latest_renamed_keychains_are_read() {
 
 const RAN_APP_SSO: &str = "as 501|/usr/bin/app-sso|platform|-s";
 
-/// The state, or the reason why it cannot be determined, and the commands that were run; both depths must agree.
+/// The state, or the reason why it cannot be determined, and the commands that were run for it; JSON, which lists every
+/// device, must agree about the state.
 fn outcome(mac: &Mac, change: impl Fn(Request) -> Request) -> (Result<&'static str, String>, Vec<String>) {
     let [plain, detailed] = [Output::Result(Attribute::State), Output::Json].map(|output| {
         mac.commands.borrow_mut().clear();
@@ -229,7 +230,7 @@ fn outcome(mac: &Mac, change: impl Fn(Request) -> Request) -> (Result<&'static s
         });
         (state, mac.commands.borrow().clone())
     });
-    assert_eq!(plain, detailed);
+    assert_eq!(plain.0, detailed.0);
     plain
 }
 
@@ -309,7 +310,14 @@ fn the_jamf_tool_is_run_again_after_a_pause_if_it_gave_no_answer() {
     let ran_jamf = format!("as 501|{JAMF}|getPSSOStatus");
     let commands_run = vec![RAN_APP_SSO.to_owned(), ran_jamf.clone(), "wait".to_owned(), ran_jamf.clone()];
     let device = Certificate::workplace_join().subject;
-    let first = [Ok(b"Warning:Timedout\n".to_vec()), Ok(b"0\n".to_vec()), Ok(Vec::new()), Err(Failure::TimedOut)];
+    let first = [
+        Ok(b"Warning:Timedout\n".to_vec()),
+        Ok(b"0\n".to_vec()),
+        Ok(b"2\n".to_vec()),
+        Ok(Vec::new()),
+        Err(Failure::TimedOut),
+        Err(Failure::Ended("it was ended by SIGSEGV".to_owned())),
+    ];
     for first in first {
         let programs = vec![(APP_SSO, Ok(not_configured())), (JAMF, first), (JAMF, Ok(sso_status(0, device)))];
         assert_eq!(outcome(&Mac { programs, ..with_session() }, same), (Ok("Registered"), commands_run.clone()));
@@ -361,21 +369,40 @@ fn since_macos_27_missing_files_prove_nothing_if_nobody_is_logged_in() {
     assert!(outcome(&mac, same).0.is_err());
 }
 
-/// Without the commands, nothing shows a key that a profile makes possible.
+/// Without the commands, nothing shows a key that a profile makes possible. To run this again would not help.
 #[test]
 fn missing_commands_give_no_state_if_a_profile_configures_single_sign_on() {
     let team = "<key>TeamIdentifier</key><string>UBF8T346G9</string>";
     let mac = with_session();
     assert_eq!(outcome(&mac, same).0, Ok("Not Registered"));
     mac.set_up("Library/Managed Preferences/com.apple.extensiblesso.plist", team);
-    assert!(outcome(&mac, same).0.is_err());
+    let reason = ": single sign-on may be configured, and this Mac has no command that shows its keys".to_owned();
+    assert_eq!(outcome(&mac, same).0, Err(reason));
+    let evidence = mac.evidence(&Request {
+        subject: Subject::One(UserChoice::Console),
+        ..mac.request(UseMacosReader::Never, Output::Json)
+    });
+    assert_eq!(assess(&evidence, Timestamp::now()).remedy, Remedy::MendEvidence);
 }
 
 /// Without the user's section, a live output does not show that nothing is set up.
 #[test]
 fn a_live_output_without_the_users_section_gives_no_state() {
     let whole = "Device Configuration:\n (null)\nLogin Configuration:\n (null)\nUser Configuration:\n (null)\n";
-    for (output, is_answer) in [(whole, true), (&whole[..whole.find("User").unwrap()], false), (&whole[..70], false)] {
+    // A device that is not registered with Microsoft is the same answer for every user.
+    let lost = String::from_utf8(PlatformSso { device: false, ..PlatformSso::registered() }.json()).unwrap();
+    let lost = lost.replace("Login Configuration:\n (null)", "Login Configuration:\n {\n \"a\" : 1\n}");
+    let okta = PlatformSso { extension: "com.okta.mobile.auth-service-extension", ..PlatformSso::registered() }.json();
+    let okta = String::from_utf8(okta).unwrap();
+    let without_user = |text: &str| text[..text.find("User Config").unwrap()].to_owned();
+    for (output, is_answer) in [
+        (whole, true),
+        (&without_user(whole), false),
+        (&whole[..70], false),
+        (&lost, true),
+        (&without_user(&lost), false),
+        (&without_user(&okta), true),
+    ] {
         let mac = Mac { programs: vec![(APP_SSO, Ok(output.into())), (JAMF, Ok(sso_status(0, "")))], ..with_session() };
         assert_eq!(outcome(&mac, same).0.is_ok(), is_answer, "{output}");
     }
@@ -389,6 +416,31 @@ fn app_sso_is_not_run_before_macos_13() {
     for version in [Some(13), Some(26), None] {
         assert_eq!(commands(version), [RAN_APP_SSO.to_owned()]);
     }
+}
+
+#[test]
+fn a_warning_of_sudo_counts_as_no_answer() {
+    let stderr = "sudo: setrlimit(RLIMIT_STACK): Operation not permitted\n";
+    let device = Certificate::workplace_join().subject;
+    let jamf = |second| vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(Vec::new())), (JAMF, Ok(second))];
+    let mac = Mac { stderr, programs: jamf(sso_status(0, device)), ..with_session() };
+    assert_eq!(outcome(&mac, same).0, Ok("Registered"));
+    let mac = Mac { stderr, programs: vec![(APP_SSO, Ok(Vec::new()))], ..with_session() };
+    let words = format!("{APP_SSO}: the command gave no answer, but printed: {}", stderr.trim_end());
+    assert_eq!(outcome(&mac, same).0, Err(words));
+}
+
+/// Jamf's tool often gives no answer, which does not matter beside a key.
+#[test]
+fn without_an_answer_of_the_jamf_tool_a_mac_with_a_key_has_no_finding() {
+    let programs = vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(b"Warning:Timedout\n".to_vec()))];
+    let mac = Mac { programs, console: Some(console("adele", ADELE, ADELE)), ..Mac::new(&registered()) };
+    let evidence = mac.evidence(&Request {
+        subject: Subject::One(UserChoice::Console),
+        ..mac.request(UseMacosReader::Never, Output::Json)
+    });
+    let findings = assess(&evidence, Timestamp::now()).findings;
+    assert!(findings.iter().all(|finding| finding.code != Code::OutputUnusable), "{findings:?}");
 }
 
 #[test]

@@ -311,8 +311,9 @@ fn document() -> String {
          Mac is set up; the findings do.\n\n\
          ## Without a key in the login keychain\n\n\
          In this table, the plist says that the AAD ID was acquired, and a profile configures the SSO extension. `?` means\n\
-         that the state could not be determined. \"Not run\" includes a command that is missing or lacks the verb. While\n\
-         nobody is logged in, the tool runs neither.\n\n\
+         that the state could not be determined. The tool runs neither command while the user is not logged in. If both are\n\
+         missing, the remedy is `See the reason`. \"Not run\" beside an answer is a command that is missing or lacks the\n\
+         verb.\n\n\
          | `app-sso` prints | Jamf's `getPSSOStatus` prints | State | Finding | Remedy |\n|---|---|---|---|---|\n",
     );
     let [without_key, with_key] = keychains();

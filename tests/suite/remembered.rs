@@ -212,6 +212,9 @@ fn without_a_plist_a_remembered_key_calls_for_a_look_in_a_session() {
     write_note(&mac, 1);
     fs::remove_file(mac.path(PLIST)).unwrap();
     assert_eq!(assess(&evidence(&mac), Timestamp::now()).remedy, Remedy::LookInSession);
+    let report = mac.report(&remembering(&mac, Output::Explain)).document;
+    let step = "What to do\n 1. Run this as root while the user is logged in, because a key in the Secure\n";
+    assert!(report.contains(step), "{report}");
 }
 
 #[test]
@@ -330,6 +333,7 @@ fn detailed_output_lists_all_device_ids_and_has_a_finding_about_several() {
                 "tenant_id": TENANT,
                 "since": since,
             },
+            { "source": "sso-extension", "device_id": DEVICE, "tenant_id": TENANT, "since": null },
         ])
     );
     let codes: Vec<&str> =

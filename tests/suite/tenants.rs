@@ -161,6 +161,70 @@ fn a_registration_of_another_tenant_that_needs_repair_calls_for_a_check_of_the_t
     assert_eq!(outcome(&mac, ours), with_another_tenant());
 }
 
+/// Nobody is prompted to repair a registration here while another company's key is there.
+#[test]
+fn a_key_of_another_tenant_calls_for_a_check_with_every_answer_of_jamfs_tool() {
+    let foreign = Certificate { tenant_id: Some([0x11; 16]), ..Certificate::workplace_join() };
+    let keychain = Keychain::new().certificate(&foreign).workplace_join_key(&foreign).to_bytes();
+    for user_state in [Some("POUserStateNeedsRegistration (2)"), Some("POUserStateUserKeyInvalid (5)"), None] {
+        for answer in [sso_status(0, ""), b"Warning:Timedout\n".to_vec(), b"x".to_vec()] {
+            let output = PlatformSso { user_state, ..PlatformSso::registered() }.json();
+            let programs = vec![(APP_SSO, Ok(output)), (JAMF, Ok(answer))];
+            let mac = Mac { console: Some(console("adele", ADELE, ADELE)), programs, ..Mac::new(&keychain) };
+            let ours = |request| Request { tenants: tenants(&[OURS]), ..request };
+            assert_eq!(outcome(&mac, ours).2, Remedy::CheckTenant, "{user_state:?}");
+        }
+    }
+}
+
+/// Platform SSO on a Mac that another company has registered.
+fn foreign_platform_sso(user_state: Option<&'static str>) -> PlatformSso {
+    let foreign = Certificate { tenant_id: Some([0x11; 16]), ..Certificate::workplace_join() };
+    let tickets = vec![["tgt_cloud", "KERBEROS.MICROSOFTONLINE.COM", "adele@fabrikam.com"]];
+    PlatformSso { certificate: Some(foreign), user_state, tickets, ..PlatformSso::registered() }
+}
+
+#[test]
+fn what_another_tenants_registration_needs_does_not_matter_beside_a_key_that_counts() {
+    let ours = |request| Request { tenants: tenants(&[OURS]), ..request };
+    let device = Certificate::workplace_join().subject;
+    for state in ["NeedsRegistration (2)", "UserKeyInvalid (5)", "NewPasswordUser (4)", "NeedsBinding (7)"] {
+        let state = format!("POUserState{state}");
+        let output = foreign_platform_sso(Some(state.clone().leak())).json();
+        let programs = || vec![(APP_SSO, Ok(output.clone())), (JAMF, Ok(sso_status(0, device)))];
+        for mac in [Mac { programs: programs(), ..with_session() }, Mac { programs: programs(), ..at_console() }] {
+            assert_eq!(outcome(&mac, ours), registered_here(), "{state}");
+        }
+    }
+}
+
+#[test]
+fn the_key_that_counts_does_not_get_the_user_of_another_tenants_registration() {
+    let programs = vec![(APP_SSO, Ok(foreign_platform_sso(Some("POUserStateNormal (0)")).json()))];
+    let mac = Mac { programs, ..at_console() };
+    for tenants in [Tenants::default(), tenants(&[OURS])] {
+        let request = Request { tenants, ..mac.request(UseMacosReader::Never, Output::Json) };
+        let report = mac.report(&Request { subject: Subject::One(UserChoice::Console), ..request });
+        let json: serde_json::Value = serde_json::from_str(&report.document).unwrap();
+        assert_eq!(json["workplace_join"]["tenant_id"], OURS);
+        assert_eq!(json["workplace_join"]["user_principal_name"], serde_json::Value::Null);
+    }
+}
+
+#[test]
+fn the_report_shows_a_key_of_another_tenant_as_one_that_does_not_count() {
+    let programs = vec![(APP_SSO, Ok(foreign_platform_sso(Some("POUserStateNormal (0)")).json()))];
+    let mac = Mac { programs, ..with_session() };
+    let request = Request { tenants: tenants(&[OURS]), ..mac.request(UseMacosReader::Never, Output::Explain) };
+    let report = mac.report(&Request { subject: Subject::One(UserChoice::Console), ..request }).document;
+    for row in [
+        "[-] WPJ key              none that counts: the key belongs to another tenant\n",
+        "[-] Platform SSO         for another tenant, so it does not count\n",
+    ] {
+        assert!(report.contains(row), "{report}");
+    }
+}
+
 #[test]
 fn settings_that_are_not_a_plist_do_not_matter_if_an_option_names_the_tenant() {
     let mac = at_console();

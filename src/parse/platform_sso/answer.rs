@@ -17,10 +17,13 @@ pub enum Unclear {
     /// Like [`NoAnswer`](Self::NoAnswer), but with a message on standard error; contains its first line.
     #[error("the command gave no answer, but printed: {0}")]
     OnlyWords(String),
+    /// Like [`NoAnswer`](Self::NoAnswer), but the command was ended by a signal; contains which one.
+    #[error("the command gave no answer: {0}")]
+    Ended(String),
     /// The command could not be run; contains the operating system's message.
     #[error("the command could not be run: {0}")]
     Failed(String),
-    /// `sudo` refused to run the command as the user; contains its message.
+    /// `sudo` refused to run the command because of root's account; contains its message.
     #[error("{0}")]
     Refused(String),
     /// The output was saved as root, so it shows nothing about any user.
@@ -40,7 +43,7 @@ pub enum Unclear {
 impl Unclear {
     /// Whether running the command again may help.
     pub const fn may_answer_later(&self) -> bool {
-        matches!(self, Self::TimedOut | Self::NoAnswer | Self::OnlyWords(_))
+        matches!(self, Self::TimedOut | Self::NoAnswer | Self::OnlyWords(_) | Self::Ended(_))
     }
 }
 

@@ -86,28 +86,26 @@ impl SignInMethod {
 /// Reads the output of `app-sso platform -s`, run as the user.
 /// Fails if it is not understood.
 pub fn parse_as_user(text: &str) -> Result<PlatformSso, Unclear> {
-    match parse(text) {
-        Ok(PlatformSso { key: Key::Absent(Absence::NoDevice), .. }) | Err(Unclear::TakenAsRoot) => {
-            Err(strange("the user's section is missing"))
-        }
-        found => found,
-    }
+    let missing = || strange("the user's section is missing");
+    let found = parse(text).map_err(|unclear| if unclear == Unclear::TakenAsRoot { missing() } else { unclear })?;
+    // Only a device that is not registered with Microsoft is the same answer for every user.
+    if found.extension.is_none() && !has_heading(text, USER) { Err(missing()) } else { Ok(found) }
 }
 
 /// Reads a saved output of `app-sso platform -s`.
 /// Fails if it is not understood, or if it was saved as root and the answer depends on the user.
 pub fn parse(text: &str) -> Result<PlatformSso, Unclear> {
-    let has = |heading: &str| text.lines().any(|line| line.trim() == heading);
-    if !has(DEVICE) && is_jamf_tool_output(text) {
+    if !has_heading(text, DEVICE) && is_jamf_tool_output(text) {
         return Err(Unclear::JamfToolOutput);
     }
     let device = section(text, DEVICE)?;
     // An output that was saved as root has no section for the user.
-    let is_of_user = has(USER);
-    if !is_of_user && text.lines().any(|line| line.trim_start().starts_with("User")) {
+    let is_of_user = has_heading(text, USER);
+    let begins_heading = |line: &str| line.starts_with("User") || (!line.is_empty() && USER.starts_with(line));
+    if !is_of_user && text.lines().map(str::trim).any(begins_heading) {
         return Err(strange("the user's section is cut off"));
     }
-    let login = if is_of_user && !has(LOGIN) { None } else { section(text, LOGIN)? };
+    let login = if is_of_user && !has_heading(text, LOGIN) { None } else { section(text, LOGIN)? };
     let user = if is_of_user { section(text, USER)? } else { None };
     let state = user.as_ref().map(UserState::parse);
     let mut found = PlatformSso {
@@ -152,6 +150,10 @@ pub fn parse(text: &str) -> Result<PlatformSso, Unclear> {
         Issuer::Unknown => return Err(unreadable_certificate()),
     };
     Ok(found)
+}
+
+fn has_heading(text: &str, heading: &str) -> bool {
+    text.lines().any(|line| line.trim() == heading)
 }
 
 /// An enumeration value as macOS prints it: `NAME (NUMBER)`. The name is `(null)` if this release has none.
@@ -354,17 +356,26 @@ fn colons(object: &str) -> usize {
 /// `\@`.
 fn with_restored_escapes(object: &str) -> String {
     let mut whole = String::with_capacity(object.len());
-    let mut characters = object.chars().peekable();
+    let mut characters = object.chars();
     while let Some(character) = characters.next() {
         whole.push(character);
         if character == '\\' {
-            match characters.next_if(|next| "\"\\/bfnrtu".contains(*next)) {
-                Some(escaped) => whole.push(escaped),
+            match characters.clone().next().filter(|_| is_escape(characters.as_str())) {
+                Some(escaped) => {
+                    whole.push(escaped);
+                    characters.next();
+                }
                 None => whole.push('\\'),
             }
         }
     }
     whole
+}
+
+/// Whether JSON knows this text after a backslash.
+fn is_escape(text: &str) -> bool {
+    let is_code = |text: &str| text.get(..4).is_some_and(|code| code.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    text.strip_prefix('u').map_or_else(|| text.starts_with(['"', '\\', '/', 'b', 'f', 'n', 'r', 't']), is_code)
 }
 
 /// The object at the start of `text`, up to the brace that closes it.

@@ -62,8 +62,8 @@ pub fn parse(text: &str) -> Result<SsoStatus, Unclear> {
         (_, Some(_)) if tenant_id.is_none() && !has_whole_list(text) => return Err(strange("the list is cut off")),
         (_, Some(_)) => Key::Present,
         (_, None) if timed_out => return Err(Unclear::TimedOut),
-        (2, None) => return Err(strange("the device is registered, but has no device ID")),
         (_, None) if !text.contains(LIST) => return Err(Unclear::NoAnswer),
+        (2, None) => return Err(strange("the device is registered, but has no device ID")),
         // The ID may be in the missing part of a list.
         (_, None) if !has_whole_list(text) => return Err(strange("the list is cut off")),
         (0, None) => Key::Absent(Absence::NotConfigured),
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_status_without_a_list_is_not_an_answer() {
-        for text in ["0\n", "1\n", "0\nSegmentation fault: 11\n"] {
+        for text in ["0\n", "1\n", "2\n", "0\nSegmentation fault: 11\n"] {
             assert_eq!(key(text), Err(Unclear::NoAnswer), "{text}");
         }
     }

@@ -4,9 +4,8 @@ use crate::{
     assess::{
         Assessment,
         finding::Code,
-        key::{Device, DeviceSource, Storage, WorkplaceJoin, devices, platform_sso, remembered_key},
+        key::{Device, DeviceSource, Storage, WorkplaceJoin, devices, other_tenants, platform_sso, remembered_key},
         remedy::Remedy,
-        state::RegistrationState,
     },
     evidence::{Evidence, Probe, Witness},
     parse::{
@@ -62,7 +61,8 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) -> Vec<Unchecke
     let in_macos = [Remedy::RegisterInMacos, Remedy::FinishInMacos, Remedy::SignInLocally];
     // If the key is elsewhere, nothing is wrong.
     let missing = if found.is_some() && !in_macos.contains(&assessment.remedy) { Mark::Neutral } else { Mark::Wrong };
-    match key_of(&evidence.platform_sso, |found| found.key) {
+    let counts = |tenant_id: Option<&str>| evidence.expected_tenants.accept(tenant_id);
+    match key_of(&evidence.platform_sso, |found| (found.key, counts(found.tenant_id()))) {
         Some(key) => row("Platform SSO", sso(&key, missing)),
         None => unchecked.push(("Platform SSO", "--app-sso-state")),
     }
@@ -76,7 +76,7 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) -> Vec<Unchecke
             row("SSO token", (Mark::Neutral, format!("{} to {}", date(received), time(expires))));
         }
     }
-    match key_of(&evidence.sso_extension, |found| found.key) {
+    match key_of(&evidence.sso_extension, |found| (found.key, counts(evidence.sso_extension_tenant()))) {
         Some(key) => row("SSO extension", sso(&key, missing)),
         // This command runs only if Platform SSO does not show the key.
         None if platform_sso(evidence).is_none() => unchecked.push(("the SSO extension", "--psso-status")),
@@ -141,8 +141,8 @@ fn key(assessment: &Assessment<'_>) -> Option<Row> {
                 Probe::Found(found) => {
                     let lonely = found.details.as_ref().map_or(0, |details| details.keys_without_certificate);
                     let has_certificate = !found.workplace_join.is_empty();
-                    let has_identity = found.identities().next().is_some();
-                    let text = match (has_identity, has_certificate, lonely > 0) {
+                    let is_of_another = !other_tenants(evidence).is_empty();
+                    let text = match (is_of_another, has_certificate, lonely > 0) {
                         (true, _, _) => "none that counts: the key belongs to another tenant",
                         (_, true, _) => "none; the login keychain has a certificate without its private key",
                         (_, _, true) => "none; the login keychain has a private key without its certificate",
@@ -241,8 +241,8 @@ fn plist(plist: &Witness<JamfAad>, has_key: Option<bool>) -> Option<Row> {
     Some((mark, format!("{text}; {token}")))
 }
 
-/// What a command shows about the key; `None` if it was not run.
-fn key_of<T>(source: &Witness<T>, key: impl FnOnce(&T) -> Key) -> Option<Result<Key, String>> {
+/// What a command shows about the key, and whether the key's tenant is an expected one; `None` if it was not run.
+fn key_of<T>(source: &Witness<T>, key: impl FnOnce(&T) -> (Key, bool)) -> Option<Result<(Key, bool), String>> {
     match &source.probe {
         Probe::Found(found) => Some(Ok(key(found))),
         Probe::Unreadable(cause) => Some(Err(cause.to_string())),
@@ -250,14 +250,18 @@ fn key_of<T>(source: &Witness<T>, key: impl FnOnce(&T) -> Key) -> Option<Result<
     }
 }
 
-fn sso(key: &Result<Key, String>, missing: Mark) -> Row {
-    let (mark, text) = match key {
+fn sso(key: &Result<(Key, bool), String>, missing: Mark) -> Row {
+    let key = match key {
+        Ok((key, true)) => key,
+        Ok((_, false)) => return (missing, "for another tenant, so it does not count".to_owned()),
         Err(words) => return (Mark::Unclear, words.clone()),
-        Ok(Key::Present) => (Mark::Good, "registered"),
-        Ok(Key::NeedsNewKeys) => (Mark::Good, "registered; macOS creates new keys at the next sign-in"),
-        Ok(Key::UnderWay(UnderWay::NeedsBinding)) => (missing, "registering; needs a login with the local password"),
-        Ok(Key::UnderWay(UnderWay::NewUser)) => (missing, "registering"),
-        Ok(Key::Absent(absence)) => match absence {
+    };
+    let (mark, text) = match key {
+        Key::Present => (Mark::Good, "registered"),
+        Key::NeedsNewKeys => (Mark::Good, "registered; macOS creates new keys at the next sign-in"),
+        Key::UnderWay(UnderWay::NeedsBinding) => (missing, "registering; needs a login with the local password"),
+        Key::UnderWay(UnderWay::NewUser) => (missing, "registering"),
+        Key::Absent(absence) => match absence {
             Absence::NotConfigured => (Mark::Neutral, "not set up"),
             Absence::NoDevice => (Mark::Neutral, "not set up, according to an output saved as root"),
             Absence::AnotherProvider => (Mark::Neutral, "set up for another identity provider"),
@@ -270,10 +274,6 @@ fn sso(key: &Result<Key, String>, missing: Mark) -> Row {
         },
     };
     (mark, text.to_owned())
-}
-
-pub(super) const fn needs_registration(state: Option<RegistrationState>) -> bool {
-    matches!(state, Some(RegistrationState::NotRegistered | RegistrationState::PlistMissing))
 }
 
 fn time(time: Timestamp) -> String {

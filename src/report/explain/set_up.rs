@@ -1,6 +1,6 @@
 //! The rows about the set-up for JamfAAD: one for everything that is right, and one for each problem.
 
-use super::evidence::{Unchecked, needs_registration};
+use super::evidence::Unchecked;
 use crate::{
     assess::{Assessment, state::RegistrationState},
     evidence::Probe,
@@ -15,8 +15,8 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) -> Option<Unche
     let set_up = &assessment.evidence.set_up;
     let state = assessment.state.as_ref().ok().copied();
     let if_needed = |is_needed: bool, text: &str| is_needed.then(|| (Mark::Wrong, text.to_owned()));
-    let registers = needs_registration(state);
     let is_not_registered = state == Some(RegistrationState::NotRegistered);
+    let registers = is_not_registered || assessment.remedy.registers();
     let gathers = registers || state == Some(RegistrationState::AadIdNotAcquired);
     let no_agent = Some((Mark::Wrong, "not set; the Jamf agent's preferences are missing".to_owned()));
     let no_profile = if_needed(is_not_registered, "none; new registrations need one");

@@ -2,10 +2,7 @@
 
 use std::path::Path;
 
-use super::{
-    commands::{Commands, quoted},
-    evidence::needs_registration,
-};
+use super::commands::{Commands, quoted};
 use crate::{
     assess::{
         Assessment,
@@ -77,7 +74,7 @@ impl Steps<'_> {
             Err(undetermined) if self.assessment.remedy == Remedy::MendEvidence => {
                 vec![self.undetermined(undetermined)]
             }
-            Err(_) if self.assessment.remedy == Remedy::LookInSession => vec![self.in_session()],
+            _ if self.assessment.remedy == Remedy::LookInSession => vec![self.in_session()],
             _ => self.by_remedy(),
         });
         steps.extend(self.settings());
@@ -216,9 +213,7 @@ impl Steps<'_> {
         if has_no_conditional_access(set_up) {
             steps.extend(self.of_finding(Code::ConditionalAccessDisabled));
         }
-        if needs_registration(self.assessment.state.as_ref().ok().copied())
-            && matches!(set_up.company_portal, Probe::Absent)
-        {
+        if self.assessment.remedy.registers() && matches!(set_up.company_portal, Probe::Absent) {
             steps.push(Step::new("Install Company Portal, because registration needs it."));
         }
         if matches!(set_up.jamf_tool, Probe::Absent) {

@@ -22,8 +22,10 @@ fn a_key_that_occurs_twice_is_refused() {
 
 #[test]
 fn an_output_that_is_cut_off_in_the_last_heading_is_refused() {
-    let text = format!("{DEVICE}\n (null)\n{LOGIN}\n (null)\nUser Config");
-    assert_eq!(parse(&text).map(|found| found.key), Err(strange("the user's section is cut off")));
+    for length in 1..USER.len() {
+        let text = format!("{DEVICE}\n (null)\n{LOGIN}\n {{\n \"a\" : 1\n}}\n{}", &USER[..length]);
+        assert_eq!(parse(&text).map(|found| found.key), Err(strange("the user's section is cut off")), "{length}");
+    }
 }
 
 const MICROSOFT: &str = "com.microsoft.CompanyPortalMac.ssoextension";
@@ -175,6 +177,9 @@ fn backslashes_that_echo_has_halved_are_restored() {
     let echoed = whole.replace("\\\\", "\\");
     assert_ne!(echoed, whole);
     assert_eq!(parse(&echoed), parse(&whole));
+    // This begins like the code of a character.
+    let echoed = whole.replace("POUserStateNormal", r"CONTOSO\ursula").replace("\\@", r"\u0040");
+    assert_eq!(with_restored_escapes(&echoed), echoed.replace(r"\ursula", r"\\ursula"));
 }
 
 #[test]
