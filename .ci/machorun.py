@@ -1,4 +1,7 @@
-"""Checks what the built tool prints in the model: for every fixture, and when root runs it without options, as Jamf does."""
+"""Checks what the built tool prints in the model.
+
+It does so for every fixture, and when root runs the tool without options, as Jamf does.
+"""
 import os
 import subprocess
 import sys

@@ -62,6 +62,8 @@ fn about_several(request: &Request, assessments: &[Assessment<'_>], style: Style
         Output::Explain => users::table(assessments, style),
     };
     let is_complete = reasons.is_empty();
+    // The table shows each reason.
+    reasons.retain(|_| request.output != Output::Explain);
     Report { document, reasons, is_complete }
 }
 

@@ -7,7 +7,8 @@ _wpj__state() {
         cur="${COMP_WORDS[COMP_CWORD]}"
     fi
     prev="$3"
-    if [[ "${prev}" == "=" ]]; then prev="${COMP_WORDS[COMP_CWORD-2]}"; fi
+    if [[ "${prev}" == "=" ]]; then prev="${COMP_WORDS[COMP_CWORD-2]}"
+    elif [[ "${prev}" == "--second-opinion" && "${cur}" != "=" ]]; then prev=""; fi
     if [[ "${cur}" == "=" ]]; then cur=""; fi
     cmd=""
     opts=""

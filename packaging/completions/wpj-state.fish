@@ -19,7 +19,7 @@ complete -c wpj-state -l psso-status -d 'Read this saved output of Jamf\'s getPS
 complete -c wpj-state -l system-root -d 'Read copies of the system\'s set-up files here' -r -f -a "(__fish_complete_directories)"
 complete -c wpj-state -l tenant -d 'Count only keys of this tenant; repeatable' -r
 complete -c wpj-state -l remember-key -d 'Remember keys for this many days, 1 to 90' -r
-complete -c wpj-state -l second-opinion -d 'Use macOS\'s reader: never, if-damaged, always' -r -f -a "never\t'Never'
+complete -c wpj-state -l second-opinion -d 'Use macOS\'s reader: never, if-damaged, always' -f -a "never\t'Never'
 if-damaged\t'Only if the keychain looks damaged'
 always\t'Always, to compare the two readers'"
 complete -c wpj-state -l deadline -d 'Give up after this many seconds' -r

@@ -27,7 +27,7 @@ impl Cause {
             }
             Self::ReaderFailed(_) => "run it again, or find out which program ends this user's processes",
             Self::NotAHome => "give the home directory of a user who has logged in",
-            Self::SharedFolder => "give the home directory of one user with --home",
+            Self::SharedFolder => "give the home of one user, or take the others' right to write to it (chmod go-w)",
             Self::Changing => "run it again",
             Self::PermissionDenied => "run it with sudo",
             Self::DeniedToUser => "correct its owner and permissions",
@@ -37,7 +37,7 @@ impl Cause {
             Self::SymbolicLink | Self::NotAFile(_) => {
                 "replace it with the real file, or give the path of the real file"
             }
-            Self::TooLarge { .. } => "find out what wrote it, and move it",
+            Self::TooLarge { .. } => "find out what made it so large",
             Self::Unclear(unclear) => match unclear {
                 Unclear::TimedOut
                 | Unclear::NoAnswer
@@ -72,7 +72,7 @@ impl Cause {
                 _ => "restore it from a backup; a reset of the login keychain loses the passwords in it",
             },
             Self::UnknownIssuer(_) => {
-                "in Keychain Access, delete the certificate that cannot be opened, and register again"
+                "delete the certificate that cannot be opened in Keychain Access, and have the user register again"
             }
             Self::NotRead => "run it again",
         }
@@ -95,7 +95,7 @@ impl fmt::Display for Cause {
             Self::Crashed(words) => write!(f, "this tool failed: {words}"),
             Self::ReaderFailed(words) => write!(f, "the reader process gave no answer: {words}"),
             Self::NotAHome => f.write_str("this folder has no Library, so nobody has logged in to it"),
-            Self::SharedFolder => f.write_str("this folder belongs to root and others can write to it, so it is not a home"),
+            Self::SharedFolder => f.write_str("this folder belongs to root and others can write to it, so it is not taken for a home"),
             Self::Changing => f.write_str("this file changes while it is read"),
             Self::PermissionDenied => f.write_str("permission denied"),
             Self::DeniedToUser => f.write_str("permission denied, even to its user (only the primary group counts)"),

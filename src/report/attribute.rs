@@ -34,6 +34,12 @@ pub(crate) fn value(attribute: Attribute, assessment: &Assessment<'_>) -> Result
         return match &assessment.state {
             _ if has_none(attribute, assessment) => Ok(String::new()),
             Err(undetermined) => Err(reason(undetermined)),
+            Ok(_) if attribute == Attribute::User => {
+                Err("the user's name is not known, because the home was given".to_owned())
+            }
+            Ok(_) if attribute == Attribute::SignInMethod && !assessment.evidence.user.is_of_this_mac() => {
+                Err("the sign-in method was not checked; give the output of app-sso with --app-sso-state".to_owned())
+            }
             Ok(_) => Err(format!("no {} was found; run with --explain for details", attribute.name())),
         };
     };

@@ -15,14 +15,16 @@ use crate::{
         state::RegistrationState,
     },
     cli::Request,
-    evidence::{Obstacle, Source, User},
+    evidence::{Cause, Obstacle, Source, User},
 };
 
 pub(super) fn explain(assessment: &Assessment<'_>, request: &Request, style: Style) -> String {
     let mut page = Page::new(style);
     let (mark, headline) = headline(assessment);
     page.paragraph(mark.colour().bold(), &headline);
-    if let Err(Obstacle { path: Some(path), .. }) = &assessment.state {
+    if let Err(Obstacle { path: Some(path), .. }) = &assessment.state
+        && assessment.evidence.user.home.as_ref() != Some(path)
+    {
         page.paragraph(Ansi::new(), &format!("File: {}", path.display()));
     }
     page.paragraph(Ansi::new(), &about(&assessment.evidence.user));
@@ -32,7 +34,7 @@ pub(super) fn explain(assessment: &Assessment<'_>, request: &Request, style: Sty
     for finding in assessment.findings.iter().filter(|finding| !has_row(finding.code)) {
         page.row(mark_of(finding.code), "Also found", &finding.message);
     }
-    if let Some(line) = evidence::not_checked(assessment, &unchecked) {
+    if let Some(line) = evidence::not_checked(assessment, &unchecked, request) {
         page.paragraph(Ansi::new(), &line);
     }
     page.heading("What to do");
@@ -44,7 +46,14 @@ pub(super) fn explain(assessment: &Assessment<'_>, request: &Request, style: Sty
 fn headline(assessment: &Assessment<'_>) -> (Mark, String) {
     let gravest = assessment.gravest();
     match &assessment.state {
-        Err(undetermined) => (Mark::Unclear, format!("Could not be determined: {}", undetermined.cause)),
+        Err(Obstacle { cause, .. }) => {
+            let (mut mark, mut line) = (Mark::Unclear, format!("Could not be determined: {cause}"));
+            if let Some(code) = gravest.filter(|code| !is_said_by(cause, *code)) {
+                mark = if code.severity() == Severity::Error { Mark::Wrong } else { mark };
+                line = format!("{line}; {}", code.clause());
+            }
+            (mark, line)
+        }
         Ok(RegistrationState::Registered) => {
             let state = RegistrationState::Registered.as_str();
             gravest.map_or((Mark::Good, state.to_owned()), |code| {
@@ -56,6 +65,18 @@ fn headline(assessment: &Assessment<'_>) -> (Mark, String) {
             let clause = gravest.map(|code| format!("; {}", code.clause())).unwrap_or_default();
             (Mark::Wrong, format!("{}{clause}", state.as_str()))
         }
+    }
+}
+
+/// Whether the reason for the missing state already says what the finding does.
+const fn is_said_by(cause: &Cause, code: Code) -> bool {
+    match code {
+        Code::OutputUnusable => matches!(cause, Cause::Unclear(_)),
+        Code::RegistrationUnderWay => matches!(cause, Cause::UnderWay(_)),
+        Code::DeviceRegistrationLost => matches!(cause, Cause::DeviceLost),
+        Code::CertificateUnparsable => matches!(cause, Cause::UnknownIssuer(_)),
+        Code::PlistUnreadable => true,
+        _ => false,
     }
 }
 

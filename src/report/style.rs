@@ -47,7 +47,8 @@ pub(crate) fn escape(text: &str) -> String {
     // A combining mark needs a character before it.
     let mut has_base = false;
     for character in text.chars() {
-        let is_mark = is_combining(character);
+        // It is drawn over the character before it.
+        let is_mark = display_width(character.encode_utf8(&mut [0; 4])) == 0;
         if is_unsafe(character) || (is_mark && !has_base) {
             escaped.extend(character.escape_default());
             has_base = false;
@@ -72,12 +73,6 @@ const fn is_invisible(character: char) -> bool {
         | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}'
         | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
         | '\u{e0000}'..='\u{e01ef}')
-}
-
-/// Unicode's blocks of combining marks.
-const fn is_combining(character: char) -> bool {
-    matches!(character, '\u{300}'..='\u{36f}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}'
-        | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')
 }
 
 /// The judgement in front of a row.
@@ -273,6 +268,9 @@ mod tests {
     fn format_characters_and_marks_without_a_character_are_escaped() {
         for character in ['\u{180e}', '\u{600}', '\u{605}', '\u{13430}', '\u{e0001}', '\u{fe0f}'] {
             assert_eq!(escape(&character.to_string()), character.escape_default().to_string());
+        }
+        for mark in ['\u{301}', '\u{483}', '\u{5b0}', '\u{64b}', '\u{e31}', '\u{3099}', '\u{1e000}'] {
+            assert_eq!(escape(&format!(" {mark}a{mark}")), format!(" {}a{mark}", mark.escape_default()));
         }
         assert_eq!(escape("\u{301}a e\u{301}\u{323} \u{301}"), "\\u{301}a e\u{301}\u{323} \\u{301}");
     }

@@ -8,7 +8,10 @@ use super::{
     reason::reason,
     style::{COLUMNS, Page, Style, padded},
 };
-use crate::assess::{Assessment, key::WorkplaceJoin};
+use crate::{
+    assess::{Assessment, key::WorkplaceJoin},
+    evidence::Obstacle,
+};
 
 /// The width of the longest state, and of the gap between columns.
 const STATE: usize = 38;
@@ -54,7 +57,9 @@ pub(super) fn table(assessments: &[Assessment<'_>], style: Style) -> String {
             page.indented(indent, &format!("device {device_id}"));
         }
         if let Err(obstacle) = &row.state {
-            page.indented(indent, &reason(obstacle));
+            // The name may be the path already.
+            let path = obstacle.path.clone().filter(|path| path.as_os_str() != label(row).as_str());
+            page.indented(indent, &reason(&Obstacle { path, cause: obstacle.cause.clone() }));
         }
     }
     page.into_text()

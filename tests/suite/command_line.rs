@@ -163,7 +163,7 @@ fn there_is_no_second_opinion_on_other_systems() {
         "code": "second-opinion-missing",
         "severity": "warning",
         "message": "No second opinion: macOS's keychain reader exists only on a Mac.",
-        "remedy": "Make room on the disk, or give more time with --deadline, because macOS's own reader must read a copy of the keychain.",
+        "remedy": "Run this on a Mac with room on its disk, and with more time (--deadline), because macOS's own reader must read a copy of the keychain.",
     }]);
     assert_eq!(json["findings"], expected);
 }
@@ -347,9 +347,13 @@ fn all_users_can_be_found_only_on_a_mac() {
 
 #[test]
 fn an_unknown_value_is_blank_and_the_reason_is_reported() {
-    let stderr = "wpj-state: no user was found; run with --explain for details\n";
-    let registered = ["--home", "fixtures/registered/home", "--attribute", "user"];
-    assert_output(&tool(&registered), "<result></result>\n", stderr, 1);
+    for (attribute, words) in [
+        ("user", "the user's name is not known, because the home was given"),
+        ("sign-in-method", "the sign-in method was not checked; give the output of app-sso with --app-sso-state"),
+    ] {
+        let registered = ["--home", "fixtures/registered/home", "--attribute", attribute];
+        assert_output(&tool(&registered), "<result></result>\n", &format!("wpj-state: {words}\n"), 1);
+    }
     let stderr = "wpj-state: no-such-home: this home directory does not exist; give an existing home directory with \
         --home\n";
     for attribute in ["user", "finding", "last-token"] {
@@ -450,12 +454,12 @@ fn a_report_is_in_ascii_unless_the_locale_is_utf_8() {
     };
     let nowhere = "fixtures/no-such-h\u{f6}me";
     for locale in [&[][..], &[("LC_ALL", "C")], &[("LANG", "de_DE.ISO8859-1")], &[("LC_CTYPE", "POSIX")]] {
-        assert!(report(nowhere, locale).contains("\nFile: fixtures/no-such-h\\u{f6}me\n"), "{locale:?}");
+        assert!(report(nowhere, locale).contains("\nUser: fixtures/no-such-h\\u{f6}me: "), "{locale:?}");
         let report = report(REGISTERED, locale);
         assert!(report.is_ascii() && report.contains("\n .  Device ID"), "{report}");
     }
     for locale in [&[("LC_ALL", "C.UTF-8")][..], &[("LANG", "de_DE.utf8")], &[("LC_CTYPE", "UTF-8")]] {
-        assert!(report(nowhere, locale).contains("\nFile: fixtures/no-such-h\u{f6}me\n"), "{locale:?}");
+        assert!(report(nowhere, locale).contains("\nUser: fixtures/no-such-h\u{f6}me: "), "{locale:?}");
         assert!(report(REGISTERED, locale).contains("\n \u{b7}  Device ID"), "{locale:?}");
     }
 }
@@ -669,7 +673,7 @@ fn a_file_that_is_too_large_is_refused_without_reading_it() {
         // A sparse file uses no space, but reading it would take long.
         File::options().write(true).open(home.path(file)).unwrap().set_len(1 << 40).unwrap();
         let reason = format!(
-            "the file is too large (1099511627776 bytes; the limit is {limit}); find out what wrote it, and move it"
+            "the file is too large (1099511627776 bytes; the limit is {limit}); find out what made it so large"
         );
         home.assert_undetermined(file, &reason);
     }

@@ -322,10 +322,12 @@ fn the_changelog_and_the_manual_page_have_this_version() {
     assert_eq!(manual.lines().take(3).map(|line| format!("{line}\n")).collect::<String>(), head);
 }
 
-/// Adds completions of users and folders to those for bash. They also work in macOS's old bash.
+/// Adds completions of users and folders to those for bash. They also work in macOS's old bash. The words of
+/// `--second-opinion` come only after an equals sign.
 fn for_bash(completions: &str) -> String {
     // To bash, the equals sign in `--option=value` is a word.
-    let equals = "    if [[ \"${prev}\" == \"=\" ]]; then prev=\"${COMP_WORDS[COMP_CWORD-2]}\"; fi\n    \
+    let equals = "    if [[ \"${prev}\" == \"=\" ]]; then prev=\"${COMP_WORDS[COMP_CWORD-2]}\"\n    \
+        elif [[ \"${prev}\" == \"--second-opinion\" && \"${cur}\" != \"=\" ]]; then prev=\"\"; fi\n    \
         if [[ \"${cur}\" == \"=\" ]]; then cur=\"\"; fi\n";
     let prev = "    prev=\"$3\"\n";
     let completions = completions.replace(prev, &format!("{prev}{equals}"));
@@ -352,14 +354,18 @@ fn the_shell_completions_match_the_command_line() {
     {
         let mut completions = Vec::new();
         clap_complete::generate(shell, &mut cli::definition(), "wpj-state", &mut completions);
-        if shell == Shell::Bash {
-            completions = for_bash(&text(&completions)).into_bytes();
-        }
+        let completions = match shell {
+            Shell::Bash => for_bash(&text(&completions)),
+            Shell::Fish => {
+                text(&completions).replace("never, if-damaged, always' -r -f", "never, if-damaged, always' -f")
+            }
+            _ => text(&completions).replace("'--second-opinion=[", "'--second-opinion=-["),
+        };
         let path = Path::new("packaging/completions").join(file);
         if env::var_os("WPJ_STATE_UPDATE_FIXTURES").is_some() {
             fs::write(&path, &completions).unwrap();
         }
-        assert_eq!(text(&completions), fs::read_to_string(&path).unwrap_or_default(), "{}", path.display());
-        assert!(!text(&completions).contains("read-copy"), "what is not for people is not offered");
+        assert_eq!(completions, fs::read_to_string(&path).unwrap_or_default(), "{}", path.display());
+        assert!(!completions.contains("read-copy"), "what is not for people is not offered");
     }
 }

@@ -97,7 +97,8 @@ fn breaches(text: &str) -> Vec<String> {
 /// The comment lines that are too long, in a file with this name.
 fn long_comments(name: &str, text: &str) -> Vec<String> {
     let sign = if [".rs", ".mjs", ".c"].iter().any(|it| name.ends_with(it)) { "//" } else { "#" };
-    let is_comment = |line: &&str| line.trim_start().starts_with(sign) || line.trim_start().starts_with("/*");
+    let signs = [sign, "/*", "\"\"\""];
+    let is_comment = |line: &&str| signs.iter().any(|sign| line.trim_start().starts_with(sign));
     text.lines().filter(is_comment).filter(|line| line.chars().count() > MAX_COLUMNS).map(str::to_owned).collect()
 }
 
@@ -155,4 +156,5 @@ fn each_rule_finds_a_breach() {
         [format!("{long}é"), format!("{long}e")]
     );
     assert_eq!(long_comments("a.sh", &format!("# {}", "x".repeat(119))).len(), 1);
+    assert_eq!(long_comments("a.py", &format!("\"\"\"{}", "x".repeat(118))).len(), 1);
 }

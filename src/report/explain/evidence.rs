@@ -7,7 +7,8 @@ use crate::{
         key::{Device, DeviceSource, Storage, WorkplaceJoin, devices, other_tenants, platform_sso, remembered_key},
         remedy::Remedy,
     },
-    evidence::{Evidence, Probe, Witness},
+    cli::Request,
+    evidence::{Cause, Evidence, Probe, Witness},
     parse::{
         jamf_aad::{HaveAnAzureId, JamfAad, LastToken},
         platform_sso::{Absence, Key, UnderWay},
@@ -54,7 +55,9 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) -> Vec<Unchecke
     }
     // Whether the key is present, if that is known.
     let has_key = assessment.state.is_ok().then_some(found.is_some());
-    match plist(&evidence.jamf_aad, has_key) {
+    // The first line has the reason for the missing state.
+    let said = assessment.state.as_ref().err().map(|obstacle| &obstacle.cause);
+    match plist(&evidence.jamf_aad, has_key, said) {
         Some(it) => row("JamfAAD plist", it),
         None => unchecked.push(("JamfAAD's plist", "--plist")),
     }
@@ -62,7 +65,7 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) -> Vec<Unchecke
     // If the key is elsewhere, nothing is wrong.
     let missing = if found.is_some() && !in_macos.contains(&assessment.remedy) { Mark::Neutral } else { Mark::Wrong };
     let counts = |tenant_id: Option<&str>| evidence.expected_tenants.accept(tenant_id);
-    match key_of(&evidence.platform_sso, |found| (found.key, counts(found.tenant_id()))) {
+    match key_of(&evidence.platform_sso, said, |found| (found.key, counts(found.tenant_id()))) {
         Some(key) => row("Platform SSO", sso(&key, missing)),
         None => unchecked.push(("Platform SSO", "--app-sso-state")),
     }
@@ -76,7 +79,7 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) -> Vec<Unchecke
             row("SSO token", (Mark::Neutral, format!("{} to {}", date(received), time(expires))));
         }
     }
-    match key_of(&evidence.sso_extension, |found| (found.key, counts(evidence.sso_extension_tenant()))) {
+    match key_of(&evidence.sso_extension, said, |found| (found.key, counts(evidence.sso_extension_tenant()))) {
         Some(key) => row("SSO extension", sso(&key, missing)),
         // This command runs only if Platform SSO does not show the key.
         None if platform_sso(evidence).is_none() => unchecked.push(("the SSO extension", "--psso-status")),
@@ -86,8 +89,9 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) -> Vec<Unchecke
 }
 
 /// One line that lists what was not checked, and why.
-pub(super) fn not_checked(assessment: &Assessment<'_>, unchecked: &[Unchecked]) -> Option<String> {
+pub(super) fn not_checked(assessment: &Assessment<'_>, unchecked: &[Unchecked], request: &Request) -> Option<String> {
     let Evidence { user, can_check_sso, .. } = assessment.evidence;
+    let given = request.system_root.is_some().then_some("--system-root");
     // If the commands could have been run, one that is missing is not installed, which needs no line.
     let is_shown = |(_, option): &&Unchecked| {
         let is_command = ["--app-sso-state", "--psso-status"].contains(option);
@@ -100,11 +104,15 @@ pub(super) fn not_checked(assessment: &Assessment<'_>, unchecked: &[Unchecked]) 
     if unchecked.is_empty() {
         return None;
     }
-    let names: Vec<&str> = unchecked.iter().map(|(name, _)| *name).collect();
-    let options: Vec<&str> = unchecked.iter().map(|(_, option)| *option).filter(|it| !it.is_empty()).collect();
+    let rest = "the rest of JamfAAD's set-up, which is not in the folder of --system-root";
+    let name = |&&(name, option): &&Unchecked| if Some(option) == given { rest } else { name };
+    let names: Vec<&str> = unchecked.iter().map(name).collect();
+    let options: Vec<&str> = unchecked.iter().map(|(_, option)| *option).filter(|it| Some(*it) != given).collect();
     let names = listed(&names);
     Some(if !user.is_of_this_mac() {
-        format!("Not checked for a saved home: {names}; see {}.", listed(&options))
+        let what = if user.home.is_some() { "a saved home" } else { "these files" };
+        let options = if options.is_empty() { String::new() } else { format!("; see {}", listed(&options)) };
+        format!("Not checked for {what}: {names}{options}.")
     } else if user.has_session == Some(false) {
         format!("Not checked, because the user is not logged in: {names}.")
     } else {
@@ -211,12 +219,13 @@ fn place(device: &Device<'_>) -> String {
 }
 
 /// The row about JamfAAD's plist; `None` if it was not checked.
-fn plist(plist: &Witness<JamfAad>, has_key: Option<bool>) -> Option<Row> {
+fn plist(plist: &Witness<JamfAad>, has_key: Option<bool>, said: Option<&Cause>) -> Option<Row> {
     let (have_an_azure_id, last_token) = match &plist.probe {
         Probe::Found(JamfAad::Parsed { have_an_azure_id, last_token }) => (have_an_azure_id, last_token),
         Probe::Found(JamfAad::Unparsable(reason)) => return Some((Mark::Wrong, format!("cannot be parsed: {reason}"))),
         Probe::Absent if has_key == Some(true) => return Some((Mark::Wrong, "missing".to_owned())),
         Probe::Absent => return Some((Mark::Neutral, "missing".to_owned())),
+        Probe::Unreadable(cause) if Some(cause) == said => return Some((Mark::Unclear, "cannot be read".to_owned())),
         Probe::Unreadable(cause) => return Some((Mark::Unclear, format!("cannot be read: {cause}"))),
         Probe::NotChecked => return None,
     };
@@ -227,9 +236,7 @@ fn plist(plist: &Witness<JamfAad>, has_key: Option<bool>) -> Option<Row> {
     };
     let (mark, text) = match have_an_azure_id {
         // Without a key, the value is from an earlier registration.
-        HaveAnAzureId::True if has_key == Some(false) => {
-            (Mark::Neutral, "AAD ID acquired (left from an earlier registration)".to_owned())
-        }
+        HaveAnAzureId::True if has_key == Some(false) => (Mark::Neutral, "an old AAD ID".to_owned()),
         HaveAnAzureId::True if *last_token == LastToken::Never => {
             (Mark::Wrong, "have_an_Azure_id was set by a script".to_owned())
         }
@@ -242,9 +249,14 @@ fn plist(plist: &Witness<JamfAad>, has_key: Option<bool>) -> Option<Row> {
 }
 
 /// What a command shows about the key, and whether the key's tenant is an expected one; `None` if it was not run.
-fn key_of<T>(source: &Witness<T>, key: impl FnOnce(&T) -> (Key, bool)) -> Option<Result<(Key, bool), String>> {
+fn key_of<T>(
+    source: &Witness<T>,
+    said: Option<&Cause>,
+    key: impl FnOnce(&T) -> (Key, bool),
+) -> Option<Result<(Key, bool), String>> {
     match &source.probe {
         Probe::Found(found) => Some(Ok(key(found))),
+        Probe::Unreadable(cause) if Some(cause) == said => Some(Err("unknown".to_owned())),
         Probe::Unreadable(cause) => Some(Err(cause.to_string())),
         Probe::Absent | Probe::NotChecked => None,
     }

@@ -13,9 +13,9 @@ use crate::{
         state::RegistrationState,
     },
     cli::Request,
-    evidence::{Cause, Evidence, Obstacle, Probe, SetUp, Source},
+    evidence::{Cause, Evidence, Obstacle, Probe, SetUp, Source, Witness},
     parse::{
-        keychain::ErrorKind,
+        keychain::{Error, ErrorKind},
         platform_sso::Unclear,
         set_up::{JAMF_LINK, JamfTool, Service, SsoProfile},
     },
@@ -66,37 +66,56 @@ struct Steps<'a> {
 impl Steps<'_> {
     fn all(&self) -> Vec<Step> {
         if self.evidence.user.source == Some(Source::None) {
-            return vec![Step::new("Run this again after a user has logged in.")];
+            let mut steps = self.missing();
+            steps.push(Step::new("Run this again after a user has logged in."));
+            return merged(steps);
         }
         // A note that does not count must be removed before the next run.
         let mut steps: Vec<Step> = self.unusable_note().into_iter().collect();
-        steps.extend(match &self.assessment.state {
-            Err(undetermined) if self.assessment.remedy == Remedy::MendEvidence => {
-                vec![self.undetermined(undetermined)]
-            }
-            _ if self.assessment.remedy == Remedy::LookInSession => vec![self.in_session()],
-            _ => self.by_remedy(),
-        });
-        steps.extend(self.settings());
-        for code in self.assessment.findings.iter().map(|finding| finding.code) {
-            for step in self.of_finding(code) {
-                if !steps.contains(&step) {
-                    steps.push(step);
-                }
-            }
+        let findings = || self.assessment.findings.iter().map(|finding| finding.code);
+        steps.extend(findings().filter(|code| COME_FIRST.contains(code)).flat_map(|code| self.of_finding(code)));
+        let remedy = self.assessment.remedy;
+        if remedy != Remedy::Nothing {
+            steps.extend(self.settings());
         }
+        let before = has_escalation(&steps);
+        let by_remedy = match &self.assessment.state {
+            Err(undetermined) if remedy == Remedy::MendEvidence => vec![self.undetermined(undetermined)],
+            _ if remedy == Remedy::LookInSession => vec![self.in_session()],
+            _ => self.by_remedy(before),
+        };
+        let is_mended = |code: Code| matches!(code.mend(), Mend::Step(_)) && !CHANGE_NOTHING.contains(&code);
+        let changes = match remedy {
+            Remedy::MendEvidence | Remedy::LookInSession | Remedy::CheckTenant => false,
+            Remedy::Nothing => findings().any(is_mended),
+            _ => true,
+        };
+        steps.extend(by_remedy);
+        steps.extend(self.damage_beside_remedy());
+        steps.extend(findings().flat_map(|code| self.of_finding(code)));
         let mut steps = merged(steps);
-        if self.assessment.state.is_ok() && !steps.is_empty() {
-            steps.push(
-                Step::new("After these steps, send the new state to Jamf Pro:")
-                    .with(format!("{}{JAMF} recon", self.commands.sudo())),
-            );
+        if changes {
+            let words = format!("Run this{} after these steps, to send the new state to Jamf Pro:", self.place());
+            steps.push(Step::new(words).with(format!("{}{JAMF} recon", self.commands.sudo())));
         }
         steps
     }
 
-    /// The steps that the remedy needs.
-    fn by_remedy(&self) -> Vec<Step> {
+    /// Where to do something, if the home is another Mac's.
+    fn place(&self) -> &'static str {
+        if self.evidence.user.is_of_this_mac() { "" } else { " on that Mac" }
+    }
+
+    /// If the keychain is the obstacle, but the remedy is about something else.
+    fn damage_beside_remedy(&self) -> Option<Step> {
+        let undetermined = self.assessment.state.as_ref().err()?;
+        let is_open = ![Remedy::MendEvidence, Remedy::LookInSession].contains(&self.assessment.remedy);
+        let is_of_keychain = undetermined.path.is_some() && undetermined.path == self.evidence.login_keychain.path;
+        (is_open && is_of_keychain).then(|| self.undetermined(undetermined))
+    }
+
+    /// The steps that the remedy needs; the Jamf administrator may have to do something before them.
+    fn by_remedy(&self, after_administrator: bool) -> Vec<Step> {
         let mut steps = Vec::new();
         let remedy = self.assessment.remedy;
         if remedy == Remedy::Nothing {
@@ -117,24 +136,23 @@ impl Steps<'_> {
         if self.assessment.gravest() == Some(Code::CertificateExpired) {
             steps.push(Step::new(
                 "Check the date in System Settings > General > Date & Time, because a wrong one makes a valid certificate \
-                 look expired.",
+                 look expired. If it was wrong, correct it, and run this again instead of the next steps.",
             ));
         }
         steps.extend(self.missing());
-        if remedy == Remedy::DeployProfile {
-            steps.push(to_jamf(
-                "deploy a profile for Microsoft's SSO extension before the user registers, because new registrations need it.",
-            ));
-        }
+        // macOS asks during the next steps.
+        steps.extend(self.key_prompt());
         if remedy != Remedy::GatherAadInfo {
-            let first = if remedy == Remedy::DeployProfile { "Then ask" } else { "Ask" };
+            let is_after = (after_administrator || has_escalation(&steps)) && remedy != Remedy::DeployProfile;
+            let when = if is_after { " when the administrator has finished" } else { "" };
             let (reason, words) = (self.reason(), remedy.for_user());
-            steps.push(Step::new(format!("{first} the user to do this, because {reason}: {words}")));
+            steps.push(Step::new(format!("Ask the user to do this{when}, because {reason}: {words}")));
+        } else if self.evidence.user.has_session == Some(false) {
+            steps.push(Step::new("Ask the user to log in, because gatherAADInfo runs only in the user's session."));
         }
         if matches!(remedy, Remedy::GatherAadInfo | Remedy::RegisterInMacos) {
             steps.push(self.gather());
         }
-        steps.extend(self.key_prompt());
         steps
     }
 
@@ -161,6 +179,15 @@ impl Steps<'_> {
 
     fn undetermined(&self, undetermined: &Obstacle) -> Step {
         let cause = &undetermined.cause;
+        if is_about_file(cause)
+            && let Some(option) = self.option_of(undetermined)
+        {
+            return Step::new(format!("Give the right path with {option}, because {cause}."));
+        }
+        let name = undetermined.path.as_deref().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+        let is_keychain = undetermined.path == self.evidence.login_keychain.path;
+        let keep =
+            if is_keychain { " Tell the user not to move or reset it: that loses the passwords in it." } else { "" };
         match cause {
             Cause::PermissionDenied => {
                 Step::new("Run this as root, because only root can read every home:").with(self.commands.again())
@@ -176,25 +203,52 @@ impl Steps<'_> {
             Cause::Unclear(Unclear::Refused(_)) => to_jamf(
                 "sudo refuses to act as the user; check whether root's account has expired or has a password policy.",
             ),
-            Cause::Unclear(unclear) if unclear.may_answer_later() => match self.is_saved_output(undetermined) {
-                true => Step::new(
+            Cause::Unclear(unclear) if unclear.may_answer_later() => match self.option_of(undetermined) {
+                Some(_) => Step::new(
                     "Save the command's output again on that Mac, as the user, because this file has no answer. If the new \
-                     one has none either, restart that Mac, and save it once more.",
+                     one has none either, restart that Mac, and save it once more. If that does not help, escalate to the \
+                     Jamf administrator, with this report.",
                 ),
-                false => {
-                    Step::new("Run this again, because the command gave no answer. If it is the same, restart the Mac:")
-                        .with(self.commands.again())
-                }
+                None => Step::new(
+                    "Run the command below, because there was no answer. If there is none again, restart the Mac, and run \
+                     it once more. If that does not help, escalate to the Jamf administrator, with this report:",
+                )
+                .with(self.commands.again()),
             },
-            Cause::Keychain(error) if is_damage(error.kind) => Step::new(
-                "Escalate to the Jamf administrator, with this report: restore the login keychain from a backup. Tell the \
-                 user not to reset it: that loses the passwords in it.",
-            ),
-            cause => match undetermined.path.as_deref().and_then(Path::file_name).filter(|_| is_about_file(cause)) {
-                Some(name) => Step::new(format!("Mend {}: {}.", name.to_string_lossy(), cause.remedy())),
-                None => Step::new(sentence(cause.remedy())),
-            },
+            Cause::Keychain(error) if is_damage(error.kind) => to_jamf(&format!("restore the login keychain from a backup.{keep}")),
+            Cause::Keychain(Error { kind: ErrorKind::Empty, .. }) if !self.evidence.user.is_of_this_mac() => {
+                Step::new("Have the user log out and in on that Mac, and save the home again.")
+            }
+            Cause::LinkToNowhere(link) => Step::new(format!(
+                "Connect the disk to which the link {} leads. If that does not help, escalate to the Jamf administrator, \
+                 with this report.",
+                link.display()
+            )),
+            Cause::DeniedToUser => Step::new(format!("Correct the owner and permissions of {name}, because {cause}.")),
+            cause if is_about_file(cause) => {
+                to_jamf(&format!("find out what happened to {name}, and restore it, because {cause}.{keep}"))
+            }
+            Cause::Settings(_) => to_jamf(&format!("{}.", cause.remedy())),
+            Cause::ReaderFailed(_) => Step::new(
+                "Run the command below. If it is the same, escalate to the Jamf administrator, with this report: find out \
+                 which program ends this user's processes.",
+            )
+            .with(self.commands.again()),
+            cause => Step::new(sentence(cause.remedy())),
         }
+    }
+
+    /// The option that named this file, if one did.
+    fn option_of(&self, undetermined: &Obstacle) -> Option<&'static str> {
+        let Request { keychain, plist, app_sso_state, psso_status, .. } = self.request;
+        let options = [
+            ("--keychain", keychain),
+            ("--plist", plist),
+            ("--app-sso-state", app_sso_state),
+            ("--psso-status", psso_status),
+        ];
+        let path = undetermined.path.as_ref()?;
+        options.into_iter().find(|(_, file)| file.as_ref() == Some(path)).map(|(option, _)| option)
     }
 
     fn in_session(&self) -> Step {
@@ -213,13 +267,24 @@ impl Steps<'_> {
         if has_no_conditional_access(set_up) {
             steps.extend(self.of_finding(Code::ConditionalAccessDisabled));
         }
-        if self.assessment.remedy.registers() && matches!(set_up.company_portal, Probe::Absent) {
+        let is_new_mac = self.evidence.user.source == Some(Source::None);
+        let registers = self.assessment.remedy.registers() || is_new_mac;
+        if registers && matches!(set_up.company_portal, Probe::Absent) {
             steps.push(Step::new("Install Company Portal, because registration needs it."));
         }
         if matches!(set_up.jamf_tool, Probe::Absent) {
             steps.push(to_jamf("reinstall the Jamf agent, because Jamf's tool, which runs gatherAADInfo, is missing."));
         }
+        if self.assessment.remedy == Remedy::DeployProfile || (is_new_mac && self.has(Code::SsoProfileMissing)) {
+            steps.push(to_jamf(
+                "deploy a profile for Microsoft's SSO extension before the user registers, because new registrations need it.",
+            ));
+        }
         steps
+    }
+
+    fn has(&self, code: Code) -> bool {
+        self.assessment.findings.iter().any(|finding| finding.code == code)
     }
 
     /// Wrong settings that make any registration useless.
@@ -284,11 +349,11 @@ impl Steps<'_> {
         };
         let who = if self.commands.uid().is_some() { "" } else { "; replace UID by the output of `id -u NAME`" };
         let when = if self.assessment.remedy == Remedy::RegisterInMacos {
-            "after the user has registered, because JamfAAD has to obtain the new registration's AAD ID".to_owned()
+            "when the user has registered, because JamfAAD needs the new AAD ID".to_owned()
         } else {
             format!("because {}, and JamfAAD does not retry by itself", self.reason())
         };
-        Step::new(format!("Run gatherAADInfo as the logged-in user, never as root, {when}{who}:"))
+        Step::new(format!("Run gatherAADInfo{} as the logged-in user, never as root, {when}{who}:", self.place()))
             .with(format!("{} {program} gatherAADInfo", self.commands.as_user()))
     }
 
@@ -311,11 +376,15 @@ impl Steps<'_> {
         match code {
             Code::GatheredAsRoot => vec![
                 Step::new(words),
-                Step::new("When nothing runs gatherAADInfo as root any more, remove root's plist, because it shows only the past:")
+                Step::new("Remove root's plist when nothing runs gatherAADInfo as root any more, because it shows only the past:")
                     .with(format!("{}rm /var/root/Library/Preferences/com.jamf.management.jamfAAD.plist", self.commands.sudo())),
             ],
-            // The first step is about this already.
-            Code::OutputUnusable | Code::CertificateUnparsable if self.assessment.state.is_err() => Vec::new(),
+            // The remedy's step is about this already.
+            Code::OutputUnusable | Code::CertificateUnparsable if self.assessment.remedy == Remedy::MendEvidence => {
+                Vec::new()
+            }
+            Code::OutputUnusable => self.unusable_outputs(),
+            Code::PlistUnreadable if self.is_obstacle(&self.evidence.jamf_aad) => Vec::new(),
             Code::RememberedKeyUnusable => Vec::new(),
             _ => vec![Step::new(words)],
         }
@@ -323,8 +392,7 @@ impl Steps<'_> {
 
     /// Removes a note that does not count, or has somebody check the folder if that is the problem.
     fn unusable_note(&self) -> Option<Step> {
-        let has_finding = self.assessment.findings.iter().any(|finding| finding.code == Code::RememberedKeyUnusable);
-        let path = self.evidence.remembered_key.path.as_deref().filter(|_| has_finding)?;
+        let path = self.evidence.remembered_key.path.as_deref().filter(|_| self.has(Code::RememberedKeyUnusable))?;
         let Mend::Step(words) = Code::RememberedKeyUnusable.mend() else { return None };
         let command = |program: &str| format!("{}{program} {}", self.commands.sudo(), quoted(path.as_os_str()));
         Some(if path.extension().is_some_and(|extension| extension == "json") {
@@ -336,12 +404,52 @@ impl Steps<'_> {
         })
     }
 
-    /// Whether the unclear output was given by an option.
-    fn is_saved_output(&self, undetermined: &Obstacle) -> bool {
-        [&self.request.app_sso_state, &self.request.psso_status]
-            .into_iter()
-            .any(|file| file.is_some() && *file == undetermined.path)
+    /// What to do about the commands' outputs that cannot be used.
+    fn unusable_outputs(&self) -> Vec<Step> {
+        let Evidence { platform_sso, sso_extension, .. } = self.evidence;
+        let outputs = [obstacle(platform_sso), obstacle(sso_extension)];
+        outputs.iter().flatten().map(|obstacle| self.undetermined(obstacle)).collect()
     }
+
+    /// Whether the state could not be determined because of this file, or for the same reason.
+    fn is_obstacle<T>(&self, source: &Witness<T>) -> bool {
+        let obstacle = obstacle(source);
+        let is_same = |found: &Obstacle| obstacle.as_ref().is_some_and(|it| it.cause == found.cause);
+        self.assessment.state.as_ref().is_err_and(is_same)
+    }
+}
+
+/// Why a file or output cannot be used, if that is so.
+fn obstacle<T>(source: &Witness<T>) -> Option<Obstacle> {
+    match &source.probe {
+        Probe::Unreadable(cause) => Some(Obstacle { path: source.path.clone(), cause: cause.clone() }),
+        Probe::Found(_) | Probe::Absent | Probe::NotChecked => None,
+    }
+}
+
+/// What has to be right before the remedy's steps.
+const COME_FIRST: [Code; 6] = [
+    Code::ConsoleContradictory,
+    Code::OutputUnusable,
+    Code::SecondOpinionMissing,
+    Code::CertificateNotYetValid,
+    Code::JamfBlocked,
+    Code::GatheredAsRoot,
+];
+
+/// Findings whose step leaves the Mac as it is.
+const CHANGE_NOTHING: [Code; 7] = [
+    Code::ConsoleContradictory,
+    Code::OutputUnusable,
+    Code::SecondOpinionMissing,
+    Code::SecondOpinionDiffers,
+    Code::TenantNotKnown,
+    Code::CertificateUnparsable,
+    Code::SettingUnusable,
+];
+
+fn has_escalation(steps: &[Step]) -> bool {
+    steps.iter().any(|step| step.text.starts_with(TO_JAMF))
 }
 
 const TO_JAMF: &str = "Escalate to the Jamf administrator, with this report: ";
@@ -353,10 +461,15 @@ fn to_jamf(words: &str) -> Step {
     Step::new(format!("{TO_JAMF}{words}"))
 }
 
-/// Merges the steps for the Jamf administrator into the first of them.
+/// Drops repeated steps, and merges those for the Jamf administrator into the first of them.
 fn merged(steps: Vec<Step>) -> Vec<Step> {
     let mut merged: Vec<Step> = Vec::new();
+    let mut seen = Vec::new();
     for step in steps {
+        if seen.contains(&step) {
+            continue;
+        }
+        seen.push(step.clone());
         let is_to_jamf = |step: &&mut Step| step.text.starts_with(TO_JAMF) || step.text.starts_with(TO_JAMF_SEVERAL);
         let first = merged.iter_mut().find(is_to_jamf);
         match (step.text.strip_prefix(TO_JAMF), first) {
@@ -385,17 +498,18 @@ const fn is_damage(kind: ErrorKind) -> bool {
     )
 }
 
-/// Whether the remedy's "it" is the file.
+/// Whether the file is another one than it should be.
 const fn is_about_file(cause: &Cause) -> bool {
     matches!(
         cause,
-        Cause::DeniedToUser
-            | Cause::SymbolicLink
+        Cause::SymbolicLink
             | Cause::LinkToNowhere(_)
             | Cause::NotAFolder
             | Cause::NotAFile(_)
             | Cause::TooLarge { .. }
-            | Cause::UnknownIssuer(_)
+            | Cause::FileMissing
+            | Cause::NotAPlist(_)
+            | Cause::Keychain(Error { kind: ErrorKind::NotAKeychain | ErrorKind::Sqlite, .. })
     )
 }
 
