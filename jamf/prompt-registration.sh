@@ -185,16 +185,15 @@ run_as_user() {
         "$root/bin/launchctl" asuser "$uid" "$root/usr/bin/sudo" -n -u "#$uid" "$@"
 }
 
-# Prints the first line of the last program's errors, or else of its output. sudo says there why it refuses.
-first_line() {
-    said=$files.errors
-    [ -s "$said" ] || said=$files.output
-    tr -c '[:print:]\n' ' ' <"$said" | awk 'NF { sub(/ +$/, ""); print substr($0, 1, 200); exit }'
+# Prints a colon and the first line that is not blank of the last program's errors, or else of its output. sudo says
+# there why it refuses.
+reason() {
+    { cat "$files.errors"; echo; cat "$files.output"; } | tr -c '[:print:]\n' ' ' |
+        awk 'NF { sub(/ +$/, ""); print ": " substr($0, 1, 200); exit }'
 }
 
 ending() {
-    line=$(first_line)
-    printf 'exit status %s%s' "$code" "${line:+: $line}"
+    printf 'exit status %s%s' "$code" "$(reason)"
 }
 
 # Sets $console to the console user's UID. It is blank if there is no such user, as at the login window or in Setup
@@ -202,7 +201,7 @@ ending() {
 # other users. A name that contains newlines could add lines but not remove any, so a second line is an error.
 find_console_user() {
     printf 'show State:/Users/ConsoleUser\n' >"$work/input"
-    run "$patience" "$root/usr/sbin/scutil" || fail "scutil timed out after $patience s"
+    run "$patience" "$root/usr/sbin/scutil" || fail "scutil timed out after $patience s$(reason)"
     : >"$work/input"
     first='' name='' names=0 console='' numbers=0
     while IFS= read -r line; do
@@ -249,7 +248,7 @@ find_console_user() {
 # Sets $remedy to what user $uid needs; the tool determines that.
 find_remedy() {
     may_start "$tool" || fail "$why"
-    run "$patience" "$tool" --user "$uid" --attribute remedy || fail "$tool: timed out after $patience s"
+    run "$patience" "$tool" --user "$uid" --attribute remedy || fail "$tool: timed out after $patience s$(reason)"
     # Most shells drop NUL bytes from a variable.
     remedy=$(head -c 1000 "$files.output" | tr '\000' '?')
     case $code$remedy in
@@ -270,7 +269,7 @@ find_remedy() {
         '0<result>Check tenant</result>')
             finish "$done; user $uid is registered with an unexpected tenant"
             ;;
-        '1<result></result>') finish "$done; cannot determine what user $uid needs: $(first_line)" ;;
+        '1<result></result>') finish "$done; cannot determine what user $uid needs$(reason)" ;;
         *) fail "$tool: failed or printed an unknown remedy: $(ending)" ;;
     esac
     remedy=${remedy#'<result>'}
@@ -359,7 +358,8 @@ find_app() {
 
 # Opens $1 as user $uid; messages call it $2.
 open_as_user() {
-    run_as_user "$patience" "$root/usr/bin/open" "$1" || fail "user $uid agreed, but $2 did not open within $patience s"
+    run_as_user "$patience" "$root/usr/bin/open" "$1" ||
+        fail "user $uid agreed, but $2 did not open within $patience s$(reason)"
     [ "$code" = 0 ] || fail "user $uid agreed, but $2 could not be opened: $(ending)"
 }
 
@@ -430,7 +430,7 @@ osascript="$root/usr/bin/osascript"
 find_console_user
 [ "$console" = "$uid" ] || finish "nothing done: user $uid has just left the console"
 run_as_user $((period + patience)) "$osascript" -e "$dialog" "$period" "$title" "$text" "$button" "$later" ||
-    fail "the dialog for user $uid did not finish and was stopped after $((period + patience)) s"
+    fail "the dialog for user $uid did not finish and was stopped after $((period + patience)) s$(reason)"
 case "$code $(head -c 100 "$files.output" | tr '\000' '?')" in
     '0 agree') ;;
     '0 gave up') finish "user $uid was asked ($remedy), and did not answer within $period s" ;;
