@@ -9,17 +9,18 @@
 #    8  name of the button that opens Self Service
 #    9  name of the Later button; the number of deferrals left is added in parentheses
 #   10  seconds until a dialog closes, 1 to 3600; 300 by default. A timeout does not count as a deferral.
-#   11  text of the dialog before System Settings
+#   11  text of the dialog before System Settings; the one for "Finish registration in macOS" is always built in
 #
 # wpj-state determines what the user needs (--attribute remedy):
 #    Register in Self Service               asks, and opens the policy in Self Service+ or Self Service
 #    Register or repair in macOS            asks, and opens System Settings: Platform SSO registers there
-#    Finish registration in macOS           the same
+#    Finish registration in macOS           asks to answer macOS's notification, or to log out and in
 #    Run gatherAADInfo                      does nothing; use gather-aad-info.sh
 #    Deploy SSO profile, then register      fails; the profile must come first
 #    anything else                          does nothing, and says why
 #
-# Prints one line that says what it did, or why it did nothing. Exit status:
+# Prints one line that says what it did, or why it did nothing, and before it one about an unusable deferral count, if
+# there is one. Exit status:
 #    0  nothing is wrong: nothing had to be done, it could not determine what the user needs, or it asked the user
 #    1  failed: an administrator should read the line
 #    2  a parameter is wrong, or root did not run it
@@ -332,8 +333,14 @@ Open Self Service, start the registration, and sign in with your work account wh
 [ -n "$settings_text" ] || settings_text="Your Mac's registration with your organisation is not complete. Until it is, \
 you may lose access to work email, documents and apps.
 
-Open System Settings. If macOS shows Registration Required, click it. If not, click the (i) next to your name, then \
-Platform SSO, then Repair."
+Open System Settings, click the (i) next to your name, and choose Platform SSO, then Repair. On macOS 14, choose \
+Network Account Server, Edit, then Repair. If macOS shows the notification Registration Required, click that instead. \
+Sign in with your work account when asked."
+finish_text="macOS has not finished registering your Mac with your organisation. Until it has, you may lose access to \
+work email, documents and apps.
+
+If macOS shows the notification Registration Required, click it, and sign in with your work account when asked. If \
+not, log out of your Mac and log in again, so macOS can continue."
 is_number "$policy" 1 999999999 || refuse 'parameter 4 must be the ID of the Self Service policy'
 is_number "$deferrals" 0 999 || refuse 'parameter 5, the number of deferrals, must be 0 to 999'
 is_number "$period" 1 3600 || refuse 'parameter 10, the seconds until a dialog closes, must be 1 to 3600'
@@ -377,11 +384,16 @@ case $remedy in
         finish "nothing done: user $uid is registered"
         ;;
     'Run gatherAADInfo') finish "nothing done: user $uid needs gatherAADInfo; use gather-aad-info.sh" ;;
-    'Register or repair in macOS' | 'Finish registration in macOS')
+    'Register or repair in macOS')
         place='System Settings'
         text=$settings_text
         button='Open System Settings'
         address='x-apple.systempreferences:com.apple.Users-Groups-Settings.extension'
+        ;;
+    'Finish registration in macOS')
+        text=$finish_text
+        button='OK'
+        address=''
         ;;
     *)
         text=$service_text
@@ -449,6 +461,7 @@ case "$code $(head -c 100 "$files.output" | tr '\000' '?')" in
         ;;
 esac
 
+[ -n "$address" ] || finish "user $uid was asked ($remedy), and agreed"
 find_console_user
 [ "$console" = "$uid" ] || finish "user $uid agreed, but has left the console; $place was not opened"
 if [ -n "$app" ]; then

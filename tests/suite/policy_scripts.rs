@@ -74,8 +74,14 @@ Open Self Service, start the registration, and sign in with your work account wh
 const MACOS_TEXT: &str = "\
 Your Mac's registration with your organisation is not complete. Until it is, you may lose access to work email, \
 documents and apps.\n\n\
-Open System Settings. If macOS shows Registration Required, click it. If not, click the (i) next to your name, then \
-Platform SSO, then Repair.";
+Open System Settings, click the (i) next to your name, and choose Platform SSO, then Repair. On macOS 14, choose \
+Network Account Server, Edit, then Repair. If macOS shows the notification Registration Required, click that instead. \
+Sign in with your work account when asked.";
+const FINISH_TEXT: &str = "\
+macOS has not finished registering your Mac with your organisation. Until it has, you may lose access to work email, \
+documents and apps.\n\n\
+If macOS shows the notification Registration Required, click it, and sign in with your work account when asked. If not, \
+log out of your Mac and log in again, so macOS can continue.";
 
 /// Runs a test for each row of a table, with both scripts.
 fn with_both<T: Copy + Sync>(rows: &[T], name: fn(T) -> String, test: fn(Shell, Script, T) -> Outcome) -> Outcome {
@@ -125,6 +131,23 @@ fn the_prompt_asks_users_who_have_to_register() -> Outcome {
 #[test]
 fn gather_aad_info_is_run_for_users_who_need_it() -> Outcome {
     in_each_shell(&GATHERS, |(name, _)| name.to_owned(), |shell, (_, test)| test(shell))
+}
+
+#[test]
+fn the_dialogs_name_what_the_remedies_name() -> Outcome {
+    let remedies = fs::read_to_string("docs/remedies.md")?;
+    for (remedy, text, names) in [
+        (IN_MACOS, MACOS_TEXT, &["Registration Required", "(i)", "Platform SSO", "Network Account Server", "Edit"][..]),
+        (FINISH, FINISH_TEXT, &["notification", "log out"]),
+        (SELF_SERVICE, TEXT, &["Open Self Service"]),
+    ] {
+        let steps =
+            remedies.lines().find(|line| line.starts_with(&format!("| {remedy} |"))).ok_or("a row is missing")?;
+        for name in names {
+            equal(&(steps.contains(name), text.contains(name)), &(true, true))?;
+        }
+    }
+    Ok(())
 }
 
 #[test]
@@ -420,13 +443,15 @@ const PROMPTS: [(&str, Test); 37] = [
         )?;
         place.has_count("501", Some("1\n"))
     }),
-    ("a user whom macOS is registering is sent there, too", |shell| {
+    ("a user whom macOS is registering is asked to finish that, and nothing is opened", |shell| {
         let place = Place::prompt(FINISH)?;
-        place.run(shell, PROMPT.parameters)?.gives(
-            "user 501 was asked (Finish registration in macOS), and agreed; System Settings was opened\n",
-            0,
-            &[asked_in_macos("501"), opened_in_macos("501")].concat(),
-        )
+        let words = ["-e", "DIALOG", "300", TITLE, FINISH_TEXT, "OK", "Later (3 left)"];
+        let notes = [scutil(), tool("501"), scutil(), as_user("501", OSASCRIPT, &words)];
+        let stdout = "user 501 was asked (Finish registration in macOS), and agreed\n";
+        place.run(shell, PROMPT.parameters)?.gives(stdout, 0, &notes)?;
+        place.answer("later")?;
+        let stdout = "user 501 was asked (Finish registration in macOS), and chose Later; deferrals left: 2\n";
+        place.run(shell, PROMPT.parameters)?.gives(stdout, 0, &notes)
     }),
     ("a user who needs gatherAADInfo is not asked", |shell| {
         let place = Place::prompt(GATHER_AAD_INFO)?;
