@@ -56,7 +56,7 @@ fail() {
 }
 
 # Prints the beginning of the answer, without control characters, but nothing of an answer that may repeat a secret.
-# Escapes leave the secret's letters and digits as they are, or else write them as numbers.
+# Escapes and line breaks leave the secret's letters and digits as they are; other escapes write them as numbers.
 excerpt() {
     {
         printf '%s\n%s\n' "$client_secret" "$token"
@@ -70,6 +70,7 @@ excerpt() {
         {
             text = substr($0, 1, 300)
             if (text ~ /%[0-9A-Fa-f]|\\[ux0-9]|&#/) text = "an answer that may repeat a secret"
+            gsub(/[^0-9A-Za-z]+/, "")
             for (i in longest) if (index($0, longest[i])) text = "an answer that may repeat a secret"
             print text
         }'
