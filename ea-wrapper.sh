@@ -7,12 +7,12 @@ attribute='state'
 tool='/usr/local/wpj-state/wpj-state'
 
 export LC_ALL='C'
+trap : INT PIPE # Otherwise a tool that ends by SIGINT, or a closed pipe, could end this script before its result.
 # Root must own the tool and every folder above it, and nobody else may write to them: a user who can rename one of
 # them could make root start another program. Access control lists are not checked.
 set -- "/${tool#/}"
 while [ "$1" != / ]; do
-    folder=${1%/*}
-    set -- "${folder:-/}" "$@"
+    folder=${1%/*}; set -- "${folder:-/}" "$@"
 done
 if unsafe=$(/usr/bin/find "$@" -prune \( -type l -o ! -user root -o -perm -020 -o -perm -002 \)) && [ -z "$unsafe" ]
 then
@@ -27,4 +27,4 @@ fi
     'exit status '[01]': <result>'*'</result>') printf '%s\n' "$answer"; exit 0 ;;
 esac
 printf '<result></result>\n'
-trap '' PIPE; printf 'wpj-state extension attribute: %.200s\n' "$outcome" >&2 || exit 0
+printf 'wpj-state extension attribute: %.200s\n' "$outcome" >&2 || exit 0

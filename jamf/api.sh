@@ -55,49 +55,36 @@ fail() {
     failed=$((failed + 1))
 }
 
-# Prints the beginning of the answer, without control characters, but nothing of an answer that repeats a secret.
+# Prints the beginning of the answer, without control characters, but nothing of an answer that may repeat a secret.
+# Escapes and line breaks leave the secret's letters and digits as they are; other escapes write them as numbers.
 excerpt() {
     {
         printf '%s\n%s\n' "$client_secret" "$token"
-        tr -c '[:print:]' ' ' <"$work/answer"
+        head -c 100000 "$work/answer" | tr -c '[:print:]' ' '
     } | awk '
-        # Undoes the escapes of JSON and forms.
-        function bare(text) {
-            gsub(/\\/, "", text)
-            gsub(/\+/, " ", text)
-            return text
+        NR <= 2 {
+            count = split($0, runs, /[^0-9A-Za-z]+/)
+            for (i = 1; i <= count; i++) if (length(runs[i]) > length(longest[NR])) longest[NR] = runs[i]
+            next
         }
-        function decoded(text,   parts, count, i, high, low) {
-            count = split(text, parts, "%")
-            text = parts[1]
-            for (i = 2; i <= count; i++) {
-                high = index(digits, tolower(substr(parts[i], 1, 1)))
-                low = index(digits, tolower(substr(parts[i], 2, 1)))
-                if (length(parts[i]) > 1 && high && low) {
-                    text = text sprintf("%c", (high - 1) * 16 + low - 1) substr(parts[i], 3)
-                } else {
-                    text = text "%" parts[i]
-                }
-            }
-            return text
-        }
-        function repeats(secret) {
-            if (secret == "") return 0
-            return index($0, secret) || index(bare($0), bare(secret)) || index(bare(decoded(bare($0))), bare(secret))
-        }
-        BEGIN { digits = "0123456789abcdef" }
-        NR <= 2 { secrets[NR] = $0 }
-        NR == 3 {
-            if (repeats(secrets[1]) || repeats(secrets[2])) print "an answer that repeats a secret"
-            else print substr($0, 1, 300)
+        {
+            text = substr($0, 1, 300)
+            if (text ~ /%[0-9A-Fa-f]|\\[ux0-9]|&#/) text = "an answer that may repeat a secret"
+            gsub(/[^0-9A-Za-z]+/, "")
+            for (i in longest) if (index($0, longest[i])) text = "an answer that may repeat a secret"
+            print text
         }'
 }
 
-# Exits without signing out, because the server would not answer that either.
+# Exits. Unless the answer was too long, it does not sign out, because the server would not answer that either.
 no_answer() {
-    token=''
     [ "$curl_status" != 23 ] || stop "$url: the answer is too long, or could not be stored"
+    token=''
     stop "$url: no answer: $(head -c 300 "$work/errors" | tr -c '[:print:]' ' ')"
+}
+
+lower() {
+    printf '%s' "$1" | tr '[:upper:]' '[:lower:]'
 }
 
 # Escapes a text for use between quotation marks in curl's configuration.
@@ -154,13 +141,16 @@ send() {
 }
 
 # Converts the answer from JSON to a file with a line for each value: its path, such as results.0.name, a tab, and the
-# value. A string keeps its escapes; null is left out. Fails if the answer is not JSON.
+# value. A string keeps its escapes; null is left out. Fails if the answer is not JSON. To take no longer for a
+# hostile answer, it refuses long paths and long text between strings, and cuts long strings with quotation marks.
 fields() {
-    awk '
+    # Some awks and shells would drop NUL, which is not allowed either.
+    tr '\000' '\001' <"$work/answer" | awk '
         function give(value,   place, i) {
             if (depth == 0 || (kind[depth] == "{" && !named[depth])) wrong = 1
             place = step[1]
             for (i = 2; i <= depth; i++) place = place "." step[i]
+            if (length(place) > 300) wrong = 1
             print place "\t" value
         }
         function give_word() {
@@ -173,13 +163,13 @@ fields() {
         BEGIN { RS = "\"" }
         wrong { exit }
         inside {
-            text = text $0
+            if ($0 ~ /[\001-\037]/) wrong = 1
             # A quotation mark after an odd number of backslashes belongs to the string.
-            if (match($0, /\\+$/) && RLENGTH % 2) {
-                text = text "\""
-                next
-            }
-            if (text ~ /[\001-\037]/) wrong = 1
+            rest = $0
+            gsub(/\\\\/, "", rest)
+            goes_on = rest ~ /\\$/
+            if (length(text) < 1000) text = text $0 (goes_on ? "\"" : "")
+            if (goes_on) next
             if (kind[depth] == "{" && !named[depth]) {
                 step[depth] = text
                 named[depth] = 1
@@ -191,7 +181,7 @@ fields() {
             next
         }
         {
-            if (length($0) > 100000) wrong = 1
+            if (length($0) > 10000) wrong = 1
             for (i = 1; i <= length($0) && !wrong; i++) {
                 character = substr($0, i, 1)
                 if (character ~ /[^][{},: \t\r\n]/) {
@@ -215,7 +205,7 @@ fields() {
             give_word()
             inside = 1
         }
-        END { exit wrong || depth != 0 || !begun }' "$work/answer" >"$work/fields"
+        END { exit wrong || depth != 0 || !begun }' >"$work/fields"
 }
 
 get_token() {
@@ -296,16 +286,16 @@ sign_in() {
     for name in JAMF_ENVIRONMENT_ID JAMF_TENANT_ID JAMF_PROXY; do
         eval "printable $name \"\${$name:-}\""
     done
-    # The programs that the script starts from here on do not need them.
+    # The programs that the script starts from here on do not need them. curl would prefer no_proxy to our proxy.
     client_id=$JAMF_CLIENT_ID
     client_secret=$JAMF_CLIENT_SECRET
     proxy='noproxy = "*"'
     [ -z "${JAMF_PROXY:-}" ] || proxy="proxy = \"$(quoted "$JAMF_PROXY")\""
-    unset JAMF_CLIENT_ID JAMF_CLIENT_SECRET JAMF_PROXY
+    unset JAMF_CLIENT_ID JAMF_CLIENT_SECRET JAMF_PROXY no_proxy NO_PROXY
     url=$(printf '%s' "$JAMF_URL" | sed 's:/*$::')
-    case $url in
-        https://*.api.jamfcloud.com) platform='yes' ;;
-        https://*.api.jamfcloud.com/*) refuse 'JAMF_URL of the Platform API must end with .api.jamfcloud.com' ;;
+    case $(lower "$url") in
+        https://*.api.jamfcloud.com | https://*.api.jamfcloud.com:443) platform='yes' ;;
+        https://*.api.jamfcloud.com[:/]*) refuse 'JAMF_URL of the Platform API must end with .api.jamfcloud.com' ;;
         https://*) platform='no' ;;
         # For tests.
         http://127.0.0.1:*)

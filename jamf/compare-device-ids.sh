@@ -48,7 +48,7 @@ END
 
 # Converts a page of the inventory to lines: the number of all computers and whether this page has the attribute, and
 # then the ID, name, serial number and device ID of each computer. Fails if the page is not understood. The attribute is
-# in the section where Jamf Pro displays it.
+# in the section where Jamf Pro displays it. A very long list of values is cut, because joining it takes long.
 computers() {
     fields && awk -F '\t' -v name="$attribute" '
         { split($1, at, ".") }
@@ -66,7 +66,7 @@ computers() {
         }
         $1 ~ /\.extensionAttributes\.[0-9]+\.values\.[0-9]+$/ {
             sub(/\.[0-9]+$/, "", $1)
-            values[$1] = values[$1] (values[$1] == "" ? "" : " ") $2
+            if (length(values[$1]) < 10000) values[$1] = values[$1] (values[$1] == "" ? "" : " ") $2
         }
         END {
             if (total !~ /^[0-9]+$/) exit 1
@@ -149,7 +149,7 @@ row() {
         $1 ~ /^[0-9]+\.complianceVendorDeviceInformation\.([0-9]+\.)?deviceIds\.[0-9]+$/ {
             if (tolower($2) in recorded) next
             recorded[tolower($2)] = 1
-            jamf = jamf (jamf == "" ? "" : " ") $2
+            if (length(jamf) < 10000) jamf = jamf (jamf == "" ? "" : " ") $2
         }
         END {
             device = ENVIRON["device"]

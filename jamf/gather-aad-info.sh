@@ -176,16 +176,15 @@ run_as_user() {
         "$root/bin/launchctl" asuser "$uid" "$root/usr/bin/sudo" -n -u "#$uid" "$@"
 }
 
-# Prints the first line of the last program's errors, or else of its output. sudo says there why it refuses.
-first_line() {
-    said=$files.errors
-    [ -s "$said" ] || said=$files.output
-    tr -c '[:print:]\n' ' ' <"$said" | awk 'NF { sub(/ +$/, ""); print substr($0, 1, 200); exit }'
+# Prints a colon and the first line that is not blank of the last program's errors, or else of its output. sudo says
+# there why it refuses.
+reason() {
+    { cat "$files.errors"; echo; cat "$files.output"; } | tr -c '[:print:]\n' ' ' |
+        awk 'NF { sub(/ +$/, ""); print ": " substr($0, 1, 200); exit }'
 }
 
 ending() {
-    line=$(first_line)
-    printf 'exit status %s%s' "$code" "${line:+: $line}"
+    printf 'exit status %s%s' "$code" "$(reason)"
 }
 
 # Sets $console to the console user's UID. It is blank if there is no such user, as at the login window or in Setup
@@ -193,7 +192,7 @@ ending() {
 # other users. A name that contains newlines could add lines but not remove any, so a second line is an error.
 find_console_user() {
     printf 'show State:/Users/ConsoleUser\n' >"$work/input"
-    run "$patience" "$root/usr/sbin/scutil" || fail "scutil timed out after $patience s"
+    run "$patience" "$root/usr/sbin/scutil" || fail "scutil timed out after $patience s$(reason)"
     : >"$work/input"
     first='' name='' names=0 console='' numbers=0
     while IFS= read -r line; do
@@ -240,7 +239,7 @@ find_console_user() {
 # Sets $remedy to what user $uid needs; the tool determines that.
 find_remedy() {
     may_start "$tool" || fail "$why"
-    run "$patience" "$tool" --user "$uid" --attribute remedy || fail "$tool: timed out after $patience s"
+    run "$patience" "$tool" --user "$uid" --attribute remedy || fail "$tool: timed out after $patience s$(reason)"
     # Most shells drop NUL bytes from a variable.
     remedy=$(head -c 1000 "$files.output" | tr '\000' '?')
     case $code$remedy in
@@ -261,7 +260,7 @@ find_remedy() {
         '0<result>Check tenant</result>')
             finish "$done; user $uid is registered with an unexpected tenant"
             ;;
-        '1<result></result>') finish "$done; cannot determine what user $uid needs: $(first_line)" ;;
+        '1<result></result>') finish "$done; cannot determine what user $uid needs$(reason)" ;;
         *) fail "$tool: failed or printed an unknown remedy: $(ending)" ;;
     esac
     remedy=${remedy#'<result>'}
@@ -306,12 +305,13 @@ may_start "$gather" || fail "$why"
 find_console_user
 [ "$console" = "$uid" ] || finish "nothing done: user $uid has just left the console"
 run_as_user "$period" "$gather" gatherAADInfo ||
-    fail "gatherAADInfo as user $uid did not finish and was stopped after $period s"
+    fail "gatherAADInfo as user $uid did not finish and was stopped after $period s$(reason)"
 [ "$code" = 0 ] || fail "gatherAADInfo as user $uid failed: $(ending)"
 
 done="gatherAADInfo ran as user $uid"
 may_start "$jamf" || fail "$done, but the inventory was not updated: $why"
-run "$inventory" "$jamf" recon || fail "$done, but jamf recon did not finish and was stopped after $inventory s"
+run "$inventory" "$jamf" recon ||
+    fail "$done, but jamf recon did not finish and was stopped after $inventory s$(reason)"
 [ "$code" = 0 ] || fail "$done, but jamf recon failed: $(ending)"
 done="$done, and the inventory was updated"
 # Jamf does not document gatherAADInfo's exit status, so the tool checks the result.

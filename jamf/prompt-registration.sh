@@ -9,17 +9,18 @@
 #    8  name of the button that opens Self Service
 #    9  name of the Later button; the number of deferrals left is added in parentheses
 #   10  seconds until a dialog closes, 1 to 3600; 300 by default. A timeout does not count as a deferral.
-#   11  text of the dialog before System Settings
+#   11  text of the dialog before System Settings; the one for "Finish registration in macOS" is always built in
 #
 # wpj-state determines what the user needs (--attribute remedy):
 #    Register in Self Service               asks, and opens the policy in Self Service+ or Self Service
 #    Register or repair in macOS            asks, and opens System Settings: Platform SSO registers there
-#    Finish registration in macOS           the same
+#    Finish registration in macOS           asks to answer macOS's notification, or to log out and in
 #    Run gatherAADInfo                      does nothing; use gather-aad-info.sh
 #    Deploy SSO profile, then register      fails; the profile must come first
 #    anything else                          does nothing, and says why
 #
-# Prints one line that says what it did, or why it did nothing. Exit status:
+# Prints one line that says what it did, or why it did nothing, and before it one about an unusable deferral count, if
+# there is one. Exit status:
 #    0  nothing is wrong: nothing had to be done, it could not determine what the user needs, or it asked the user
 #    1  failed: an administrator should read the line
 #    2  a parameter is wrong, or root did not run it
@@ -185,16 +186,15 @@ run_as_user() {
         "$root/bin/launchctl" asuser "$uid" "$root/usr/bin/sudo" -n -u "#$uid" "$@"
 }
 
-# Prints the first line of the last program's errors, or else of its output. sudo says there why it refuses.
-first_line() {
-    said=$files.errors
-    [ -s "$said" ] || said=$files.output
-    tr -c '[:print:]\n' ' ' <"$said" | awk 'NF { sub(/ +$/, ""); print substr($0, 1, 200); exit }'
+# Prints a colon and the first line that is not blank of the last program's errors, or else of its output. sudo says
+# there why it refuses.
+reason() {
+    { cat "$files.errors"; echo; cat "$files.output"; } | tr -c '[:print:]\n' ' ' |
+        awk 'NF { sub(/ +$/, ""); print ": " substr($0, 1, 200); exit }'
 }
 
 ending() {
-    line=$(first_line)
-    printf 'exit status %s%s' "$code" "${line:+: $line}"
+    printf 'exit status %s%s' "$code" "$(reason)"
 }
 
 # Sets $console to the console user's UID. It is blank if there is no such user, as at the login window or in Setup
@@ -202,7 +202,7 @@ ending() {
 # other users. A name that contains newlines could add lines but not remove any, so a second line is an error.
 find_console_user() {
     printf 'show State:/Users/ConsoleUser\n' >"$work/input"
-    run "$patience" "$root/usr/sbin/scutil" || fail "scutil timed out after $patience s"
+    run "$patience" "$root/usr/sbin/scutil" || fail "scutil timed out after $patience s$(reason)"
     : >"$work/input"
     first='' name='' names=0 console='' numbers=0
     while IFS= read -r line; do
@@ -249,7 +249,7 @@ find_console_user() {
 # Sets $remedy to what user $uid needs; the tool determines that.
 find_remedy() {
     may_start "$tool" || fail "$why"
-    run "$patience" "$tool" --user "$uid" --attribute remedy || fail "$tool: timed out after $patience s"
+    run "$patience" "$tool" --user "$uid" --attribute remedy || fail "$tool: timed out after $patience s$(reason)"
     # Most shells drop NUL bytes from a variable.
     remedy=$(head -c 1000 "$files.output" | tr '\000' '?')
     case $code$remedy in
@@ -270,7 +270,7 @@ find_remedy() {
         '0<result>Check tenant</result>')
             finish "$done; user $uid is registered with an unexpected tenant"
             ;;
-        '1<result></result>') finish "$done; cannot determine what user $uid needs: $(first_line)" ;;
+        '1<result></result>') finish "$done; cannot determine what user $uid needs$(reason)" ;;
         *) fail "$tool: failed or printed an unknown remedy: $(ending)" ;;
     esac
     remedy=${remedy#'<result>'}
@@ -333,8 +333,14 @@ Open Self Service, start the registration, and sign in with your work account wh
 [ -n "$settings_text" ] || settings_text="Your Mac's registration with your organisation is not complete. Until it is, \
 you may lose access to work email, documents and apps.
 
-Open System Settings. If macOS shows Registration Required, click it. If not, click the (i) next to your name, then \
-Platform SSO, then Repair."
+Open System Settings, click the (i) next to your name, and choose Platform SSO, then Repair. On macOS 14, choose \
+Network Account Server, Edit, then Repair. If macOS shows the notification Registration Required, click that instead. \
+Sign in with your work account when asked."
+finish_text="macOS has not finished registering your Mac with your organisation. Until it has, you may lose access to \
+work email, documents and apps.
+
+If macOS shows the notification Registration Required, click it, and sign in with your work account when asked. If \
+not, log out of your Mac and log in again, so macOS can continue."
 is_number "$policy" 1 999999999 || refuse 'parameter 4 must be the ID of the Self Service policy'
 is_number "$deferrals" 0 999 || refuse 'parameter 5, the number of deferrals, must be 0 to 999'
 is_number "$period" 1 3600 || refuse 'parameter 10, the seconds until a dialog closes, must be 1 to 3600'
@@ -359,7 +365,8 @@ find_app() {
 
 # Opens $1 as user $uid; messages call it $2.
 open_as_user() {
-    run_as_user "$patience" "$root/usr/bin/open" "$1" || fail "user $uid agreed, but $2 did not open within $patience s"
+    run_as_user "$patience" "$root/usr/bin/open" "$1" ||
+        fail "user $uid agreed, but $2 did not open within $patience s$(reason)"
     [ "$code" = 0 ] || fail "user $uid agreed, but $2 could not be opened: $(ending)"
 }
 
@@ -377,11 +384,16 @@ case $remedy in
         finish "nothing done: user $uid is registered"
         ;;
     'Run gatherAADInfo') finish "nothing done: user $uid needs gatherAADInfo; use gather-aad-info.sh" ;;
-    'Register or repair in macOS' | 'Finish registration in macOS')
+    'Register or repair in macOS')
         place='System Settings'
         text=$settings_text
         button='Open System Settings'
         address='x-apple.systempreferences:com.apple.Users-Groups-Settings.extension'
+        ;;
+    'Finish registration in macOS')
+        text=$finish_text
+        button='OK'
+        address=''
         ;;
     *)
         text=$service_text
@@ -430,7 +442,7 @@ osascript="$root/usr/bin/osascript"
 find_console_user
 [ "$console" = "$uid" ] || finish "nothing done: user $uid has just left the console"
 run_as_user $((period + patience)) "$osascript" -e "$dialog" "$period" "$title" "$text" "$button" "$later" ||
-    fail "the dialog for user $uid did not finish and was stopped after $((period + patience)) s"
+    fail "the dialog for user $uid did not finish and was stopped after $((period + patience)) s$(reason)"
 case "$code $(head -c 100 "$files.output" | tr '\000' '?')" in
     '0 agree') ;;
     '0 gave up') finish "user $uid was asked ($remedy), and did not answer within $period s" ;;
@@ -449,6 +461,7 @@ case "$code $(head -c 100 "$files.output" | tr '\000' '?')" in
         ;;
 esac
 
+[ -n "$address" ] || finish "user $uid was asked ($remedy), and agreed"
 find_console_user
 [ "$console" = "$uid" ] || finish "user $uid agreed, but has left the console; $place was not opened"
 if [ -n "$app" ]; then

@@ -12,6 +12,8 @@ esac
 }
 # shellcheck source=api.sh
 . "$here/api.sh"
+# One of the folders may be empty.
+[ -z "${ZSH_VERSION:-}" ] || setopt no_nomatch
 
 usage() {
     cat <<'END'
@@ -42,8 +44,8 @@ END
 
 # Reports what failed for $1, an attribute or group, and why. $2 is what failed, such as "not created".
 explain() {
-    case $code in
-        409)
+    case $2,$code in
+        'not created,409' | 'not updated,409')
             fail "$1: $2: Jamf Pro reports a conflict (HTTP 409); the name may be taken, perhaps with other capitals: \
 $(excerpt)"
             ;;
@@ -84,8 +86,9 @@ act() {
         return
     fi
     request "$method" "$target" "$file" "$privilege" || return 0
-    case $code in
-        200 | 201 | 202 | 204) printf '%s: %s\n' "$done" "$1" ;;
+    case $code,$method,$try in
+        # A busy server may have removed it at the first try.
+        20[0124],* | 404,DELETE,second) printf '%s: %s\n' "$done" "$1" ;;
         *) explain "$1" "not $done" ;;
     esac
 }
@@ -171,7 +174,7 @@ smart_group() {
             ;;
     esac
     # The group's own elements come before its site, criteria and computers, which have names, too.
-    head=$(tr -c '[:print:]' ' ' <"$work/answer" | sed -E 's/<(site|criteria|computers)[ />].*//')
+    head=$(head -c 100000 "$work/answer" | tr -c '[:print:]' ' ' | sed -E 's/<(site|criteria|computers)[ />].*//')
     id=$(element id)
     found=$(element name)
     if [ "$found" != "$name" ] && [ "$(lower "$found")" = "$(lower "$name")" ]; then
@@ -189,10 +192,6 @@ smart_group() {
 # Prints the content of the element $1 in the group's head.
 element() {
     printf '%s\n' "$head" | sed -nE "s:^.*<$1>([^<]*)</$1>.*\$:\\1:p"
-}
-
-lower() {
-    printf '%s' "$1" | tr '[:upper:]' '[:lower:]'
 }
 
 apply=no

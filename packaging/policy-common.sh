@@ -158,16 +158,15 @@ run_as_user() {
         "$root/bin/launchctl" asuser "$uid" "$root/usr/bin/sudo" -n -u "#$uid" "$@"
 }
 
-# Prints the first line of the last program's errors, or else of its output. sudo says there why it refuses.
-first_line() {
-    said=$files.errors
-    [ -s "$said" ] || said=$files.output
-    tr -c '[:print:]\n' ' ' <"$said" | awk 'NF { sub(/ +$/, ""); print substr($0, 1, 200); exit }'
+# Prints a colon and the first line that is not blank of the last program's errors, or else of its output. sudo says
+# there why it refuses.
+reason() {
+    { cat "$files.errors"; echo; cat "$files.output"; } | tr -c '[:print:]\n' ' ' |
+        awk 'NF { sub(/ +$/, ""); print ": " substr($0, 1, 200); exit }'
 }
 
 ending() {
-    line=$(first_line)
-    printf 'exit status %s%s' "$code" "${line:+: $line}"
+    printf 'exit status %s%s' "$code" "$(reason)"
 }
 
 # Sets $console to the console user's UID. It is blank if there is no such user, as at the login window or in Setup
@@ -175,7 +174,7 @@ ending() {
 # other users. A name that contains newlines could add lines but not remove any, so a second line is an error.
 find_console_user() {
     printf 'show State:/Users/ConsoleUser\n' >"$work/input"
-    run "$patience" "$root/usr/sbin/scutil" || fail "scutil timed out after $patience s"
+    run "$patience" "$root/usr/sbin/scutil" || fail "scutil timed out after $patience s$(reason)"
     : >"$work/input"
     first='' name='' names=0 console='' numbers=0
     while IFS= read -r line; do
@@ -222,7 +221,7 @@ find_console_user() {
 # Sets $remedy to what user $uid needs; the tool determines that.
 find_remedy() {
     may_start "$tool" || fail "$why"
-    run "$patience" "$tool" --user "$uid" --attribute remedy || fail "$tool: timed out after $patience s"
+    run "$patience" "$tool" --user "$uid" --attribute remedy || fail "$tool: timed out after $patience s$(reason)"
     # Most shells drop NUL bytes from a variable.
     remedy=$(head -c 1000 "$files.output" | tr '\000' '?')
     case $code$remedy in
@@ -243,7 +242,7 @@ find_remedy() {
         '0<result>Check tenant</result>')
             finish "$done; user $uid is registered with an unexpected tenant"
             ;;
-        '1<result></result>') finish "$done; cannot determine what user $uid needs: $(first_line)" ;;
+        '1<result></result>') finish "$done; cannot determine what user $uid needs$(reason)" ;;
         *) fail "$tool: failed or printed an unknown remedy: $(ending)" ;;
     esac
     remedy=${remedy#'<result>'}

@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 use wpj_state::cli::attribute::Attribute;
 
 use crate::{
-    jamf_api::{PLATFORM_SIGN_IN, Place, Reply, SIGN_IN, SIGN_OUT, Server, TOKEN, assert_output, reply, text, token},
+    jamf_api::{
+        ANSWER_LIMIT, PLATFORM_SIGN_IN, Place, Reply, SIGN_IN, SIGN_OUT, Server, TOKEN, assert_output, reply, text,
+        token, with_little_processor_time,
+    },
     jamf_kit::extension_attributes::display_name,
     shells::{self, SH},
 };
@@ -304,7 +307,7 @@ fn a_record_that_cannot_be_read_is_reported_and_the_others_are_compared() {
             row(6, "Mac", ONE, ONE, "same"),
         ];
         let reported = format!(
-            "compare-device-ids.sh: computer 2: not known (HTTP 500): an answer that repeats a secret\n\
+            "compare-device-ids.sh: computer 2: not known (HTTP 500): an answer that may repeat a secret\n\
             compare-device-ids.sh: computer 3: not known: unexpected answer: <html>\n\
             compare-device-ids.sh: computer 4: not known: unexpected answer: \
             {{\"complianceVendorDeviceInformation\":{{\"deviceIds\":[\"{ONE}\"]}}}}\n\
@@ -313,6 +316,21 @@ fn a_record_that_cannot_be_read_is_reported_and_the_others_are_compared() {
         let stderr = reported + &summary(6, [2, 0, 0, 0, 0, 4]);
         assert_output(&place().run(shell, &server, &[]), &(HEADER.to_owned() + &rows.concat()), &stderr, 1);
     }
+}
+
+/// Joining all of them would take hours.
+#[test]
+fn a_very_long_list_of_values_is_cut() {
+    let values = vec!["y"; 700_000];
+    let server = server(inventory(vec![computer(1, "Mac", json!(values))], vec![|| record(&[])]));
+    let place = place();
+    place.change("a kit/api.sh", &format!("answer_limit='{ANSWER_LIMIT}'\n"), "answer_limit='33554432'\n");
+    let row = row(1, "Mac", &vec!["y"; 5001].join(" "), "", "only on the Mac");
+    let mut command = with_little_processor_time(&place.command(SH, &server.address, &[]));
+    let none_on_record = "compare-device-ids.sh: Jamf has no device on record for any computer; check that device \
+        compliance is set up\n";
+    let stderr = summary(1, [0, 0, 0, 1, 0, 0]) + none_on_record;
+    assert_output(&place.output(&mut command), &(HEADER.to_owned() + &row), &stderr, 0);
 }
 
 #[test]

@@ -8,7 +8,10 @@ use std::{
 };
 
 use assert_cmd::cargo::cargo_bin;
-use nix::unistd::{Uid, User};
+use nix::{
+    sys::signal::Signal,
+    unistd::{Uid, User},
+};
 use tempfile::TempDir;
 use wpj_state::cli::attribute::Attribute;
 
@@ -19,11 +22,12 @@ use crate::{
 
 const BLANK: &str = "<result></result>\n";
 const REGISTERED: &str = "<result>Registered</result>\n";
+const GOOD: &str = "echo '<result>Registered</result>'";
 const UNSAFE: &str = "must exist, be owned by root, not writable by group or others, and not a link";
 
 /// Name, what the stand-in does, the wrapper's output, and its last line on standard error.
-const STAND_INS: [(&str, &str, &str, &str); 32] = [
-    ("a state", "echo '<result>Registered</result>'", REGISTERED, ""),
+const STAND_INS: [(&str, &str, &str, &str); 31] = [
+    ("a state", GOOD, REGISTERED, ""),
     ("an absent value", "echo '<result></result>'", BLANK, ""),
     ("an unknown value", "echo 'the reason' >&2; echo '<result></result>'; exit 1", BLANK, "the reason"),
     (
@@ -39,12 +43,6 @@ const STAND_INS: [(&str, &str, &str, &str); 32] = [
     ("nothing", "exit 0", BLANK, "exit status 0: "),
     ("nothing, with exit status 1", "exit 1", BLANK, "exit status 1: "),
     ("nothing, and a signal", "kill -KILL $$", BLANK, "exit status 137: "),
-    (
-        "a result, and a signal",
-        "echo '<result>Registered</result>'; kill -ABRT $$",
-        BLANK,
-        "exit status 134: <result>Registered</result>",
-    ),
     (
         "a result, and a panic",
         "echo '<result>Registered</result>'; exit 101",
@@ -86,6 +84,30 @@ const TWO_USERS: &str = "<result>adele: Registered\nben:</result>\n";
 const TWO_BLANKS: &str = "exit status 0: <result></result><result></result>";
 const FAKE_STATUS: &str = "exit status 3: exit status 0: <result>a</result>";
 const VALUE: &str = "<result> !\"#$%'()*+,-./09:;=?@AZ[\\]^_`az{|}~</result>\n";
+
+/// The signals that end a program by default, on Linux and macOS.
+const FATAL: [Signal; 20] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGILL,
+    Signal::SIGTRAP,
+    Signal::SIGABRT,
+    Signal::SIGBUS,
+    Signal::SIGFPE,
+    Signal::SIGKILL,
+    Signal::SIGUSR1,
+    Signal::SIGSEGV,
+    Signal::SIGUSR2,
+    Signal::SIGPIPE,
+    Signal::SIGALRM,
+    Signal::SIGTERM,
+    Signal::SIGXCPU,
+    Signal::SIGXFSZ,
+    Signal::SIGVTALRM,
+    Signal::SIGPROF,
+    Signal::SIGSYS,
+];
 
 type Test = fn(Shell) -> Outcome;
 
@@ -173,7 +195,7 @@ mod root {
     }
 }
 
-const OTHERS: [(&str, Test); 15] = [
+const OTHERS: [(&str, Test); 17] = [
     ("each of the tool's attributes is passed on", |shell| {
         for attribute in Attribute::ALL {
             for home in ["registered", "platform-sso-not-configured", "certificate-expired", "keychain-empty"] {
@@ -230,13 +252,33 @@ const OTHERS: [(&str, Test); 15] = [
         fs::remove_file(&place.tool)?;
         place.gives(shell, BLANK, &format!("{UNSAFE}: {}", place.tool.display()))
     }),
+    ("the tool ends by a signal", |shell| {
+        for signal in FATAL {
+            let number = signal as i32;
+            let place = Place::with(&format!("ulimit -c 0; echo '<result>Registered</result>'; kill -{number} $$"))?;
+            place.gives(shell, BLANK, &format!("exit status {}: <result>Registered</result>", 128 + number))?;
+        }
+        Ok(())
+    }),
     ("nobody reads standard error", |shell| {
-        let place = Place::new()?;
-        fs::remove_file(&place.tool)?;
-        let (reader, writer) = std::io::pipe()?;
-        drop(reader);
-        let output = place.command(shell).stderr(writer).output()?;
-        equal(&(text(&output.stdout).as_str(), output.status.code()), &(BLANK, Some(0)))
+        let crash = "ulimit -c 0; kill -ABRT $$";
+        for (body, stdout) in [(crash, BLANK), ("printf 'a\\000b'", BLANK), ("exit 2", BLANK), (GOOD, REGISTERED)] {
+            let place = Place::with(body)?;
+            let (reader, writer) = std::io::pipe()?;
+            drop(reader);
+            let output = place.command(shell).stderr(writer).output()?;
+            equal(&(text(&output.stdout).as_str(), output.status.code()), &(stdout, Some(0)))?;
+        }
+        Ok(())
+    }),
+    ("nobody reads the result", |shell| {
+        for body in [GOOD, "exit 2"] {
+            let place = Place::with(body)?;
+            let (reader, writer) = std::io::pipe()?;
+            drop(reader);
+            equal(&place.command(shell).stdout(writer).stderr(Stdio::piped()).output()?.status.code(), &Some(0))?;
+        }
+        Ok(())
     }),
     ("the tool's folder is missing", |shell| {
         let place = Place::new()?;
@@ -340,7 +382,7 @@ struct Place {
 
 impl Place {
     fn new() -> Result<Self, Failed> {
-        Self::with("echo '<result>Registered</result>'")
+        Self::with(GOOD)
     }
 
     fn with(body: &str) -> Result<Self, Failed> {

@@ -421,6 +421,15 @@ impl Place {
     }
 }
 
+/// The same command in which no process can use the processor for longer than 30 seconds.
+pub fn with_little_processor_time(command: &Command) -> Command {
+    let mut limited = Command::new("/bin/sh");
+    limited.args(["-c", "ulimit -t 30; exec \"$@\"", "sh"]).arg(command.get_program()).args(command.get_args());
+    limited.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    limited.current_dir("/").stdin(Stdio::null());
+    limited
+}
+
 fn found(program: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap();
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|it| it.exists()).unwrap_or_default()

@@ -74,8 +74,14 @@ Open Self Service, start the registration, and sign in with your work account wh
 const MACOS_TEXT: &str = "\
 Your Mac's registration with your organisation is not complete. Until it is, you may lose access to work email, \
 documents and apps.\n\n\
-Open System Settings. If macOS shows Registration Required, click it. If not, click the (i) next to your name, then \
-Platform SSO, then Repair.";
+Open System Settings, click the (i) next to your name, and choose Platform SSO, then Repair. On macOS 14, choose \
+Network Account Server, Edit, then Repair. If macOS shows the notification Registration Required, click that instead. \
+Sign in with your work account when asked.";
+const FINISH_TEXT: &str = "\
+macOS has not finished registering your Mac with your organisation. Until it has, you may lose access to work email, \
+documents and apps.\n\n\
+If macOS shows the notification Registration Required, click it, and sign in with your work account when asked. If not, \
+log out of your Mac and log in again, so macOS can continue.";
 
 /// Runs a test for each row of a table, with both scripts.
 fn with_both<T: Copy + Sync>(rows: &[T], name: fn(T) -> String, test: fn(Shell, Script, T) -> Outcome) -> Outcome {
@@ -128,6 +134,23 @@ fn gather_aad_info_is_run_for_users_who_need_it() -> Outcome {
 }
 
 #[test]
+fn the_dialogs_name_what_the_remedies_name() -> Outcome {
+    let remedies = fs::read_to_string("docs/remedies.md")?;
+    for (remedy, text, names) in [
+        (IN_MACOS, MACOS_TEXT, &["Registration Required", "(i)", "Platform SSO", "Network Account Server", "Edit"][..]),
+        (FINISH, FINISH_TEXT, &["notification", "log out"]),
+        (SELF_SERVICE, TEXT, &["Open Self Service"]),
+    ] {
+        let steps =
+            remedies.lines().find(|line| line.starts_with(&format!("| {remedy} |"))).ok_or("a row is missing")?;
+        for name in names {
+            equal(&(steps.contains(name), text.contains(name)), &(true, true))?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
 #[cfg_attr(not(target_os = "macos"), ignore = "only a Mac can compile AppleScript")]
 fn the_dialogs_source_compiles() -> Outcome {
     let folder = tempfile::tempdir()?;
@@ -170,7 +193,7 @@ const NOBODY: &str = "nothing done: nobody is logged in\n";
 const NO_UID: &str = "failed: cannot determine the console user: scutil prints no UID\n";
 const SEVERAL: &str = "failed: cannot determine the console user: scutil names several users\n";
 const ABSENT: &str = "failed: ROOT/usr/local/wpj-state/wpj-state: not installed, or not executable\n";
-const NO_ANSWER: &str = "failed: ROOT/usr/local/wpj-state/wpj-state: timed out after 5 s\n";
+const NO_ANSWER: &str = "failed: ROOT/usr/local/wpj-state/wpj-state: timed out after 5 s: waiting\n";
 const UNSAFE: &str = "must be owned by root, not writable by group or others, and not a link";
 
 /// The console user's name and UID as scutil prints them, and what both scripts print.
@@ -201,8 +224,10 @@ fn console_gives(shell: Shell, script: Script, (name, uid, stdout): (&str, &str,
 }
 
 /// What the tool does, and how both scripts report its end.
-const BROKEN_TOOLS: [(&str, &str); 11] = [
+const BROKEN_TOOLS: [(&str, &str); 13] = [
     ("exit 134", "exit status 134"),
+    ("printf '\\n \\t\\r\\n \\001' >&2; printf '\\nthe reason'; exit 3", "exit status 3: the reason"),
+    ("printf 'no end of line' >&2; echo 'an answer'; exit 3", "exit status 3: no end of line"),
     ("exit 0", "exit status 0"),
     ("echo '<result>Run gatherAADInfo</result>'; echo panicked >&2; exit 101", "exit status 101: panicked"),
     // A release of the tool without remedies
@@ -286,7 +311,7 @@ const BOTH: [Row; 19] = [
         1,
         LastRun::Scutil,
     ),
-    ("scutil hangs", |it| it.hangs("scutil"), "failed: scutil timed out after 5 s\n", 1, LastRun::Scutil),
+    ("scutil hangs", |it| it.hangs("scutil"), "failed: scutil timed out after 5 s: waiting\n", 1, LastRun::Scutil),
     ("the tool is missing", |it| Ok(fs::remove_file(it.path(TOOL))?), ABSENT, 1, LastRun::Scutil),
     (
         "the tool is not executable",
@@ -315,7 +340,7 @@ const BOTH: [Row; 19] = [
         "the tool prints without end",
         |it| {
             it.setting("patience='30'", "patience='5'")?;
-            it.body("wpj-state", "while :; do echo '<result>None</result>'; echo more >&2; done")
+            it.body("wpj-state", "while :; do echo '<result>None</result>'; echo waiting >&2; done")
         },
         NO_ANSWER,
         1,
@@ -418,13 +443,15 @@ const PROMPTS: [(&str, Test); 37] = [
         )?;
         place.has_count("501", Some("1\n"))
     }),
-    ("a user whom macOS is registering is sent there, too", |shell| {
+    ("a user whom macOS is registering is asked to finish that, and nothing is opened", |shell| {
         let place = Place::prompt(FINISH)?;
-        place.run(shell, PROMPT.parameters)?.gives(
-            "user 501 was asked (Finish registration in macOS), and agreed; System Settings was opened\n",
-            0,
-            &[asked_in_macos("501"), opened_in_macos("501")].concat(),
-        )
+        let words = ["-e", "DIALOG", "300", TITLE, FINISH_TEXT, "OK", "Later (3 left)"];
+        let notes = [scutil(), tool("501"), scutil(), as_user("501", OSASCRIPT, &words)];
+        let stdout = "user 501 was asked (Finish registration in macOS), and agreed\n";
+        place.run(shell, PROMPT.parameters)?.gives(stdout, 0, &notes)?;
+        place.answer("later")?;
+        let stdout = "user 501 was asked (Finish registration in macOS), and chose Later; deferrals left: 2\n";
+        place.run(shell, PROMPT.parameters)?.gives(stdout, 0, &notes)
     }),
     ("a user who needs gatherAADInfo is not asked", |shell| {
         let place = Place::prompt(GATHER_AAD_INFO)?;
@@ -756,7 +783,7 @@ const PROMPTS: [(&str, Test); 37] = [
             place.body("sudo", sudo)?;
             let parameters = ["/", "", "", "12", "", "", "", "", "", "5"];
             place.run(shell, &parameters)?.gives(
-                "failed: the dialog for user 501 did not finish and was stopped after 10 s\n",
+                "failed: the dialog for user 501 did not finish and was stopped after 10 s: waiting\n",
                 1,
                 &asked("501", &["5", TITLE, TEXT, "Open Self Service", "Later (3 left)"]),
             )?;
@@ -819,7 +846,7 @@ const PROMPTS: [(&str, Test); 37] = [
         let place = Place::prompt(IN_MACOS)?;
         place.hangs("open")?;
         place.run(shell, PROMPT.parameters)?.gives(
-            "failed: user 501 agreed, but System Settings did not open within 5 s\n",
+            "failed: user 501 agreed, but System Settings did not open within 5 s: waiting\n",
             1,
             &[asked_in_macos("501"), opened_in_macos("501")].concat(),
         )?;
@@ -1000,7 +1027,7 @@ const GATHERS: [(&str, Test); 17] = [
             place.hangs("Jamf Conditional Access")?;
             place.body("sudo", sudo)?;
             place.run(shell, &["/", "", "", "5"])?.gives(
-                "failed: gatherAADInfo as user 501 did not finish and was stopped after 5 s\n",
+                "failed: gatherAADInfo as user 501 did not finish and was stopped after 5 s: waiting\n",
                 1,
                 &gathered("501", CONDITIONAL_ACCESS, false),
             )?;
@@ -1058,7 +1085,7 @@ const GATHERS: [(&str, Test); 17] = [
         place.hangs("jamf")?;
         place.setting("inventory='1800'", "inventory='5'")?;
         place.run(shell, GATHER.parameters)?.gives(
-            "failed: gatherAADInfo ran as user 501, but jamf recon did not finish and was stopped after 5 s\n",
+            "failed: gatherAADInfo ran as user 501, but jamf recon did not finish and was stopped after 5 s: waiting\n",
             1,
             &gathered("501", CONDITIONAL_ACCESS, true),
         )?;
@@ -1288,11 +1315,12 @@ impl Place {
         self.body("osascript", &format!("echo '{words}'"))
     }
 
-    /// Makes a program hang, together with a child; both record their process IDs. The time limit becomes shorter, but
-    /// long enough for a busy machine to start the other programs.
+    /// Makes a program print something and then hang, together with a child; both record their process IDs. The time
+    /// limit becomes shorter, but long enough for a busy machine to start the other programs.
     fn hangs(&self, program: &str) -> Outcome {
         self.setting("patience='30'", "patience='5'")?;
-        self.body(program, "sleep 1000 & echo $! >>'ROOT/running'; echo $$ >>'ROOT/running'; wait")
+        let runs_on = "sleep 1000 & echo $! >>'ROOT/running'; echo $$ >>'ROOT/running'; wait";
+        self.body(program, &format!("echo 'waiting' >&2; echo 'an answer'; {runs_on}"))
     }
 
     /// Makes sudo fail, as it does if the password policy does not allow root's account to use it.

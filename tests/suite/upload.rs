@@ -19,6 +19,7 @@ use crate::{
     jamf_api::{
         ANSWER_LIMIT, ATTRIBUTES, CLIENT, ENVIRONMENT, GROUPS, Jamf, PLATFORM_SIGN_IN, Place, Reply, SECRET, SIGN_IN,
         SIGN_OUT, Server, TOKEN, assert_output, encoded, find_attribute, group_of, reply, text, token,
+        with_little_processor_time,
     },
     shells::{self, SH},
 };
@@ -175,6 +176,16 @@ fn a_missing_or_wrong_setting_is_refused_before_anything_is_sent() {
             "the Platform API needs either JAMF_ENVIRONMENT_ID or JAMF_TENANT_ID; see --help",
         ),
         (
+            "https://US.API.JAMFCLOUD.COM",
+            &[],
+            "the Platform API needs either JAMF_ENVIRONMENT_ID or JAMF_TENANT_ID; see --help",
+        ),
+        (
+            "https://us.api.jamfcloud.com:443/",
+            &[],
+            "the Platform API needs either JAMF_ENVIRONMENT_ID or JAMF_TENANT_ID; see --help",
+        ),
+        (
             "https://eu.api.jamfcloud.com",
             &[("JAMF_ENVIRONMENT_ID", ENVIRONMENT), ("JAMF_TENANT_ID", ENVIRONMENT)],
             "the Platform API needs either JAMF_ENVIRONMENT_ID or JAMF_TENANT_ID; see --help",
@@ -185,6 +196,7 @@ fn a_missing_or_wrong_setting_is_refused_before_anything_is_sent() {
             &[("JAMF_ENVIRONMENT_ID", "a\nb")],
             "JAMF_ENVIRONMENT_ID contains characters that are not allowed",
         ),
+        ("https://eu.api.jamfcloud.com:8443", &[], "JAMF_URL of the Platform API must end with .api.jamfcloud.com"),
         ("https://eu.api.jamfcloud.com/pro", &[], "JAMF_URL of the Platform API must end with .api.jamfcloud.com"),
         (
             "https://contoso.jamfcloud.com",
@@ -305,29 +317,77 @@ fn an_error_is_reported_with_the_name_and_the_next_file_is_tried() {
     assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&said), 1);
 }
 
-/// A server may repeat it unchanged, or encoded for an address, a form or JSON.
+/// A server may repeat it unchanged, or with the escapes of an address, a form, JSON or HTML, and these again escaped.
 #[test]
-fn an_answer_that_repeats_a_secret_is_not_printed() {
-    let partly = |text: &str| -> String {
-        let escape =
-            |byte: u8| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-        text.bytes().map(escape).collect()
+fn an_answer_that_may_repeat_a_secret_is_not_printed() {
+    let escaped = |text: &str, escape: fn(u8) -> String| -> String {
+        let plain = |byte: u8| char::from(byte).to_string();
+        text.bytes().map(|byte| if byte.is_ascii_alphanumeric() { plain(byte) } else { escape(byte) }).collect()
     };
+    let percent = |text: &str| escaped(text, |byte| format!("%{byte:02X}"));
     for secret in [SECRET, TOKEN] {
         let json = serde_json::to_string(secret).unwrap();
-        let form = partly(secret).replace("%20", "+");
-        for repeated in [secret.to_owned(), encoded(secret), partly(secret), form, json.replace('/', "\\/")] {
+        let all = |escape: fn(u8) -> String| -> String { secret.bytes().map(escape).collect() };
+        for repeated in [
+            secret.to_owned(),
+            encoded(secret),
+            encoded(secret).to_uppercase(),
+            percent(secret),
+            percent(&percent(secret)),
+            percent(secret).replace("%20", "+"),
+            json.replace('/', "\\/"),
+            escaped(secret, |byte| format!("\\u{byte:04x}")),
+            escaped(secret, |byte| format!("&#{byte};")),
+            escaped(secret, |byte| format!("&#x{byte:X};")),
+            all(|byte| format!("\\u{byte:04x}")),
+            all(|byte| format!("\\x{byte:02x}")),
+            all(|byte| format!("\\{byte:03o}")),
+            all(|byte| format!("&#{byte};")),
+            format!("{}\r\n{}", &secret[..1], &secret[1..]),
+            format!("{}{secret}", "x".repeat(280)),
+        ] {
             let place = with(&["extension-attributes/state.json"]);
             let server = Server::scripted(vec![none(), reply(500, format!("for {repeated} that\nis\0 it"))]);
-            let said = format!("{STATE}: not created (HTTP 500): an answer that repeats a secret");
+            let said = format!("{STATE}: not created (HTTP 500): an answer that may repeat a secret");
             assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&[said]), 1);
         }
     }
     // Percent signs and the like are not secrets.
     let place = with(&["extension-attributes/state.json"]);
-    let server = Server::scripted(vec![none(), reply(500, "100% %4 %zz %00%ff %e2%82%ac \\ +")]);
-    let said = format!("{STATE}: not created (HTTP 500): 100% %4 %zz %00%ff %e2%82%ac \\ +");
+    let server = Server::scripted(vec![none(), reply(500, "100% %zz \\ \\\" \\n & &amp; + = /")]);
+    let said = format!("{STATE}: not created (HTTP 500): 100% %zz \\ \\\" \\n & &amp; + = /");
     assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&[said]), 1);
+}
+
+/// Most of these would take hours if the time grew with the square of the length or depth of the answer.
+#[test]
+fn an_answer_that_is_hard_to_read_does_not_hold_up_the_script() {
+    let with_more = |more: &str| format!("{{\"totalCount\":0,\"results\":[],\"more\":{more}}}");
+    let unexpected = |answer: &str| {
+        failures(&[format!("{STATE}: could not be looked up: unexpected answer: {}", answer.get(..300).unwrap())])
+    };
+    let created = format!("created: {STATE}\n");
+    let nested = "[\"\",".repeat(200_000) + "1" + &"]".repeat(200_000);
+    let named = format!("{{\"{}\":[{}1]}}", "x".repeat(500_000), "1,\"\",".repeat(200_000));
+    let numbers = format!("[{}1]", "1,".repeat(10_000));
+    for (answer, stdout, stderr) in [
+        (
+            reply(500, "%41".repeat(1_000_000)),
+            "",
+            failures(&[format!("{STATE}: could not be looked up (HTTP 500): an answer that may repeat a secret")]),
+        ),
+        (reply(200, with_more(&format!("\"{}x\"", "\\\\".repeat(1_000_000)))), created.as_str(), String::new()),
+        (reply(200, with_more(&format!("\"{}\"", "\\\"".repeat(1_000_000)))), &created, String::new()),
+        (reply(200, with_more(&nested)), "", unexpected(&with_more(&nested))),
+        (reply(200, named.as_str()), "", unexpected(&named)),
+        (reply(200, numbers.as_str()), "", unexpected(&numbers)),
+    ] {
+        let place = with(&["extension-attributes/state.json"]);
+        place.change("a kit/api.sh", &format!("answer_limit='{ANSWER_LIMIT}'\n"), "answer_limit='33554432'\n");
+        let server = Server::scripted(vec![answer, reply(201, "")]);
+        let mut command = with_little_processor_time(&place.command(SH, &server.address, &["--apply"]));
+        assert_output(&place.output(&mut command), stdout, &stderr, i32::from(stdout.is_empty()));
+    }
 }
 
 #[test]
@@ -428,6 +488,55 @@ fn after_a_conflict_creating_is_tried_again_but_not_updating() {
 }
 
 #[test]
+fn only_a_conflict_when_creating_or_updating_is_about_the_name() {
+    let place = small();
+    let said = [REGISTERED, STATE].map(|name| format!("{name}: could not be looked up (HTTP 409): no"));
+    let server = Server::scripted(vec![reply(409, "no"), reply(409, "no")]);
+    assert_output(&place.run(SH, &server, &["--remove"]), "", &failures(&said), 1);
+    let server = Server::scripted(vec![
+        reply(200, group(REGISTERED, true)),
+        reply(409, "in use"),
+        one(STATE),
+        reply(409, "in use"),
+    ]);
+    let said = [REGISTERED, STATE].map(|name| format!("{name}: not removed (HTTP 409): in use"));
+    assert_output(&place.run(SH, &server, &["--remove", "--apply"]), "", &failures(&said), 1);
+}
+
+#[test]
+fn what_a_busy_server_has_removed_all_the_same_counts_as_removed() {
+    for shell in shells::installed() {
+        let place = small();
+        let server = Server::scripted(vec![
+            reply(200, group(REGISTERED, true)),
+            reply(503, ""),
+            reply(404, "gone"),
+            one(STATE),
+            reply(429, ""),
+            reply(404, "gone"),
+        ]);
+        let stdout = format!("removed: {REGISTERED}\nremoved: {STATE}\n");
+        assert_output(&place.run(shell, &server, &["--remove", "--apply"]), &stdout, "", 0);
+    }
+    // The server was not busy, so somebody else has removed it.
+    let place = with(&["extension-attributes/state.json"]);
+    let server = Server::scripted(vec![one(STATE), reply(404, "gone")]);
+    let said = format!("{STATE}: not removed (HTTP 404): gone");
+    assert_output(&place.run(SH, &server, &["--remove", "--apply"]), "", &failures(&[said]), 1);
+}
+
+#[test]
+fn one_of_the_folders_may_be_empty() {
+    for shell in shells::installed() {
+        for (file, name) in [("extension-attributes/state.json", STATE), ("smart-groups/registered.xml", REGISTERED)] {
+            let server = Server::pro(&Arc::default());
+            let stdout = format!("would be created: {name}\n{NOTHING_CHANGED}");
+            assert_output(&with(&[file]).run(shell, &server, &[]), &stdout, "", 0);
+        }
+    }
+}
+
+#[test]
 fn a_name_that_differs_only_in_case_is_reported_and_left_as_it_is() {
     let (state, registered) = (STATE.to_uppercase(), REGISTERED.to_lowercase());
     let said = |name: &str, other: &str| {
@@ -469,6 +578,7 @@ fn an_answer_that_is_too_long_ends_the_script() {
             );
             assert_output(&place.run(shell, &server, &["--apply"]), "", &stderr, 1);
             assert_eq!(place.pauses(), "");
+            assert_eq!(server.lines(), [SIGN_IN, &find_attribute(STATE), SIGN_OUT]);
         }
     }
     let fits = format!("{{\"totalCount\":0,\"results\":[],\"more\":\"{}\"}}", "x".repeat(ANSWER_LIMIT / 2));
@@ -482,6 +592,8 @@ fn an_impossible_token_is_not_used() {
     for answer in [
         "{\"access_token\":\"abc\u{1b}[2Jdef\"}".to_owned(),
         "{\"access_token\":\"abc\ndef\"}".to_owned(),
+        "{\"access_token\":\"abc\0def\"}".to_owned(),
+        "{\"access_token\":\"abcdef\"}\0".to_owned(),
         "{\"access_token\":\"abc\u{7f}def\"}".to_owned(),
         "{\"access_token\":\"abc\u{e4}def\"}".to_owned(),
         r#"{"access_token":"abc\r\nX-Evil: 1"}"#.to_owned(),
@@ -499,8 +611,10 @@ fn an_impossible_token_is_not_used() {
             "upload.sh: {}: no token in the answer; check the address; nothing more was done\n",
             server.address
         );
-        assert_output(&place.run(SH, &server, &["--apply"]), "", &stderr, 1);
-        assert_eq!(server.lines(), [SIGN_IN]);
+        for shell in shells::installed() {
+            assert_output(&place.run(shell, &server, &["--apply"]), "", &stderr, 1);
+            assert_eq!(server.lines(), [SIGN_IN]);
+        }
     }
 }
 
@@ -625,8 +739,9 @@ fn a_proxy_is_used_only_if_it_is_set() {
         _ => none(),
     }));
     let mut command = place.command(SH, "http://127.0.0.1:1", &[]);
+    let proxies = [("JAMF_PROXY", server.address.as_str()), ("no_proxy", "*"), ("NO_PROXY", "127.0.0.1")];
     let stdout = format!("would be created: {STATE}\n{NOTHING_CHANGED}");
-    assert_output(&place.output(command.env("JAMF_PROXY", &server.address)), &stdout, "", 0);
+    assert_output(&place.output(command.envs(proxies)), &stdout, "", 0);
     let requests = server.requests.lock().unwrap();
     assert_eq!(requests.iter().filter(|request| request.line.contains(" http://127.0.0.1:1/api/")).count(), 3);
 }
