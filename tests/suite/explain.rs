@@ -323,6 +323,64 @@ fn a_mac_that_has_only_to_run_gather_aad_info_needs_no_company_portal() {
     assert!(report.contains("Run gatherAADInfo as the logged-in user"), "{report}");
 }
 
+/// What to do, as one line without the commands.
+fn to_do(report: &str) -> String {
+    let (_, steps) = report.split_once("\nWhat to do\n").unwrap();
+    let is_text = |line: &&str| line.starts_with(' ');
+    steps.lines().filter(is_text).map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+const ALLOW: &str = "Ask the user to choose Always Allow if macOS says that an app \"wants to sign using key 'Microsoft \
+    Workplace Join Key'\".";
+const SEND: &str = "Run this after these steps, to send the new state to Jamf Pro:";
+
+#[test]
+fn the_steps_that_the_remedy_depends_on_come_first() {
+    let gather = "Run gatherAADInfo as the logged-in user, never as root, because have_an_Azure_id is false, and \
+        JamfAAD does not retry by itself:";
+    let not_acquired = |mac: Mac| {
+        mac.write(PLIST, b"<plist version=\"1.0\"><dict><key>have_an_Azure_id</key><false/></dict></plist>");
+        to_do(&mac.report_at_console(Output::Explain).document)
+    };
+    let switching = Mac { console: Some(on_console("adele", ADELE, 502)), ..at_console() };
+    let again = "Run this again when the users have finished switching, because macOS names two users.";
+    assert_eq!(not_acquired(switching), format!("1. {again} 2. {ALLOW} 3. {gather} 4. {SEND}"));
+    let at_login_window = Mac { console: Some(console("loginwindow", 0, 0)), ..at_console() };
+    let log_in = "Ask the user to log in, because gatherAADInfo runs only in the user's session.";
+    assert_eq!(not_acquired(at_login_window), format!("1. {ALLOW} 2. {log_in} 3. {gather} 4. {SEND}"));
+}
+
+/// A file that should be another one is handed over, and nobody is told to move the login keychain.
+#[test]
+fn a_file_of_another_kind_calls_for_the_administrator_or_another_option() {
+    let mac = at_console();
+    let folder = mac.path("Library");
+    let request = mac.request(UseMacosReader::IfDamaged, Output::Explain);
+    let given = Request { keychain: Some(folder), subject: Subject::One(UserChoice::Console), ..request };
+    let words = "1. Give the right path with --keychain, because this is a folder, not a regular file.";
+    assert_eq!(to_do(&mac.report(&given).document), words);
+    let file = fs::File::options().write(true).open(mac.path(KEYCHAIN)).unwrap();
+    file.set_len(300 << 20).unwrap();
+    let words = "1. Escalate to the Jamf administrator, with this report: find out what happened to \
+        login.keychain-db, and restore it, because the file is too large (314572800 bytes; the limit is 268435456). \
+        Tell the user not to move or reset it: that loses the passwords in it.";
+    assert_eq!(to_do(&mac.report_at_console(Output::Explain).document), words);
+    let mac = at_console();
+    mac.set_up("Library/Managed Preferences/wpj-state.plist", "<key>tenant</key><integer>1</integer>");
+    let words = "1. Escalate to the Jamf administrator, with this report: correct the profile with wpj-state's \
+        settings.";
+    assert_eq!(to_do(&mac.report_at_console(Output::Explain).document), words);
+}
+
+#[test]
+fn a_command_that_does_not_answer_is_run_again_before_somebody_is_called() {
+    let mac = Mac { programs: vec![(APP_SSO, Err(Failure::TimedOut))], ..with_session() };
+    mac.set_up(JAMF_AGENT, "<key>microsoftCAEnabled</key><true/>");
+    let words = "1. Run the command below, because there was no answer. If there is none again, restart the Mac, and run \
+        it once more. If that does not help, escalate to the Jamf administrator, with this report:";
+    assert_eq!(to_do(&mac.report_at_console(Output::Explain).document), words);
+}
+
 #[test]
 fn without_unicode_a_report_is_all_ascii() {
     for mut case in cases() {

@@ -369,3 +369,25 @@ fn the_shell_completions_match_the_command_line() {
         assert!(!completions.contains("read-copy"), "what is not for people is not offered");
     }
 }
+
+/// What bash completes after these words; the last one is not finished.
+fn completed(words: &[&str]) -> String {
+    let script = "source packaging/completions/wpj-state.bash; COMP_WORDS=(wpj-state \"$@\"); COMP_CWORD=$#; \
+        _wpj__state wpj-state \"${COMP_WORDS[COMP_CWORD]}\" \"${COMP_WORDS[COMP_CWORD-1]}\"; echo \"${COMPREPLY[*]}\"";
+    let output = Command::new("bash").args(["-c", script, "bash"]).args(words).output().unwrap();
+    assert_eq!(text(&output.stderr), "");
+    text(&output.stdout).trim_end().to_owned()
+}
+
+/// The tool takes the word of `--second-opinion` only after an equals sign, which is a word of its own to bash.
+#[test]
+fn bash_completes_what_the_tool_takes() {
+    let words = "never if-damaged always";
+    assert_eq!(completed(&["--second-opinion", "="]), words);
+    assert_eq!(completed(&["--second-opinion", "=", ""]), words);
+    assert_eq!(completed(&["--second-opinion", "=", "if"]), "if-damaged");
+    assert!(!completed(&["--second-opinion", ""]).contains("never"));
+    assert_eq!(completed(&["--attribute", "fi"]), "finding");
+    assert_eq!(completed(&["--attribute", "=", "fi"]), "finding");
+    assert_eq!(completed(&["--home", "fixtures/registered/h"]), "fixtures/registered/home");
+}
