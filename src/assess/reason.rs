@@ -27,7 +27,7 @@ impl Cause {
             }
             Self::ReaderFailed(_) => "run it again, or find out which program ends this user's processes",
             Self::NotAHome => "give the home directory of a user who has logged in",
-            Self::SharedFolder => "give the home of one user, or take the others' right to write to it (chmod go-w)",
+            Self::SharedFolder => "give the home of one user, or let only its owner write to it (chmod go-w)",
             Self::Changing => "run it again",
             Self::PermissionDenied => "run it with sudo",
             Self::DeniedToUser => "correct its owner and permissions",

@@ -188,7 +188,7 @@ fn a_file_of_1_tib_is_refused_without_reading_it() -> Outcome {
     File::options().write(true).open(place.home(KEYCHAIN))?.set_len(1 << 40)?;
     place.is_undetermined(
         KEYCHAIN,
-        "the file is too large (1099511627776 bytes; the limit is 268435456); find out what wrote it, and move it",
+        "the file is too large (1099511627776 bytes; the limit is 268435456); find out what made it so large",
     )
 }
 
@@ -307,8 +307,8 @@ fn a_root_folder_in_which_others_can_write_is_not_a_home() -> Outcome {
         let place = RootFolder::new()?;
         chown(place.home(""), Some(0), Some(0))?;
         fs::set_permissions(place.home(""), Permissions::from_mode(mode))?;
-        let words = "this folder belongs to root and others can write to it, so it is not a home; give the home directory of one \
-                     user with --home";
+        let words = "this folder belongs to root and others can write to it, so it is not taken for a home; give the home \
+                     of one user, or let only its owner write to it (chmod go-w)";
         place.is_undetermined("", words)?;
     }
     Ok(())
