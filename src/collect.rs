@@ -289,14 +289,14 @@ fn read_second_opinions(request: &Request, mac: &impl Mac, targets: &mut [Target
         };
         let changed = || "the keychain changed between the two reads".to_owned();
         let tenants = &target.evidence.expected_tenants;
-        let none = "it finds no Workplace Join key that counts, which proves nothing if a table is damaged";
         let opinion = reading.and_then(|SecondReading { judged, comparison }| match damage {
-            Some(error) => {
-                let judged = judged?;
-                judged.identity_of(tenants).ok_or_else(|| none.to_owned())?;
-                keychain.probe = Probe::Found(judged);
-                Ok(SecondOpinion::Used(error))
-            }
+            Some(error) => match judged.filter(|judged| judged.identity_of(tenants).is_some()) {
+                Some(judged) => {
+                    keychain.probe = Probe::Found(judged);
+                    Ok(SecondOpinion::Used(error))
+                }
+                None => Ok(SecondOpinion::NoKey),
+            },
             None => comparison.map(SecondOpinion::from).ok_or_else(changed),
         });
         target.evidence.second_opinion = opinion.unwrap_or_else(SecondOpinion::Missing);
@@ -311,7 +311,7 @@ fn damage(probe: &Probe<LoginKeychain>) -> Option<keychain::Error> {
     }
 }
 
-/// Runs the commands that show keys outside the login keychain, for users without a key in it. Where the commands
+/// Runs the commands that show keys outside the login keychain, if that is needed for a user. Where the commands
 /// cannot answer, checks whether single sign-on is set up, so whether there may be such a key.
 fn check_single_sign_on(request: &Request, mac: &impl Mac, targets: &mut [Target]) {
     for target in targets.iter_mut().filter(|target| target.is_readable()) {

@@ -32,9 +32,9 @@ pub struct Evidence {
     /// Keychains that macOS renamed when a password was reset. They are read only if details are wanted and the login
     /// keychain has no Workplace Join key.
     pub renamed_keychains: Vec<Witness<LoginKeychain>>,
-    /// Platform SSO; not checked if the login keychain has the key, or if the command cannot be run.
+    /// Platform SSO; not checked if the command cannot be run, or if the output does not need it.
     pub platform_sso: Witness<PlatformSso>,
-    /// Microsoft's SSO extension; not checked if the key was found elsewhere, or if Jamf's tool cannot be run.
+    /// Microsoft's SSO extension; not checked if Jamf's tool cannot be run, or if the output does not need it.
     pub sso_extension: Witness<SsoStatus>,
     /// Whether the commands for single sign-on can be run, which needs root and a session of the user.
     pub can_check_sso: bool,
@@ -132,6 +132,14 @@ impl<T> Witness<T> {
     /// A file that was not read.
     pub const fn not_checked(path: Option<PathBuf>) -> Self {
         Self { path, probe: Probe::NotChecked }
+    }
+
+    /// Why it cannot be used, if that is so.
+    pub(crate) fn obstacle(&self) -> Option<Obstacle> {
+        match &self.probe {
+            Probe::Unreadable(cause) => Some(Obstacle { path: self.path.clone(), cause: cause.clone() }),
+            Probe::Found(_) | Probe::Absent | Probe::NotChecked => None,
+        }
     }
 }
 
@@ -277,6 +285,15 @@ pub struct Obstacle {
     pub cause: Cause,
 }
 
+impl Obstacle {
+    /// Whether this says why a file or output cannot be used.
+    pub(crate) fn explains<T>(&self, source: &Witness<T>) -> bool {
+        // These are about one file; the others can concern several at once.
+        let is_of_one = matches!(self.cause, Cause::SymbolicLink | Cause::NotAFile(_) | Cause::TooLarge { .. });
+        source.obstacle().is_some_and(|it| it.cause == self.cause && (!is_of_one || it.path == self.path))
+    }
+}
+
 impl Cause {
     /// What is wrong with the keychain's format, if the cause is its format and not a failed read.
     pub(crate) const fn damage(&self) -> Option<keychain::Error> {
@@ -392,6 +409,8 @@ pub enum SecondOpinion {
     NotChecked,
     /// A second opinion was needed, but macOS's reader gave no usable answer; contains the reason.
     Missing(String),
+    /// macOS's reader found no key in a damaged keychain, which proves nothing.
+    NoKey,
     /// Both readers found the same certificates and private keys; contains their numbers.
     Agrees(Counts),
     Differs {

@@ -45,7 +45,7 @@ pub(super) fn all(evidence: &Evidence, state: Option<RegistrationState>, now: Ti
         findings.retain(|finding| !LEFT_OVER.contains(&finding.code));
     }
     findings.extend(jamf_aad(&evidence.jamf_aad, Storage::shown_by(evidence).is_some()));
-    findings.extend(set_up(&evidence.set_up, state));
+    findings.extend(set_up(evidence, state));
     findings.sort_by_key(|finding: &Finding| finding.code);
     findings
 }
@@ -77,6 +77,10 @@ fn console(user: &User) -> Option<Finding> {
 fn second_opinion(opinion: &SecondOpinion) -> Option<Finding> {
     Some(match opinion {
         SecondOpinion::NotChecked => return None,
+        SecondOpinion::NoKey => Code::SecondOpinionMissing.says(
+            "No second opinion: macOS's reader found no Workplace Join key that counts, but it skips damaged tables."
+                .to_owned(),
+        ),
         SecondOpinion::Missing(words) => Code::SecondOpinionMissing.says(format!("No second opinion: {words}.")),
         SecondOpinion::Used(error) => Code::SecondOpinionUsed.says(format!(
             "This tool could not read the login keychain ({}). The result relies on macOS's own reader.",
@@ -341,7 +345,8 @@ fn jamf_aad(plist: &Witness<JamfAad>, has_key: bool) -> Option<Finding> {
     }
 }
 
-fn set_up(set_up: &SetUp, state: Option<RegistrationState>) -> impl Iterator<Item = Finding> {
+fn set_up(evidence: &Evidence, state: Option<RegistrationState>) -> impl Iterator<Item = Finding> {
+    let Evidence { set_up, platform_sso, sso_extension, .. } = evidence;
     let as_root = set_up.plist_of_root.found().map(|()| {
         Code::GatheredAsRoot.says("gatherAADInfo was run as root in the past, which can break registration.".to_owned())
     });
@@ -354,8 +359,13 @@ fn set_up(set_up: &SetUp, state: Option<RegistrationState>) -> impl Iterator<Ite
         let message = "microsoftCANativeClientAppId belongs to the connector that was retired in January 2025.";
         Code::OldConnector.says(message.to_owned())
     });
+    // What the commands show was set up, even if no file does so any more.
+    let is_configured = platform_sso.probe.found().is_some_and(|found| {
+        !matches!(found.key, Key::Absent(Absence::NotConfigured | Absence::NoDevice | Absence::AnotherProvider))
+    }) || sso_extension.probe.found().is_some_and(|found| found.status > 0);
     let lacks_profile = matches!(set_up.sso_profile, Probe::Absent | Probe::Found(SsoProfile::OfAnother))
-        && state == Some(RegistrationState::NotRegistered);
+        && state == Some(RegistrationState::NotRegistered)
+        && !is_configured;
     let profile = lacks_profile.then(|| {
         let message = "No profile configures Microsoft's SSO extension, which new registrations need.";
         Code::SsoProfileMissing.says(message.to_owned())

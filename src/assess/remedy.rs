@@ -114,6 +114,11 @@ impl Remedy {
         matches!(self, Self::RegisterInSelfService | Self::DeployProfile | Self::RegisterInMacos)
     }
 
+    /// Whether JamfAAD has to run, which needs Jamf's tool.
+    pub(crate) const fn gathers(self) -> bool {
+        self.registers() || matches!(self, Self::GatherAadInfo)
+    }
+
     /// The source: a web address, or a description.
     pub const fn source(self) -> &'static str {
         self.row().4

@@ -5,7 +5,7 @@ use crate::{
     evidence::{Cause, Evidence, Obstacle, Probe, SsoSetUp},
     parse::{
         jamf_aad::{HaveAnAzureId, JamfAad},
-        platform_sso::{Absence, Key},
+        platform_sso::{Absence, Key, app_sso::PlatformSso},
     },
     rows::rows,
 };
@@ -64,7 +64,11 @@ fn without_key_in_keychain(evidence: &Evidence) -> Result<RegistrationState, Obs
         Probe::Unreadable(cause) => return by_app_sso(cause.clone()),
         Probe::Absent | Probe::NotChecked => None,
     };
-    if let Some(Key::UnderWay(under_way)) = app_sso {
+    let tenant_id = platform_sso.probe.found().and_then(PlatformSso::tenant_id);
+    // What another tenant's registration will give does not count.
+    if let Some(Key::UnderWay(under_way)) = app_sso
+        && evidence.expected_tenants.accept(tenant_id)
+    {
         return by_app_sso(Cause::UnderWay(under_way));
     }
     match &sso_extension.probe {
@@ -82,7 +86,10 @@ fn without_key_in_keychain(evidence: &Evidence) -> Result<RegistrationState, Obs
             by_app_sso(Cause::DeviceLost)
         }
         Probe::Absent | Probe::NotChecked => match sso_set_up {
-            SsoSetUp::By(_) | SsoSetUp::MayBeDeclared if evidence.can_check_sso => Err(Cause::CommandsMissing.into()),
+            SsoSetUp::By(path) if evidence.can_check_sso => {
+                Err(Obstacle { path: Some(path.clone()), cause: Cause::CommandsMissing })
+            }
+            SsoSetUp::MayBeDeclared if evidence.can_check_sso => Err(Cause::CommandsMissing.into()),
             SsoSetUp::By(path) => Err(Obstacle { path: Some(path.clone()), cause: Cause::NoSession }),
             SsoSetUp::MayBeDeclared => Err(Cause::MayBeDeclared.into()),
             SsoSetUp::Nothing | SsoSetUp::NotChecked => Ok(RegistrationState::NotRegistered),

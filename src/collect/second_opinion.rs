@@ -56,8 +56,8 @@ const CLEANING: Duration = Duration::from_secs(1);
 /// The result of reading a copy with both readers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SecondReading {
-    /// What macOS's reader found, judged by this tool's rules, or why it proves nothing.
-    pub judged: Result<LoginKeychain, String>,
+    /// What macOS's reader found, judged by this tool's rules, if it proves that there is a Workplace Join key.
+    pub judged: Option<LoginKeychain>,
     /// How the two readers differ, if this tool's reader can read the copy.
     pub comparison: Option<Comparison>,
 }

@@ -24,7 +24,7 @@ const FIRST_WITH_PLATFORM_SSO: u32 = 13;
 
 /// Runs the commands for users without a saved output: first `app-sso` for all of them in parallel, then Jamf's tool,
 /// which often answers only the second time, so it may run twice. It runs for those for whom nothing else showed a key,
-/// or for all `in_detail`.
+/// or for all `in_detail`; a second time only for the former.
 pub(super) fn run_commands(users: Vec<&mut Evidence>, in_detail: bool, mac: &impl Mac) {
     let mut users: Vec<_> = users.into_iter().filter_map(|user| Some((prefix(&user.user, mac)?, user))).collect();
     let is_unchecked = |user: &Evidence| user.platform_sso.path.is_none();
@@ -38,10 +38,12 @@ pub(super) fn run_commands(users: Vec<&mut Evidence>, in_detail: bool, mac: &imp
     // JamfAAD, the tool of earlier releases, has no such verb.
     let tool = Path::new("/").join(JamfTool::ConditionalAccess.path());
     let note = |user: &mut Evidence, witness| user.sso_extension = read(witness, sso_status::parse);
-    let is_wanted = |user: &Evidence| in_detail || (user.identity().is_none() && !shows_key(user));
-    let is_unchecked = |user: &Evidence| user.sso_extension.path.is_none() && is_wanted(user);
+    let lacks_key = |user: &Evidence| user.identity().is_none() && !shows_key(user);
+    let is_unchecked = |user: &Evidence| user.sso_extension.path.is_none() && (in_detail || lacks_key(user));
     run(&mut users, mac, &tool, &["getPSSOStatus"], is_unchecked, note);
-    let is_unanswered = |user: &Evidence| user.sso_extension.path.as_ref() == Some(&tool) && user.jamf_gave_no_answer();
+    let is_unanswered = |user: &Evidence| {
+        user.sso_extension.path.as_ref() == Some(&tool) && user.jamf_gave_no_answer() && lacks_key(user)
+    };
     if users.iter().any(|(_, user)| is_unanswered(user)) {
         mac.wait_before_retry();
         run(&mut users, mac, &tool, &["getPSSOStatus"], is_unanswered, |user, witness| {

@@ -128,11 +128,10 @@ pub(crate) fn read_for<R: ReadAt>(source: R, depth: Depth, tenants: &Tenants) ->
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OtherReading {
     pub records: Records,
-    /// The keychain according to this tool's rules, if it proves that there is a Workplace Join key; otherwise why it
-    /// proves nothing.
+    /// The keychain according to this tool's rules, if it proves that there is a Workplace Join key.
     ///
     /// macOS's reader silently skips records and tables that it cannot read, so a key that it does not find may exist.
-    pub judged: Result<LoginKeychain, String>,
+    pub judged: Option<LoginKeychain>,
 }
 
 impl OtherReading {
@@ -159,12 +158,8 @@ impl OtherReading {
                 found.workplace_join.add(&der, has_private_key);
             }
         }
-        let judged = if found.workplace_join.with_private_key > 0 {
-            Ok(found.into_login_keychain(private_keys, None))
-        } else {
-            Err("macOS's reader found no Workplace Join key, but it silently skips damaged tables".to_owned())
-        };
-        Self { records, judged }
+        let has_key = found.workplace_join.with_private_key > 0;
+        Self { records, judged: has_key.then(|| found.into_login_keychain(private_keys, None)) }
     }
 }
 

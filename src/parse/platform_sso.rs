@@ -16,8 +16,10 @@ pub fn saved<T>(text: &str, parse: fn(&str) -> Result<T, Unclear>) -> Result<T, 
     if text.trim().is_empty() {
         return Err(Unclear::NoAnswer);
     }
+    let is_of_sudo = || text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with(SUDO));
     parse(text.trim_start_matches('\u{feff}')).map_err(|unclear| match unclear {
-        Unclear::Unintelligible(_) => by_sudo(text).unwrap_or(unclear),
+        // Beside other lines, what sudo says does not mean that there was no answer.
+        Unclear::Unintelligible(_) if is_of_sudo() => by_sudo(text).unwrap_or(unclear),
         unclear => unclear,
     })
 }
@@ -41,6 +43,9 @@ pub fn live<T>(
 /// The longest line that is reported as a reason, in characters.
 const MAX_WORDS: usize = 200;
 
+/// How each line of `sudo` begins.
+const SUDO: &str = "sudo: ";
+
 /// Why a command did not answer, according to its output.
 fn words(text: &str) -> Option<Unclear> {
     let first = || text.lines().map(str::trim).find(|line| !line.is_empty());
@@ -49,8 +54,9 @@ fn words(text: &str) -> Option<Unclear> {
 
 /// What `sudo` said. Its first line is used, because that has the cause; a later one says that a password is required.
 fn by_sudo(text: &str) -> Option<Unclear> {
-    let line = text.lines().map(str::trim).find(|line| line.starts_with("sudo: "))?;
-    let is_of_account = ["account", "expired"].iter().any(|word| line.to_ascii_lowercase().contains(word));
+    let line = text.lines().map(str::trim).find(|line| line.starts_with(SUDO))?;
+    let is_word = |word: &str| ["account", "expired"].iter().any(|it| word.eq_ignore_ascii_case(it));
+    let is_of_account = line.split(|character: char| !character.is_ascii_alphanumeric()).any(is_word);
     Some(if is_of_account { Unclear::Refused(short(line)) } else { Unclear::OnlyWords(short(line)) })
 }
 
@@ -111,6 +117,10 @@ mod tests {
         let text = format!("{expired}\nsudo: a password is required\n");
         assert_eq!(saved(&text), Err(Unclear::Refused(expired.to_owned())));
         assert_eq!(saved(""), Err(Unclear::NoAnswer));
+        let host = "sudo: unable to resolve host accounting-12";
+        assert_eq!(saved(host), Err(Unclear::OnlyWords(host.to_owned())));
+        let beside = format!("{host}\n7\n");
+        assert_eq!(saved(&beside), Err(Unclear::Unintelligible("a section is missing".into())));
         assert_eq!(saved("Killed: 9\n"), Err(Unclear::Unintelligible("a section is missing".into())));
     }
 }

@@ -10,7 +10,7 @@ use crate::{
         state::RegistrationState,
     },
     cli::attribute::Attribute,
-    evidence::User,
+    evidence::{Evidence, Probe, User},
     parse::{
         jamf_aad::JamfAad,
         platform_sso::{Absence, Key, app_sso::PlatformSso},
@@ -35,9 +35,9 @@ pub(crate) fn value(attribute: Attribute, assessment: &Assessment<'_>) -> Result
             _ if has_none(attribute, assessment) => Ok(String::new()),
             Err(undetermined) => Err(reason(undetermined)),
             Ok(_) if attribute == Attribute::User => {
-                Err("the user's name is not known, because the home was given".to_owned())
+                Err("with --home or --keychain, the user's name is not known".to_owned())
             }
-            Ok(_) if attribute == Attribute::SignInMethod && !assessment.evidence.user.is_of_this_mac() => {
+            Ok(_) if attribute == Attribute::SignInMethod && is_saved_and_unchecked(assessment) => {
                 Err("the sign-in method was not checked; give the output of app-sso with --app-sso-state".to_owned())
             }
             Ok(_) => Err(format!("no {} was found; run with --explain for details", attribute.name())),
@@ -53,6 +53,12 @@ pub(crate) fn value(attribute: Attribute, assessment: &Assessment<'_>) -> Result
             attribute.name()
         ))
     }
+}
+
+/// Whether no output of `app-sso` was given for a saved home.
+fn is_saved_and_unchecked(assessment: &Assessment<'_>) -> bool {
+    let Evidence { user, platform_sso, .. } = assessment.evidence;
+    !user.is_of_this_mac() && matches!(platform_sso.probe, Probe::NotChecked)
 }
 
 /// Whether it is known that there is no such value, because there is no registration.

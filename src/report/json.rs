@@ -410,7 +410,7 @@ const fn is_asked<T>(probe: &Probe<T>) -> bool {
 const fn sso_status<T>(probe: &Probe<T>) -> &'static str {
     match probe {
         Probe::Unreadable(Cause::Unclear(Unclear::TimedOut)) => "timed-out",
-        Probe::Unreadable(Cause::Unclear(Unclear::NoAnswer | Unclear::OnlyWords(_))) => "no-answer",
+        Probe::Unreadable(Cause::Unclear(Unclear::NoAnswer | Unclear::OnlyWords(_) | Unclear::Ended(_))) => "no-answer",
         Probe::Unreadable(Cause::Unclear(Unclear::Failed(_) | Unclear::Refused(_))) => "failed",
         Probe::Unreadable(Cause::Unclear(_)) => "unintelligible",
         probe => status(probe),

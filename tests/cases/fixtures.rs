@@ -135,8 +135,12 @@ fn reports_are_short() -> Result<(), Failed> {
     for situation in situations() {
         let report = text(&run(&situation, &["--explain"])?.stdout);
         let lines = report.lines().count();
-        if report.ends_with("What to do\n    Nothing.\n") && lines > 20 {
+        let is_healthy = report.ends_with("What to do\n    Nothing.\n");
+        if is_healthy && lines > 20 {
             return Err(format!("{}: {lines} lines of a healthy report", situation.name).into());
+        }
+        if is_healthy && ["\n[-] ", "\n[?] "].iter().any(|mark| report.contains(mark)) {
+            return Err(format!("{}: a row is wrong or unclear, and there is no step", situation.name).into());
         }
         if lines > 36 {
             return Err(format!("{}: {lines} lines", situation.name).into());

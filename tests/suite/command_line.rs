@@ -348,7 +348,7 @@ fn all_users_can_be_found_only_on_a_mac() {
 #[test]
 fn an_unknown_value_is_blank_and_the_reason_is_reported() {
     for (attribute, words) in [
-        ("user", "the user's name is not known, because the home was given"),
+        ("user", "with --home or --keychain, the user's name is not known"),
         ("sign-in-method", "the sign-in method was not checked; give the output of app-sso with --app-sso-state"),
     ] {
         let registered = ["--home", "fixtures/registered/home", "--attribute", attribute];

@@ -196,6 +196,7 @@ fn second_opinion() -> impl Strategy<Value = SecondOpinion> {
     };
     prop_oneof![
         Just(SecondOpinion::NotChecked),
+        Just(SecondOpinion::NoKey),
         text().prop_map(SecondOpinion::Missing),
         counts().prop_map(SecondOpinion::Agrees),
         (counts(), counts()).prop_map(|(only_here, only_there)| SecondOpinion::Differs { only_here, only_there }),

@@ -253,8 +253,8 @@ fn each_report_is_as_expected_and_fits_a_screen() {
             case.name
         );
         assert!(report.lines().count() <= 36, "{}", case.name);
-        let is_wrong = report.lines().any(|line| line.starts_with("[-]"));
-        assert!(!is_wrong || !report.contains("What to do\n    Nothing."), "{}", case.name);
+        let is_open = report.lines().any(|line| line.starts_with("[-]") || line.starts_with("[?]"));
+        assert!(!is_open || !report.contains("What to do\n    Nothing."), "{}", case.name);
         names.insert(path.into_os_string());
     }
     let kept: BTreeSet<_> =
@@ -370,6 +370,44 @@ fn a_file_of_another_kind_calls_for_the_administrator_or_another_option() {
     let words = "1. Escalate to the Jamf administrator, with this report: correct the profile with wpj-state's \
         settings.";
     assert_eq!(to_do(&mac.report_at_console(Output::Explain).document), words);
+}
+
+/// A keychain from a backup would lack a key that was made before.
+#[test]
+fn a_damaged_keychain_is_restored_before_the_user_registers() {
+    let key = Certificate::workplace_join();
+    let opinion = Ok(records(std::slice::from_ref(&key), std::slice::from_ref(&key)));
+    let mac = Mac { opinion, ..at_console() };
+    mac.write(KEYCHAIN, &damaged());
+    fs::remove_file(mac.path(PLIST)).unwrap();
+    let steps = to_do(&mac.report_at_console(Output::Explain).document);
+    let first = "1. Escalate to the Jamf administrator, with this report: restore the login keychain from a backup";
+    assert!(steps.starts_with(first), "{steps}");
+    assert!(steps.contains(" Ask the user to do this when the administrator has finished, because "), "{steps}");
+}
+
+/// More time or room would not show a key that macOS's own reader did not find.
+#[test]
+fn a_second_opinion_that_finds_no_key_calls_only_for_the_administrator() {
+    let mac = Mac { opinion: Ok(records(&[], &[])), ..at_console() };
+    mac.write(KEYCHAIN, &damaged());
+    let words = "1. Escalate to the Jamf administrator, with this report: restore the login keychain from a backup. \
+        Tell the user not to move or reset it: that loses the passwords in it.";
+    assert_eq!(to_do(&mac.report_at_console(Output::Explain).document), words);
+}
+
+/// A remedy for the registration does not replace the step for a plist that cannot be read.
+#[test]
+fn a_plist_that_cannot_be_read_has_its_step_beside_a_repair() {
+    let lost = PlatformSso { device: false, ..PlatformSso::registered() }.json();
+    let device = Certificate::workplace_join().subject;
+    let mac = Mac { programs: vec![(APP_SSO, Ok(lost)), (JAMF, Ok(sso_status(2, device)))], ..with_session() };
+    fs::remove_file(mac.path(PLIST)).unwrap();
+    fs::create_dir(mac.path(PLIST)).unwrap();
+    let report = mac.report_at_console(Output::Explain).document;
+    assert!(to_do(&report).contains(" Check what is at the path of JamfAAD's plist, and its permissions,"), "{report}");
+    // What `app-sso` shows was set up, so no profile is missing.
+    assert!(!report.contains("SSO profile"), "{report}");
 }
 
 #[test]

@@ -375,9 +375,10 @@ fn missing_commands_give_no_state_if_a_profile_configures_single_sign_on() {
     let team = "<key>TeamIdentifier</key><string>UBF8T346G9</string>";
     let mac = with_session();
     assert_eq!(outcome(&mac, same).0, Ok("Not Registered"));
-    mac.set_up("Library/Managed Preferences/com.apple.extensiblesso.plist", team);
-    let reason = ": single sign-on may be configured, and this Mac has no command that shows its keys".to_owned();
-    assert_eq!(outcome(&mac, same).0, Err(reason));
+    let file = "Library/Managed Preferences/com.apple.extensiblesso.plist";
+    mac.set_up(file, team);
+    let words = "single sign-on may be configured, and this Mac has no command that shows its keys";
+    assert_eq!(outcome(&mac, same).0, Err(format!("{}: {words}", mac.system.path().join(file).display())));
     let evidence = mac.evidence(&Request {
         subject: Subject::One(UserChoice::Console),
         ..mac.request(UseMacosReader::Never, Output::Json)
@@ -441,6 +442,16 @@ fn without_an_answer_of_the_jamf_tool_a_mac_with_a_key_has_no_finding() {
     });
     let findings = assess(&evidence, Timestamp::now()).findings;
     assert!(findings.iter().all(|finding| finding.code != Code::OutputUnusable), "{findings:?}");
+}
+
+#[test]
+fn a_command_that_crashed_has_given_no_answer() {
+    let crash = || Err(Failure::Ended("it was ended by SIGSEGV".to_owned()));
+    let mac =
+        Mac { programs: vec![(APP_SSO, Ok(not_configured())), (JAMF, crash()), (JAMF, crash())], ..with_session() };
+    assert_eq!(outcome(&mac, same).0, Ok("Not Registered"));
+    let json: serde_json::Value = serde_json::from_str(&mac.report_at_console(Output::Json).document).unwrap();
+    assert_eq!(json["sso_extension"]["status"], "no-answer");
 }
 
 #[test]

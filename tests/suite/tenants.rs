@@ -279,7 +279,7 @@ fn a_device_that_another_tenant_has_registered_is_not_to_be_repaired() {
         let output = PlatformSso { user_state: Some(state), ..PlatformSso::registered() }.json();
         let mac = Mac { programs: vec![(APP_SSO, Ok(output))], ..with_session() };
         let other = |request| Request { tenants: tenants(&[OTHER]), ..request };
-        assert_eq!(outcome(&mac, other).2, Remedy::CheckTenant, "{state}");
+        assert_eq!(outcome(&mac, other), with_another_tenant(), "{state}");
     }
 }
 

@@ -248,8 +248,7 @@ fn a_key_that_the_other_reader_does_not_find_may_exist() {
     let (joined, own) = (Certificate::workplace_join(), Certificate::contoso());
     let readings = [other_reading(&[], &[]), other_reading(&[&own], &[&own]), other_reading(&[&joined, &own], &[&own])];
     for reading in readings {
-        let nothing = "macOS's reader found no Workplace Join key, but it silently skips damaged tables";
-        assert_eq!(reading.judged.unwrap_err(), nothing);
+        assert_eq!(reading.judged, None);
     }
 }
 
@@ -258,8 +257,8 @@ fn an_unreadable_certificate_from_the_other_reader_neither_proves_nor_hides_a_ke
     let (joined, own) = (Certificate::workplace_join(), Certificate::contoso());
     let labels = || [&own, &joined].map(|certificate| Some(certificate.public_key_hash()));
     for der in [joined.der()[..150].to_vec(), b"MS-Organization-Access".to_vec()] {
-        assert_eq!(OtherReading::new(labels(), [own.der(), der.clone()]).judged.ok(), None);
-        assert!(OtherReading::new(labels(), [own.der(), der, joined.der()]).judged.is_ok());
+        assert_eq!(OtherReading::new(labels(), [own.der(), der.clone()]).judged, None);
+        assert!(OtherReading::new(labels(), [own.der(), der, joined.der()]).judged.is_some());
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
         remedy::Remedy,
     },
     cli::Request,
-    evidence::{Cause, Evidence, Probe, Witness},
+    evidence::{Evidence, Obstacle, Probe, Witness},
     parse::{
         jamf_aad::{HaveAnAzureId, JamfAad, LastToken},
         platform_sso::{Absence, Key, UnderWay},
@@ -40,7 +40,9 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) -> Vec<Unchecke
             row("Certificate", it);
         }
         row("Device ID", found.device_id.map_or_else(unknown, |id| (Mark::Neutral, device(evidence, id, 2))));
-        row("Tenant ID", found.tenant_id.map_or_else(unknown, |id| (Mark::Neutral, id.to_owned())));
+        let without_tenant = || if evidence.expected_tenants.accept_all() { Mark::Neutral } else { Mark::Unclear };
+        let unknown_tenant = || (without_tenant(), "unknown".to_owned());
+        row("Tenant ID", found.tenant_id.map_or_else(unknown_tenant, |id| (Mark::Neutral, id.to_owned())));
         if let Some(name) = found.user_principal_name {
             row("User principal name", (Mark::Neutral, name.to_owned()));
         }
@@ -56,7 +58,7 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) -> Vec<Unchecke
     // Whether the key is present, if that is known.
     let has_key = assessment.state.is_ok().then_some(found.is_some());
     // The first line has the reason for the missing state.
-    let said = assessment.state.as_ref().err().map(|obstacle| &obstacle.cause);
+    let said = assessment.state.as_ref().err();
     match plist(&evidence.jamf_aad, has_key, said) {
         Some(it) => row("JamfAAD plist", it),
         None => unchecked.push(("JamfAAD's plist", "--plist")),
@@ -80,8 +82,12 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) -> Vec<Unchecke
         }
     }
     match key_of(&evidence.sso_extension, said, |found| (found.key, counts(evidence.sso_extension_tenant()))) {
+        // Jamf's tool often gives no answer, which does not matter if there is a key.
+        Some(Err(words)) if found.is_some() && evidence.jamf_gave_no_answer() => {
+            row("SSO extension", (Mark::Neutral, words));
+        }
         Some(key) => row("SSO extension", sso(&key, missing)),
-        // This command runs only if Platform SSO does not show the key.
+        // For this key, the other command is enough.
         None if platform_sso(evidence).is_none() => unchecked.push(("the SSO extension", "--psso-status")),
         None => {}
     }
@@ -219,13 +225,15 @@ fn place(device: &Device<'_>) -> String {
 }
 
 /// The row about JamfAAD's plist; `None` if it was not checked.
-fn plist(plist: &Witness<JamfAad>, has_key: Option<bool>, said: Option<&Cause>) -> Option<Row> {
+fn plist(plist: &Witness<JamfAad>, has_key: Option<bool>, said: Option<&Obstacle>) -> Option<Row> {
     let (have_an_azure_id, last_token) = match &plist.probe {
         Probe::Found(JamfAad::Parsed { have_an_azure_id, last_token }) => (have_an_azure_id, last_token),
         Probe::Found(JamfAad::Unparsable(reason)) => return Some((Mark::Wrong, format!("cannot be parsed: {reason}"))),
         Probe::Absent if has_key == Some(true) => return Some((Mark::Wrong, "missing".to_owned())),
         Probe::Absent => return Some((Mark::Neutral, "missing".to_owned())),
-        Probe::Unreadable(cause) if Some(cause) == said => return Some((Mark::Unclear, "cannot be read".to_owned())),
+        Probe::Unreadable(_) if said.is_some_and(|said| said.explains(plist)) => {
+            return Some((Mark::Unclear, "cannot be read".to_owned()));
+        }
         Probe::Unreadable(cause) => return Some((Mark::Unclear, format!("cannot be read: {cause}"))),
         Probe::NotChecked => return None,
     };
@@ -251,12 +259,12 @@ fn plist(plist: &Witness<JamfAad>, has_key: Option<bool>, said: Option<&Cause>) 
 /// What a command shows about the key, and whether the key's tenant is an expected one; `None` if it was not run.
 fn key_of<T>(
     source: &Witness<T>,
-    said: Option<&Cause>,
+    said: Option<&Obstacle>,
     key: impl FnOnce(&T) -> (Key, bool),
 ) -> Option<Result<(Key, bool), String>> {
     match &source.probe {
         Probe::Found(found) => Some(Ok(key(found))),
-        Probe::Unreadable(cause) if Some(cause) == said => Some(Err("unknown".to_owned())),
+        Probe::Unreadable(_) if said.is_some_and(|said| said.explains(source)) => Some(Err("unknown".to_owned())),
         Probe::Unreadable(cause) => Some(Err(cause.to_string())),
         Probe::Absent | Probe::NotChecked => None,
     }

@@ -2,7 +2,7 @@
 
 use super::evidence::Unchecked;
 use crate::{
-    assess::{Assessment, remedy::Remedy, state::RegistrationState},
+    assess::{Assessment, finding::Code, remedy::Remedy, state::RegistrationState},
     evidence::Probe,
     parse::set_up::{Agent, JamfTool, Preferences, Service, Setting, SsoProfile},
     report::style::{Mark, Page},
@@ -24,9 +24,10 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) -> Option<Unche
     let registers = is_not_registered || remedy.registers();
     // Without a remedy, nothing here has to be changed.
     let wrong = if remedy == Remedy::Nothing { Mark::Neutral } else { Mark::Wrong };
-    let gathers = registers || state == Some(RegistrationState::AadIdNotAcquired);
+    let gathers = registers || remedy.gathers();
     let no_agent = Some((Mark::Wrong, "not set; the Jamf agent's preferences are missing".to_owned()));
-    let no_profile = if_needed(is_not_registered, "none; new registrations need one");
+    let lacks_profile = assessment.findings.iter().any(|finding| finding.code == Code::SsoProfileMissing);
+    let no_profile = if_needed(lacks_profile && is_not_registered, "none; new registrations need one");
     let as_root = |(): &()| Some((Mark::Wrong, "was run as root".to_owned()));
     let no_portal = if_needed(registers, "not installed");
     let no_tool = if_needed(gathers, "not installed");
@@ -56,7 +57,8 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) -> Option<Unche
     }
     for (label, _, line) in lines {
         if let Some((mark, text)) = line {
-            page.row(mark, label, &text);
+            let is_open = mark == Mark::Unclear && remedy == Remedy::Nothing;
+            page.row(if is_open { Mark::Neutral } else { mark }, label, &text);
         }
     }
     let is_unchecked = matches!(set_up.agent, Probe::NotChecked) && matches!(set_up.jamf_tool, Probe::NotChecked);

@@ -13,7 +13,7 @@ use crate::{
         state::RegistrationState,
     },
     cli::Request,
-    evidence::{Cause, Evidence, Obstacle, Probe, SetUp, Source, Witness},
+    evidence::{Cause, Evidence, Obstacle, Probe, SecondOpinion, SetUp, Source},
     parse::{
         keychain::{Error, ErrorKind},
         platform_sso::Unclear,
@@ -65,22 +65,26 @@ struct Steps<'a> {
 
 impl Steps<'_> {
     fn all(&self) -> Vec<Step> {
-        if self.evidence.user.source == Some(Source::None) {
-            let mut steps = self.missing();
-            steps.push(Step::new("Run this again after a user has logged in."));
-            return merged(steps);
-        }
         // A note that does not count must be removed before the next run.
         let mut steps: Vec<Step> = self.unusable_note().into_iter().collect();
         let findings = || self.assessment.findings.iter().map(|finding| finding.code);
-        steps.extend(findings().filter(|code| COME_FIRST.contains(code)).flat_map(|code| self.of_finding(code)));
+        let of_findings = |codes: &[Code]| -> Vec<Step> {
+            findings().filter(|code| codes.contains(code)).flat_map(|code| self.of_finding(code)).collect()
+        };
         let remedy = self.assessment.remedy;
+        steps.extend(of_findings(&COME_FIRST));
+        steps.extend(self.rule_out());
+        steps.extend(self.check_date());
+        steps.extend(of_findings(&COME_BEFORE_REMEDY));
         if remedy != Remedy::Nothing {
             steps.extend(self.settings());
         }
         let before = has_escalation(&steps);
         let by_remedy = match &self.assessment.state {
             Err(undetermined) if remedy == Remedy::MendEvidence => vec![self.undetermined(undetermined)],
+            _ if self.evidence.user.source == Some(Source::None) => {
+                [self.missing(), vec![Step::new("Run this again after a user has logged in.")]].concat()
+            }
             _ if remedy == Remedy::LookInSession => vec![self.in_session()],
             _ => self.by_remedy(before),
         };
@@ -130,15 +134,6 @@ impl Steps<'_> {
                 ),
             ];
         }
-        if matches!(remedy, Remedy::RegisterInSelfService | Remedy::DeployProfile) {
-            steps.extend(self.rule_out());
-        }
-        if self.assessment.gravest() == Some(Code::CertificateExpired) {
-            steps.push(Step::new(
-                "Check the date in System Settings > General > Date & Time, because a wrong one makes a valid certificate \
-                 look expired. If it was wrong, correct it, and run this again instead of the next steps.",
-            ));
-        }
         steps.extend(self.missing());
         // macOS asks during the next steps.
         steps.extend(self.key_prompt());
@@ -154,6 +149,15 @@ impl Steps<'_> {
             steps.push(self.gather());
         }
         steps
+    }
+
+    fn check_date(&self) -> Option<Step> {
+        (self.assessment.gravest() == Some(Code::CertificateExpired)).then(|| {
+            Step::new(
+                "Check the date in System Settings > General > Date & Time, because a wrong one makes a valid certificate \
+                 look expired. If it was wrong, correct it, and run this again instead of the next steps.",
+            )
+        })
     }
 
     /// Why the remedy is needed, as a clause.
@@ -228,6 +232,7 @@ impl Steps<'_> {
             cause if is_about_file(cause) => {
                 to_jamf(&format!("find out what happened to {name}, and restore it, because {cause}.{keep}"))
             }
+            Cause::CommandsMissing => to_jamf("update macOS and Jamf Pro, because no command on this Mac shows these keys."),
             Cause::Settings(_) => to_jamf(&format!("{}.", cause.remedy())),
             Cause::ReaderFailed(_) => Step::new(
                 "Run the command below. If it is the same, escalate to the Jamf administrator, with this report: find out \
@@ -272,7 +277,7 @@ impl Steps<'_> {
         if registers && matches!(set_up.company_portal, Probe::Absent) {
             steps.push(Step::new("Install Company Portal, because registration needs it."));
         }
-        if matches!(set_up.jamf_tool, Probe::Absent) {
+        if (self.assessment.remedy.gathers() || is_new_mac) && matches!(set_up.jamf_tool, Probe::Absent) {
             steps.push(to_jamf("reinstall the Jamf agent, because Jamf's tool, which runs gatherAADInfo, is missing."));
         }
         if self.assessment.remedy == Remedy::DeployProfile || (is_new_mac && self.has(Code::SsoProfileMissing)) {
@@ -305,12 +310,14 @@ impl Steps<'_> {
         if set_up.preferences.found().is_some_and(|preferences| !preferences.have_right_types()) {
             steps.push(to_jamf("in the profile for JamfAAD, correct the values marked [-] above."));
         }
-        if is_partly_unreadable(set_up) {
-            steps.push(if self.evidence.as_root {
-                to_jamf("the set-up files marked [?] above cannot be read; check their content and permissions.")
-            } else {
-                Step::new("Run this as root, because only root can read all set-up files:").with(self.commands.again())
-            });
+        let unreadable = unreadable(set_up);
+        if unreadable.iter().any(|cause| **cause != Cause::PermissionDenied || self.evidence.as_root) {
+            let words = "the set-up files marked [?] above cannot be read; check their content and permissions.";
+            steps.push(to_jamf(words));
+        } else if !unreadable.is_empty() && self.assessment.remedy != Remedy::LookInSession && self.rule_out().is_none()
+        {
+            let words = "Run this as root, because only root can read all set-up files:";
+            steps.push(Step::new(words).with(format!("sudo {}", self.commands.again().trim_start_matches("sudo "))));
         }
         steps
     }
@@ -318,6 +325,9 @@ impl Steps<'_> {
     /// How to check for a key in the Secure Enclave before the user registers again, if that was not checked.
     fn rule_out(&self) -> Option<Step> {
         let probes = (&self.evidence.platform_sso.probe, &self.evidence.sso_extension.probe);
+        if !matches!(self.assessment.remedy, Remedy::RegisterInSelfService | Remedy::DeployProfile) {
+            return None;
+        }
         // If the commands could have been run, they are not installed.
         if !matches!(probes, (Probe::NotChecked, Probe::NotChecked)) || self.evidence.can_check_sso {
             return None;
@@ -379,12 +389,19 @@ impl Steps<'_> {
                 Step::new("Remove root's plist when nothing runs gatherAADInfo as root any more, because it shows only the past:")
                     .with(format!("{}rm /var/root/Library/Preferences/com.jamf.management.jamfAAD.plist", self.commands.sudo())),
             ],
-            // The remedy's step is about this already.
-            Code::OutputUnusable | Code::CertificateUnparsable if self.assessment.remedy == Remedy::MendEvidence => {
+            // The remedy's step is about these already.
+            Code::CertificateUnparsable if self.is_mended(|found| matches!(found.cause, Cause::UnknownIssuer(_))) => {
                 Vec::new()
             }
+            Code::PlistUnreadable if self.is_mended(|found| found.explains(&self.evidence.jamf_aad)) => Vec::new(),
             Code::OutputUnusable => self.unusable_outputs(),
-            Code::PlistUnreadable if self.is_obstacle(&self.evidence.jamf_aad) => Vec::new(),
+            // More time or room would not help.
+            Code::SecondOpinionMissing
+                if self.evidence.second_opinion == SecondOpinion::NoKey
+                    || matches!(self.evidence.login_keychain.probe, Probe::Absent) =>
+            {
+                Vec::new()
+            }
             Code::RememberedKeyUnusable => Vec::new(),
             _ => vec![Step::new(words)],
         }
@@ -404,38 +421,27 @@ impl Steps<'_> {
         })
     }
 
-    /// What to do about the commands' outputs that cannot be used.
+    /// What to do about the commands' outputs that cannot be used, unless the remedy's step is about them.
     fn unusable_outputs(&self) -> Vec<Step> {
         let Evidence { platform_sso, sso_extension, .. } = self.evidence;
-        let outputs = [obstacle(platform_sso), obstacle(sso_extension)];
-        outputs.iter().flatten().map(|obstacle| self.undetermined(obstacle)).collect()
+        let outputs = [platform_sso.obstacle(), sso_extension.obstacle()];
+        let outputs = outputs.iter().flatten().filter(|output| !self.is_mended(|found| found == *output));
+        outputs.map(|output| self.undetermined(output)).collect()
     }
 
-    /// Whether the state could not be determined because of this file, or for the same reason.
-    fn is_obstacle<T>(&self, source: &Witness<T>) -> bool {
-        let obstacle = obstacle(source);
-        let is_same = |found: &Obstacle| obstacle.as_ref().is_some_and(|it| it.cause == found.cause);
-        self.assessment.state.as_ref().is_err_and(is_same)
-    }
-}
-
-/// Why a file or output cannot be used, if that is so.
-fn obstacle<T>(source: &Witness<T>) -> Option<Obstacle> {
-    match &source.probe {
-        Probe::Unreadable(cause) => Some(Obstacle { path: source.path.clone(), cause: cause.clone() }),
-        Probe::Found(_) | Probe::Absent | Probe::NotChecked => None,
+    /// Whether the remedy's step is about this reason for the missing state.
+    fn is_mended(&self, is_it: impl FnOnce(&Obstacle) -> bool) -> bool {
+        self.assessment.remedy == Remedy::MendEvidence && self.assessment.state.as_ref().is_err_and(is_it)
     }
 }
 
-/// What has to be right before the remedy's steps.
-const COME_FIRST: [Code; 6] = [
-    Code::ConsoleContradictory,
-    Code::OutputUnusable,
-    Code::SecondOpinionMissing,
-    Code::CertificateNotYetValid,
-    Code::JamfBlocked,
-    Code::GatheredAsRoot,
-];
+/// What may change the report.
+const COME_FIRST: [Code; 4] =
+    [Code::ConsoleContradictory, Code::OutputUnusable, Code::SecondOpinionMissing, Code::CertificateNotYetValid];
+
+/// What has to be right before the remedy's steps; a keychain from a backup would lack a new key.
+const COME_BEFORE_REMEDY: [Code; 4] =
+    [Code::SecondOpinionUsed, Code::OtherRecordsUnreadable, Code::JamfBlocked, Code::GatheredAsRoot];
 
 /// Findings whose step leaves the Mac as it is.
 const CHANGE_NOTHING: [Code; 7] = [
@@ -513,14 +519,17 @@ const fn is_about_file(cause: &Cause) -> bool {
     )
 }
 
-/// Whether a set-up file exists but cannot be read.
-fn is_partly_unreadable(set_up: &SetUp) -> bool {
-    matches!(set_up.preferences, Probe::Unreadable(_))
-        || matches!(set_up.sso_profile, Probe::Unreadable(_))
-        || matches!(set_up.agent, Probe::Unreadable(_))
-        || matches!(set_up.plist_of_root, Probe::Unreadable(_))
-        || matches!(set_up.company_portal, Probe::Unreadable(_))
-        || matches!(set_up.jamf_tool, Probe::Unreadable(_))
+/// Why set-up files that exist cannot be read.
+fn unreadable(set_up: &SetUp) -> Vec<&Cause> {
+    fn cause<T>(probe: &Probe<T>) -> Option<&Cause> {
+        match probe {
+            Probe::Unreadable(cause) => Some(cause),
+            Probe::Found(_) | Probe::Absent | Probe::NotChecked => None,
+        }
+    }
+    let SetUp { preferences, sso_profile, agent, plist_of_root, company_portal, jamf_tool, jamf_link: _ } = set_up;
+    let in_files = [cause(preferences), cause(sso_profile), cause(agent), cause(plist_of_root)];
+    in_files.into_iter().chain([cause(company_portal), cause(jamf_tool)]).flatten().collect()
 }
 
 fn sentence(words: &str) -> String {
