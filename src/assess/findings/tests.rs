@@ -83,6 +83,9 @@ fn each_outcome_of_the_second_opinion_has_its_finding() {
     let error = keychain::Error { kind: ErrorKind::Truncated, offset: 20 };
     let used = "This tool could not read the login keychain (damaged keychain: the file is cut short). \
         The result relies on macOS's own reader.";
+    let no_key =
+        "No second opinion: macOS's reader found no Workplace Join key that counts, but it skips damaged tables.";
+    assert_eq!(finding(SecondOpinion::NoKey), Some(("second-opinion-missing", no_key.to_owned())));
     assert_eq!(finding(SecondOpinion::Used(error)), Some(("second-opinion-used", used.to_owned())));
     let agrees = "macOS's own reader finds the same certificates (2) and private keys (1).";
     assert_eq!(finding(SecondOpinion::Agrees(counts(2, 1))), Some(("second-opinion-agrees", agrees.to_owned())));
