@@ -149,8 +149,8 @@ fields() {
         function give(value,   place, i) {
             if (depth == 0 || (kind[depth] == "{" && !named[depth])) wrong = 1
             place = step[1]
-            for (i = 2; i <= depth; i++) place = place "." step[i]
-            if (length(place) > 300) wrong = 1
+            for (i = 2; i <= depth && length(place) <= 120; i++) place = place "." step[i]
+            if (length(place) > 120) wrong = 1
             print place "\t" value
         }
         function give_word() {
@@ -161,7 +161,8 @@ fields() {
         }
         # The text between two quotation marks is one record, so only a long string makes a long record.
         BEGIN { RS = "\"" }
-        wrong { exit }
+        # It reads on, because tr would report a closed pipe if SIGPIPE is ignored.
+        wrong { next }
         inside {
             if ($0 ~ /[\001-\037]/) wrong = 1
             # A quotation mark after an odd number of backslashes belongs to the string.

@@ -12,7 +12,7 @@ use wpj_state::cli::attribute::Attribute;
 use crate::{
     jamf_api::{
         ANSWER_LIMIT, PLATFORM_SIGN_IN, Place, Reply, SIGN_IN, SIGN_OUT, Server, TOKEN, assert_output, reply, text,
-        token, with_little_processor_time,
+        token, under_harsh_conditions,
     },
     jamf_kit::extension_attributes::display_name,
     shells::{self, SH},
@@ -326,7 +326,7 @@ fn a_very_long_list_of_values_is_cut() {
     let place = place();
     place.change("a kit/api.sh", &format!("answer_limit='{ANSWER_LIMIT}'\n"), "answer_limit='33554432'\n");
     let row = row(1, "Mac", &vec!["y"; 5001].join(" "), "", "only on the Mac");
-    let mut command = with_little_processor_time(&place.command(SH, &server.address, &[]));
+    let mut command = under_harsh_conditions(&place.command(SH, &server.address, &[]));
     let none_on_record = "compare-device-ids.sh: Jamf has no device on record for any computer; check that device \
         compliance is set up\n";
     let stderr = summary(1, [0, 0, 0, 1, 0, 0]) + none_on_record;

@@ -19,7 +19,7 @@ use crate::{
     jamf_api::{
         ANSWER_LIMIT, ATTRIBUTES, CLIENT, ENVIRONMENT, GROUPS, Jamf, PLATFORM_SIGN_IN, Place, Reply, SECRET, SIGN_IN,
         SIGN_OUT, Server, TOKEN, assert_output, encoded, find_attribute, group_of, reply, text, token,
-        with_little_processor_time,
+        under_harsh_conditions,
     },
     shells::{self, SH},
 };
@@ -368,6 +368,7 @@ fn an_answer_that_is_hard_to_read_does_not_hold_up_the_script() {
     };
     let created = format!("created: {STATE}\n");
     let nested = "[\"\",".repeat(200_000) + "1" + &"]".repeat(200_000);
+    let open = "{\"\":".repeat(400_000) + "1,\"a\":1";
     let named = format!("{{\"{}\":[{}1]}}", "x".repeat(500_000), "1,\"\",".repeat(200_000));
     let numbers = format!("[{}1]", "1,".repeat(10_000));
     for (answer, stdout, stderr) in [
@@ -379,13 +380,14 @@ fn an_answer_that_is_hard_to_read_does_not_hold_up_the_script() {
         (reply(200, with_more(&format!("\"{}x\"", "\\\\".repeat(1_000_000)))), created.as_str(), String::new()),
         (reply(200, with_more(&format!("\"{}\"", "\\\"".repeat(1_000_000)))), &created, String::new()),
         (reply(200, with_more(&nested)), "", unexpected(&with_more(&nested))),
+        (reply(200, open.as_str()), "", unexpected(&open)),
         (reply(200, named.as_str()), "", unexpected(&named)),
         (reply(200, numbers.as_str()), "", unexpected(&numbers)),
     ] {
         let place = with(&["extension-attributes/state.json"]);
         place.change("a kit/api.sh", &format!("answer_limit='{ANSWER_LIMIT}'\n"), "answer_limit='33554432'\n");
         let server = Server::scripted(vec![answer, reply(201, "")]);
-        let mut command = with_little_processor_time(&place.command(SH, &server.address, &["--apply"]));
+        let mut command = under_harsh_conditions(&place.command(SH, &server.address, &["--apply"]));
         assert_output(&place.output(&mut command), stdout, &stderr, i32::from(stdout.is_empty()));
     }
 }
@@ -798,6 +800,18 @@ fn an_unexpected_answer_creates_nothing() {
         assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&[said]), 1);
         assert_eq!(server.lines(), [SIGN_IN, &find_attribute(STATE), SIGN_OUT]);
     }
+}
+
+/// A short value with a long path would take far more room in the file of fields than in the answer.
+#[test]
+fn a_long_path_in_an_answer_is_refused() {
+    let answer = |length| format!("{{\"totalCount\":0,\"results\":[],\"{}\":[1]}}", "x".repeat(length));
+    let place = with(&["extension-attributes/state.json"]);
+    let server = Server::scripted(vec![reply(200, answer(118)), reply(201, "")]);
+    assert_output(&place.run(SH, &server, &["--apply"]), &format!("created: {STATE}\n"), "", 0);
+    let server = Server::scripted(vec![reply(200, answer(119))]);
+    let said = format!("{STATE}: could not be looked up: unexpected answer: {}", answer(119));
+    assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&[said]), 1);
 }
 
 #[test]
