@@ -368,7 +368,7 @@ fn an_answer_that_is_hard_to_read_does_not_hold_up_the_script() {
     };
     let created = format!("created: {STATE}\n");
     let nested = "[\"\",".repeat(200_000) + "1" + &"]".repeat(200_000);
-    let open = "{\"\":".repeat(400_000) + "1,\"a\":1";
+    let open = "{\"\":".repeat(2_000_000) + "1,\"a\":1";
     let named = format!("{{\"{}\":[{}1]}}", "x".repeat(500_000), "1,\"\",".repeat(200_000));
     let numbers = format!("[{}1]", "1,".repeat(10_000));
     for (answer, stdout, stderr) in [
