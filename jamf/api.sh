@@ -128,14 +128,18 @@ wait_a_little() {
 
 # Sends a request, and tries once more after a failure that may pass: too many requests, a busy server, or a conflict
 # while Jamf Pro still stores something else. Without an answer, only GET is tried again, because it changes nothing.
+# If the server was busy, $busy becomes yes for upload.sh, because it may have done what it was to do all the same.
+# shellcheck disable=SC2034
 send() {
     for try in first second; do
         transfer "$1" "$2" "$3"
         case $1,$code,$curl_status in
             GET,000,23) break ;;
-            *,429,* | *,503,* | POST,409,* | GET,000,*) [ "$try" = second ] || wait_a_little ;;
+            *,429,* | *,503,*) busy='yes' ;;
+            POST,409,* | GET,000,*) ;;
             *) break ;;
         esac
+        [ "$try" = second ] || wait_a_little
     done
     [ "$code" != 000 ] || no_answer
 }

@@ -520,11 +520,36 @@ fn what_a_busy_server_has_removed_all_the_same_counts_as_removed() {
         let stdout = format!("removed: {REGISTERED}\nremoved: {STATE}\n");
         assert_output(&place.run(shell, &server, &["--remove", "--apply"]), &stdout, "", 0);
     }
-    // The server was not busy, so somebody else has removed it.
+    // The token expires between the tries.
     let place = with(&["extension-attributes/state.json"]);
-    let server = Server::scripted(vec![one(STATE), reply(404, "gone")]);
+    let replies = vec![one(STATE), reply(503, ""), reply(401, ""), reply(404, "gone")];
+    let output = place.run(SH, &Server::scripted(replies), &["--remove", "--apply"]);
+    assert_output(&output, &format!("removed: {STATE}\n"), "", 0);
+    // The server was not busy then, so somebody else has removed it.
     let said = format!("{STATE}: not removed (HTTP 404): gone");
-    assert_output(&place.run(SH, &server, &["--remove", "--apply"]), "", &failures(&[said]), 1);
+    for busy in [None, Some(reply(503, ""))] {
+        let replies = busy.into_iter().chain([one(STATE), reply(404, "gone")]);
+        let output = place.run(SH, &Server::scripted(replies.collect()), &["--remove", "--apply"]);
+        assert_output(&output, "", &failures(&[said.clone()]), 1);
+    }
+}
+
+#[test]
+fn what_a_busy_server_may_have_created_is_not_called_a_taken_name() {
+    let conflict = "Jamf Pro reports a conflict (HTTP 409); an earlier try may have created it, so run this again";
+    let said = format!("{STATE}: not created: {conflict}: DUPLICATE");
+    for busy in [vec![reply(503, "")], vec![reply(429, ""), reply(401, ""), reply(409, "")]] {
+        let place = with(&["extension-attributes/state.json"]);
+        let replies = [none()].into_iter().chain(busy).chain([reply(409, "DUPLICATE")]);
+        let output = place.run(SH, &Server::scripted(replies.collect()), &["--apply"]);
+        assert_output(&output, "", &failures(&[said.clone()]), 1);
+    }
+    // A busy server has certainly not created what it was to update.
+    let place = with(&["extension-attributes/state.json"]);
+    let server = Server::scripted(vec![one(STATE), reply(503, ""), reply(409, "no")]);
+    let conflict = "Jamf Pro reports a conflict (HTTP 409); the name may be taken, perhaps with other capitals";
+    let said = format!("{STATE}: not updated: {conflict}: no");
+    assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&[said]), 1);
 }
 
 #[test]
