@@ -56,7 +56,8 @@ fail() {
 }
 
 # Prints the beginning of the answer, without control characters, but nothing of an answer that may repeat a secret.
-# Escapes and line breaks leave the secret's letters and digits as they are; other escapes write them as numbers.
+# Most escapes and line breaks leave the secret's letters and digits as they are; others write these as numbers, which
+# an escaped percent sign may begin. The paths of requests have no such escape, so an answer may repeat them.
 excerpt() {
     {
         printf '%s\n%s\n' "$client_secret" "$token"
@@ -69,7 +70,7 @@ excerpt() {
         }
         {
             text = substr($0, 1, 300)
-            if (text ~ /%[0-9A-Fa-f]|\\[ux0-9]|&#/) text = "an answer that may repeat a secret"
+            if (text ~ /%(25|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])|\\[ux0-9]|&#/) text = "an answer that may repeat a secret"
             gsub(/[^0-9A-Za-z]+/, "")
             for (i in longest) if (index($0, longest[i])) text = "an answer that may repeat a secret"
             print text
@@ -92,9 +93,15 @@ quoted() {
     printf '%s' "$1" | sed 's/["\\]/\\&/g'
 }
 
-# Prints each byte as %XX, which is valid in every URL.
+# Prints a text for use in a URL: each byte as %XX, unless it is a letter or digit.
 encoded() {
-    printf '%s' "$1" | od -An -v -tx1 | tr -d ' \n' | sed 's/../%&/g'
+    printf '%s' "$1" | od -An -v -tu1 | awk '{
+        for (i = 1; i <= NF; i++) {
+            character = sprintf("%c", $i + 0)
+            if (character !~ /[0-9A-Za-z]/) character = sprintf("%%%02x", $i)
+            printf "%s", character
+        }
+    }'
 }
 
 # Sends a request with method $1, path $2 and additional curl configuration $3. Then $code is the HTTP status, or 000 if

@@ -309,7 +309,8 @@ pub fn decoded(text: &str) -> String {
 }
 
 pub fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+    let one = |byte: u8| if byte.is_ascii_alphanumeric() { char::from(byte).into() } else { format!("%{byte:02x}") };
+    text.bytes().map(one).collect()
 }
 
 pub fn find_attribute(name: &str) -> String {
