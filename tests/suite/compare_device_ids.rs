@@ -326,7 +326,7 @@ fn a_very_long_list_of_values_is_cut() {
     let place = place();
     place.change("a kit/api.sh", &format!("answer_limit='{ANSWER_LIMIT}'\n"), "answer_limit='33554432'\n");
     let row = row(1, "Mac", &"y ".repeat(5000), "", "only on the Mac");
-    let mut command = under_harsh_conditions(&place.command(SH, &server.address, &[]));
+    let mut command = under_harsh_conditions(30, &place.command(SH, &server.address, &[]));
     let none_on_record = "compare-device-ids.sh: Jamf has no device on record for any computer; check that device \
         compliance is set up\n";
     let stderr = summary(1, [0, 0, 0, 1, 0, 0]) + none_on_record;
@@ -350,7 +350,7 @@ fn very_long_texts_are_cut() {
         row(2, "Mac", cut, ONE, "different"),
         row(3, "Mac", ONE, &format!("'{}", "\\".repeat(5000)), "different"),
     ];
-    let mut command = under_harsh_conditions(&place.command(SH, &server.address, &[]));
+    let mut command = under_harsh_conditions(30, &place.command(SH, &server.address, &[]));
     let stdout = HEADER.to_owned() + &rows.concat();
     assert_output(&place.output(&mut command), &stdout, &summary(3, [1, 2, 0, 0, 0, 0]), 0);
 }

@@ -422,14 +422,12 @@ impl Place {
     }
 }
 
-/// The same command in which no process can use the processor for longer than 30 seconds, or ends by SIGPIPE. A program
-/// that ignores that signal passes this on.
-pub fn under_harsh_conditions(command: &Command) -> Command {
+/// The same command in which no process can use the processor for longer than some seconds, or ends by SIGPIPE. A
+/// program that ignores that signal passes this on.
+pub fn under_harsh_conditions(seconds: u32, command: &Command) -> Command {
     let mut limited = Command::new("/bin/sh");
-    limited
-        .args(["-c", "ulimit -t 30; trap '' PIPE; exec \"$@\"", "sh"])
-        .arg(command.get_program())
-        .args(command.get_args());
+    limited.args(["-c", &format!("ulimit -t {seconds}; trap '' PIPE; exec \"$@\""), "sh"]);
+    limited.arg(command.get_program()).args(command.get_args());
     limited.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     limited.current_dir("/").stdin(Stdio::null());
     limited

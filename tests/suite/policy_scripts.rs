@@ -17,6 +17,7 @@ use nix::{
 use tempfile::TempDir;
 
 use crate::{
+    jamf_api::under_harsh_conditions,
     outcome::{Failed, Outcome, equal},
     shells::{self, Shell, in_each_shell},
 };
@@ -104,6 +105,11 @@ fn nothing_is_done_without_a_console_user() -> Outcome {
 #[test]
 fn nothing_is_done_if_the_tool_gives_no_answer() -> Outcome {
     with_both(&BROKEN_TOOLS, |(body, _)| body.to_owned(), broken_tool_fails)
+}
+
+#[test]
+fn a_tool_that_prints_much_gives_one_short_line() -> Outcome {
+    with_both(&TALKATIVE_TOOLS, |(body, _)| body.to_owned(), talkative_tool_fails)
 }
 
 #[test]
@@ -232,7 +238,7 @@ const BROKEN_TOOLS: [(&str, &str); 13] = [
     ("echo '<result>Run gatherAADInfo</result>'; echo panicked >&2; exit 101", "exit status 101: panicked"),
     // A release of the tool without remedies
     ("printf 'error: invalid value\\n\\nmore\\n' >&2; exit 2", "exit status 2: error: invalid value"),
-    ("printf '\\n \\r\\n\\303\\226a\\000b\\t\\033[31mc\\r\\n$(id)\\001'", "exit status 0:   a b  [31mc"),
+    ("printf '\\n \\r\\n\\303\\226a\\000b\\t\\033[31mc\\r\\n$(id)\\001'", "exit status 0: a b  [31mc"),
     ("echo '<result>None</result>'; echo '<result>None</result>'", "exit status 0: <result>None</result>"),
     ("printf '<result>No\\000ne</result>\\n'", "exit status 0: <result>No ne</result>"),
     ("echo '<result></result>'", "exit status 0: <result></result>"),
@@ -246,6 +252,21 @@ fn broken_tool_fails(shell: Shell, script: Script, (body, ending): (&str, &str))
     place.body("wpj-state", body)?;
     let stdout = format!("failed: ROOT/usr/local/wpj-state/wpj-state: failed or printed an unknown remedy: {ending}\n");
     place.run(shell, script.parameters)?.gives(&stdout, 1, &[scutil(), tool("501")])
+}
+
+/// The same for tools that print much. Many blanks in a line make it slow to find those at its end.
+const TALKATIVE_TOOLS: [(&str, &str); 3] = [
+    ("echo first >&2; printf '%65000s' x >&2; printf '%65000s' x; exit 3", "exit status 3: first"),
+    ("printf 'a%60000sb\\n' ''; exit 3", "exit status 3: a"),
+    ("printf '%60000s\\n' a; exit 3", "exit status 3: a"),
+];
+
+fn talkative_tool_fails(shell: Shell, script: Script, (body, ending): (&str, &str)) -> Outcome {
+    let place = Place::new(script)?;
+    place.body("wpj-state", body)?;
+    let stdout = format!("failed: ROOT/usr/local/wpj-state/wpj-state: failed or printed an unknown remedy: {ending}\n");
+    let mut command = under_harsh_conditions(4, &place.command(shell, script.parameters));
+    place.ran(command.output()?)?.gives(&stdout, 1, &[scutil(), tool("501")])
 }
 
 type Arrange = fn(&Place, &str) -> Outcome;

@@ -390,7 +390,7 @@ fn an_answer_that_is_hard_to_read_does_not_hold_up_the_script() {
         let place = with(&["extension-attributes/state.json"]);
         place.change("a kit/api.sh", &format!("answer_limit='{ANSWER_LIMIT}'\n"), "answer_limit='33554432'\n");
         let server = Server::scripted(vec![answer, reply(201, "")]);
-        let mut command = under_harsh_conditions(&place.command(SH, &server.address, &["--apply"]));
+        let mut command = under_harsh_conditions(30, &place.command(SH, &server.address, &["--apply"]));
         assert_output(&place.output(&mut command), stdout, &stderr, i32::from(stdout.is_empty()));
     }
 }
