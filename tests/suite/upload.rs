@@ -533,7 +533,7 @@ fn what_a_busy_server_has_removed_all_the_same_counts_as_removed() {
     for busy in [None, Some(reply(503, ""))] {
         let replies = busy.into_iter().chain([one(STATE), reply(404, "gone")]);
         let output = place.run(SH, &Server::scripted(replies.collect()), &["--remove", "--apply"]);
-        assert_output(&output, "", &failures(&[said.clone()]), 1);
+        assert_output(&output, "", &failures(std::slice::from_ref(&said)), 1);
     }
 }
 
@@ -545,7 +545,7 @@ fn what_a_busy_server_may_have_created_is_not_called_a_taken_name() {
         let place = with(&["extension-attributes/state.json"]);
         let replies = [none()].into_iter().chain(busy).chain([reply(409, "DUPLICATE")]);
         let output = place.run(SH, &Server::scripted(replies.collect()), &["--apply"]);
-        assert_output(&output, "", &failures(&[said.clone()]), 1);
+        assert_output(&output, "", &failures(std::slice::from_ref(&said)), 1);
     }
     // A busy server has certainly not created what it was to update.
     let place = with(&["extension-attributes/state.json"]);
