@@ -70,10 +70,10 @@ excerpt() {
         }
         {
             text = substr($0, 1, 300)
-            if (text ~ /%(25|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])|\\[ux0-9]|&#/) text = "an answer that may repeat a secret"
+            repeats = text ~ /%(25|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])|\\[ux0-9]|&#/
             gsub(/[^0-9A-Za-z]+/, "")
-            for (i in longest) if (index($0, longest[i])) text = "an answer that may repeat a secret"
-            print text
+            for (i in longest) if (index($0, longest[i])) repeats = 1
+            print (repeats ? "an answer that may repeat a secret" : text)
         }'
 }
 
