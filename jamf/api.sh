@@ -56,7 +56,8 @@ fail() {
 }
 
 # Prints the beginning of the answer, without control characters, but nothing of an answer that may repeat a secret.
-# Escapes and line breaks leave the secret's letters and digits as they are; other escapes write them as numbers.
+# Most escapes and line breaks leave the secret's letters and digits as they are; others write these as numbers, which
+# an escaped percent sign may begin. The paths of requests have no such escape, so an answer may repeat them.
 excerpt() {
     {
         printf '%s\n%s\n' "$client_secret" "$token"
@@ -69,10 +70,10 @@ excerpt() {
         }
         {
             text = substr($0, 1, 300)
-            if (text ~ /%[0-9A-Fa-f]|\\[ux0-9]|&#/) text = "an answer that may repeat a secret"
+            repeats = text ~ /%(25|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])|\\[ux0-9]|&#/
             gsub(/[^0-9A-Za-z]+/, "")
-            for (i in longest) if (index($0, longest[i])) text = "an answer that may repeat a secret"
-            print text
+            for (i in longest) if (index($0, longest[i])) repeats = 1
+            print (repeats ? "an answer that may repeat a secret" : text)
         }'
 }
 
@@ -92,9 +93,15 @@ quoted() {
     printf '%s' "$1" | sed 's/["\\]/\\&/g'
 }
 
-# Prints each byte as %XX, which is valid in every URL.
+# Prints a text for use in a URL: each byte as %XX, unless it is a letter or digit.
 encoded() {
-    printf '%s' "$1" | od -An -v -tx1 | tr -d ' \n' | sed 's/../%&/g'
+    printf '%s' "$1" | od -An -v -tu1 | awk '{
+        for (i = 1; i <= NF; i++) {
+            character = sprintf("%c", $i + 0)
+            if (character !~ /[0-9A-Za-z]/) character = sprintf("%%%02x", $i)
+            printf "%s", character
+        }
+    }'
 }
 
 # Sends a request with method $1, path $2 and additional curl configuration $3. Then $code is the HTTP status, or 000 if
@@ -128,14 +135,18 @@ wait_a_little() {
 
 # Sends a request, and tries once more after a failure that may pass: too many requests, a busy server, or a conflict
 # while Jamf Pro still stores something else. Without an answer, only GET is tried again, because it changes nothing.
+# If the server was busy, $busy becomes yes for upload.sh, because it may have done what it was to do all the same.
+# shellcheck disable=SC2034
 send() {
     for try in first second; do
         transfer "$1" "$2" "$3"
         case $1,$code,$curl_status in
             GET,000,23) break ;;
-            *,429,* | *,503,* | POST,409,* | GET,000,*) [ "$try" = second ] || wait_a_little ;;
+            *,429,* | *,503,*) busy='yes' ;;
+            POST,409,* | GET,000,*) ;;
             *) break ;;
         esac
+        [ "$try" = second ] || wait_a_little
     done
     [ "$code" != 000 ] || no_answer
 }
@@ -149,8 +160,8 @@ fields() {
         function give(value,   place, i) {
             if (depth == 0 || (kind[depth] == "{" && !named[depth])) wrong = 1
             place = step[1]
-            for (i = 2; i <= depth; i++) place = place "." step[i]
-            if (length(place) > 300) wrong = 1
+            for (i = 2; i <= depth && length(place) <= 120; i++) place = place "." step[i]
+            if (length(place) > 120) wrong = 1
             print place "\t" value
         }
         function give_word() {
@@ -161,7 +172,8 @@ fields() {
         }
         # The text between two quotation marks is one record, so only a long string makes a long record.
         BEGIN { RS = "\"" }
-        wrong { exit }
+        # It reads on, because tr would report a closed pipe if SIGPIPE is ignored.
+        wrong { next }
         inside {
             if ($0 ~ /[\001-\037]/) wrong = 1
             # A quotation mark after an odd number of backslashes belongs to the string.

@@ -48,7 +48,8 @@ END
 
 # Converts a page of the inventory to lines: the number of all computers and whether this page has the attribute, and
 # then the ID, name, serial number and device ID of each computer. Fails if the page is not understood. The attribute is
-# in the section where Jamf Pro displays it. A very long list of values is cut, because joining it takes long.
+# in the section where Jamf Pro displays it. Very long texts and lists are cut, because joining them takes long, and a
+# program gets only short ones from its environment.
 computers() {
     fields && awk -F '\t' -v name="$attribute" '
         { split($1, at, ".") }
@@ -76,8 +77,9 @@ computers() {
             }
             printf "%s %d\n", total, seen
             for (i = 1; i <= count; i++) {
-                if (id[order[i]] !~ /^[0-9A-Za-z-]+$/) exit 1
-                printf "%s\037%s\037%s\037%s\n", id[order[i]], computer[order[i]], serial[order[i]], device[order[i]]
+                if (id[order[i]] !~ /^[0-9A-Za-z-]+$/ || length(id[order[i]]) > 100) exit 1
+                printf "%s\037%s", id[order[i]], substr(computer[order[i]], 1, 10000)
+                printf "\037%s\037%s\n", substr(serial[order[i]], 1, 10000), substr(device[order[i]], 1, 10000)
             }
         }' "$work/fields" >"$work/page"
 }
@@ -125,8 +127,9 @@ displayed under Extension Attributes"
 # Prints a row of the table. The file of fields contains what Jamf has on record, and is empty if that is not known.
 row() {
     id=$id name=$name serial=$serial device=$device is_known=$is_known awk -F '\t' '
-        # Removes escapes of JSON and control characters.
+        # Removes escapes of JSON and control characters. A very long text is cut, because this takes long.
         function plain(text,   out, at, escaped) {
+            text = substr(text, 1, 10000)
             while (at = index(text, "\\")) {
                 escaped = substr(text, at + 1, 1)
                 out = out substr(text, 1, at - 1) (escaped ~ /["\\\/]/ ? escaped : escaped == "u" ? "?" : " ")

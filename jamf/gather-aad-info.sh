@@ -177,10 +177,15 @@ run_as_user() {
 }
 
 # Prints a colon and the first line that is not blank of the last program's errors, or else of its output. sudo says
-# there why it refuses.
+# there why it refuses. awk reads on after that line, because tr would report a closed pipe if SIGPIPE is ignored.
 reason() {
-    { cat "$files.errors"; echo; cat "$files.output"; } | tr -c '[:print:]\n' ' ' |
-        awk 'NF { sub(/ +$/, ""); print ": " substr($0, 1, 200); exit }'
+    { cat "$files.errors"; echo; cat "$files.output"; } | tr -c '[:print:]\n' ' ' | awk '
+        NF && !said++ {
+            sub(/^ +/, "")
+            line = substr($0, 1, 200)
+            sub(/ +$/, "", line)
+            print ": " line
+        }'
 }
 
 ending() {

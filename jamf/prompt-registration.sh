@@ -187,10 +187,15 @@ run_as_user() {
 }
 
 # Prints a colon and the first line that is not blank of the last program's errors, or else of its output. sudo says
-# there why it refuses.
+# there why it refuses. awk reads on after that line, because tr would report a closed pipe if SIGPIPE is ignored.
 reason() {
-    { cat "$files.errors"; echo; cat "$files.output"; } | tr -c '[:print:]\n' ' ' |
-        awk 'NF { sub(/ +$/, ""); print ": " substr($0, 1, 200); exit }'
+    { cat "$files.errors"; echo; cat "$files.output"; } | tr -c '[:print:]\n' ' ' | awk '
+        NF && !said++ {
+            sub(/^ +/, "")
+            line = substr($0, 1, 200)
+            sub(/ +$/, "", line)
+            print ": " line
+        }'
 }
 
 ending() {
@@ -330,12 +335,6 @@ lose access to work email, documents and apps.
 Open Self Service, start the registration, and sign in with your work account when asked. It takes a few minutes."
 [ -n "$service_button" ] || service_button='Open Self Service'
 [ -n "$period" ] || period='300'
-[ -n "$settings_text" ] || settings_text="Your Mac's registration with your organisation is not complete. Until it is, \
-you may lose access to work email, documents and apps.
-
-Open System Settings, click the (i) next to your name, and choose Platform SSO, then Repair. On macOS 14, choose \
-Network Account Server, Edit, then Repair. If macOS shows the notification Registration Required, click that instead. \
-Sign in with your work account when asked."
 finish_text="macOS has not finished registering your Mac with your organisation. Until it has, you may lose access to \
 work email, documents and apps.
 
@@ -345,14 +344,18 @@ is_number "$policy" 1 999999999 || refuse 'parameter 4 must be the ID of the Sel
 is_number "$deferrals" 0 999 || refuse 'parameter 5, the number of deferrals, must be 0 to 999'
 is_number "$period" 1 3600 || refuse 'parameter 10, the seconds until a dialog closes, must be 1 to 3600'
 
+# Sets $value to the value of the key $1 in the property list $2. It is blank if there is none.
+read_value() {
+    value=''
+    if run "$patience" "$root/usr/bin/plutil" -extract "$1" raw -o - "$root$2" && [ "$code" = 0 ]; then
+        value=$(head -c 1000 "$files.output" | tr '\000' '?')
+    fi
+}
+
 # Sets $app to the path that Jamf's preferences have under the key $1, or else to the usual path $2.
 find_app() {
-    app=''
-    if run "$patience" "$root/usr/bin/plutil" -extract "$1" raw -o - \
-        "$root/Library/Preferences/com.jamfsoftware.jamf.plist" && [ "$code" = 0 ]; then
-        app=$(head -c 1000 "$files.output" | tr '\000' '?')
-    fi
-    for app in "${app%/}" "$2"; do
+    read_value "$1" /Library/Preferences/com.jamfsoftware.jamf.plist
+    for app in "${value%/}" "$2"; do
         case $app in
             /*.app)
                 app=$root$app
@@ -386,8 +389,19 @@ case $remedy in
     'Run gatherAADInfo') finish "nothing done: user $uid needs gatherAADInfo; use gather-aad-info.sh" ;;
     'Register or repair in macOS')
         place='System Settings'
-        text=$settings_text
         button='Open System Settings'
+        # The dialog closes before System Settings opens, so it names only the steps of this version of macOS.
+        read_value ProductVersion /System/Library/CoreServices/SystemVersion.plist
+        steps='the (i) next to your name, Platform SSO'
+        case $value in 13.* | 14.*) steps='Edit next to Network Account Server' ;; esac
+        text=$settings_text
+        [ -n "$text" ] || text="Your Mac's registration with your organisation is not complete. Until it is, you may \
+lose access to work email, documents and apps.
+
+If macOS shows the notification Registration Required, click it. If not, click Open System Settings, then $steps, and \
+Register or Repair.
+
+Sign in with your work account when asked."
         address='x-apple.systempreferences:com.apple.Users-Groups-Settings.extension'
         ;;
     'Finish registration in macOS')

@@ -44,13 +44,15 @@ END
 
 # Reports what failed for $1, an attribute or group, and why. $2 is what failed, such as "not created".
 explain() {
-    case $2,$code in
-        'not created,409' | 'not updated,409')
-            fail "$1: $2: Jamf Pro reports a conflict (HTTP 409); the name may be taken, perhaps with other capitals: \
-$(excerpt)"
+    case $2,$code,$busy in
+        'not created,409,yes') why='an earlier try may have created it, so run this again' ;;
+        'not created,409,no' | 'not updated,409,'*) why='the name may be taken, perhaps with other capitals' ;;
+        *)
+            fail "$1: $2 (HTTP $code): $(excerpt)"
+            return
             ;;
-        *) fail "$1: $2 (HTTP $code): $(excerpt)" ;;
     esac
+    fail "$1: $2: Jamf Pro reports a conflict (HTTP 409); $why: $(excerpt)"
 }
 
 # Calls the API with method $1, path $2 and file $3, which may be empty. $4 is the verb of the privilege that this
@@ -62,6 +64,7 @@ request() {
             return 1
             ;;
     esac
+    busy='no'
     call "$1" "$2" "$type" "$3"
     [ "$code" = 403 ] || return 0
     refused="$refused|$4 $kind|"
@@ -86,9 +89,9 @@ act() {
         return
     fi
     request "$method" "$target" "$file" "$privilege" || return 0
-    case $code,$method,$try in
-        # A busy server may have removed it at the first try.
-        20[0124],* | 404,DELETE,second) printf '%s: %s\n' "$done" "$1" ;;
+    case $code,$method,$busy in
+        # A busy server may have removed it at an earlier try.
+        20[0124],* | 404,DELETE,yes) printf '%s: %s\n' "$done" "$1" ;;
         *) explain "$1" "not $done" ;;
     esac
 }

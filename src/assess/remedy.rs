@@ -22,8 +22,8 @@ rows! {
         RegisterInMacos => (
             "register-in-macos", "Register or repair in macOS",
             "Answer the notification \"Registration Required\" (a Focus hides it). Or open System Settings > Users & \
-             Groups, click the (i) beside your name and choose Platform SSO > Repair. On macOS 14: Network Account \
-             Server > Edit > Repair.",
+             Groups, click the (i) beside your name, then Platform SSO > Register or Repair. On macOS 14: Edit beside \
+             Network Account Server, then Register or Repair.",
             "When the user has registered, run gatherAADInfo once as the user. If the registration never finishes \
              without an error, check for legacy per-user MFA that is \"Enforced\".",
             "https://learn.microsoft.com/entra/identity/devices/troubleshoot-macos-platform-single-sign-on-extension",

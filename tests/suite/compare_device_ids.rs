@@ -12,7 +12,7 @@ use wpj_state::cli::attribute::Attribute;
 use crate::{
     jamf_api::{
         ANSWER_LIMIT, PLATFORM_SIGN_IN, Place, Reply, SIGN_IN, SIGN_OUT, Server, TOKEN, assert_output, reply, text,
-        token, with_little_processor_time,
+        token, under_harsh_conditions,
     },
     jamf_kit::extension_attributes::display_name,
     shells::{self, SH},
@@ -325,12 +325,34 @@ fn a_very_long_list_of_values_is_cut() {
     let server = server(inventory(vec![computer(1, "Mac", json!(values))], vec![|| record(&[])]));
     let place = place();
     place.change("a kit/api.sh", &format!("answer_limit='{ANSWER_LIMIT}'\n"), "answer_limit='33554432'\n");
-    let row = row(1, "Mac", &vec!["y"; 5001].join(" "), "", "only on the Mac");
-    let mut command = with_little_processor_time(&place.command(SH, &server.address, &[]));
+    let row = row(1, "Mac", &"y ".repeat(5000), "", "only on the Mac");
+    let mut command = under_harsh_conditions(30, &place.command(SH, &server.address, &[]));
     let none_on_record = "compare-device-ids.sh: Jamf has no device on record for any computer; check that device \
         compliance is set up\n";
     let stderr = summary(1, [0, 0, 0, 1, 0, 0]) + none_on_record;
     assert_output(&place.output(&mut command), &(HEADER.to_owned() + &row), &stderr, 0);
+}
+
+/// Otherwise, they would be too long for an environment, or removing their escapes would take hours.
+#[test]
+fn very_long_texts_are_cut() {
+    let long = "x".repeat(140_000);
+    let mut asset = computer(1, &long, json!([ONE]));
+    asset["hardware"]["serialNumber"] = json!(long);
+    let computers = vec![asset, computer(2, "Mac", json!([long])), computer(3, "Mac", json!([ONE]))];
+    let escapes = || record(&[&"\\".repeat(800_000)]);
+    let server = server(inventory(computers, vec![|| record(&[ONE]), || record(&[ONE]), escapes]));
+    let place = place();
+    place.change("a kit/api.sh", &format!("answer_limit='{ANSWER_LIMIT}'\n"), "answer_limit='33554432'\n");
+    let cut = &long[..10_000];
+    let rows = [
+        row(1, cut, ONE, ONE, "same").replace("C021", cut),
+        row(2, "Mac", cut, ONE, "different"),
+        row(3, "Mac", ONE, &format!("'{}", "\\".repeat(5000)), "different"),
+    ];
+    let mut command = under_harsh_conditions(30, &place.command(SH, &server.address, &[]));
+    let stdout = HEADER.to_owned() + &rows.concat();
+    assert_output(&place.output(&mut command), &stdout, &summary(3, [1, 2, 0, 0, 0, 0]), 0);
 }
 
 #[test]
@@ -411,6 +433,7 @@ fn an_unexpected_inventory_compares_nothing() {
         "{\"totalCount\":\"x\",\"results\":[]}".to_owned(),
         json!({ "totalCount": 1, "results": [{ "general": { "name": "Mac" } }] }).to_string(),
         json!({ "totalCount": 1, "results": [{ "id": "1/../2" }] }).to_string(),
+        json!({ "totalCount": 1, "results": [{ "id": "1".repeat(101) }] }).to_string(),
         "{\"totalCount\":1,\"results\":[{\"id\":\"1\"}".to_owned(),
         "{\"totalCount\":1,\"results\":[{\"id\":\"1\"}]]".to_owned(),
         "{\"totalCount\":0,\"results\":[]}{}".to_owned(),

@@ -309,7 +309,8 @@ pub fn decoded(text: &str) -> String {
 }
 
 pub fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+    let one = |byte: u8| if byte.is_ascii_alphanumeric() { char::from(byte).into() } else { format!("%{byte:02x}") };
+    text.bytes().map(one).collect()
 }
 
 pub fn find_attribute(name: &str) -> String {
@@ -421,10 +422,12 @@ impl Place {
     }
 }
 
-/// The same command in which no process can use the processor for longer than 30 seconds.
-pub fn with_little_processor_time(command: &Command) -> Command {
+/// The same command in which no process can use the processor for longer than some seconds, or ends by SIGPIPE. A
+/// program that ignores that signal passes this on.
+pub fn under_harsh_conditions(seconds: u32, command: &Command) -> Command {
     let mut limited = Command::new("/bin/sh");
-    limited.args(["-c", "ulimit -t 30; exec \"$@\"", "sh"]).arg(command.get_program()).args(command.get_args());
+    limited.args(["-c", &format!("ulimit -t {seconds}; trap '' PIPE; exec \"$@\""), "sh"]);
+    limited.arg(command.get_program()).args(command.get_args());
     limited.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     limited.current_dir("/").stdin(Stdio::null());
     limited

@@ -17,6 +17,7 @@ use nix::{
 use tempfile::TempDir;
 
 use crate::{
+    jamf_api::under_harsh_conditions,
     outcome::{Failed, Outcome, equal},
     shells::{self, Shell, in_each_shell},
 };
@@ -74,8 +75,15 @@ Open Self Service, start the registration, and sign in with your work account wh
 const MACOS_TEXT: &str = "\
 Your Mac's registration with your organisation is not complete. Until it is, you may lose access to work email, \
 documents and apps.\n\n\
-Open System Settings, click the (i) next to your name, and choose Platform SSO, then Repair. On macOS 14, choose \
-Network Account Server, Edit, then Repair. If macOS shows the notification Registration Required, click that instead. \
+If macOS shows the notification Registration Required, click it. If not, click Open System Settings, then the (i) next \
+to your name, Platform SSO, and Register or Repair.\n\n\
+Sign in with your work account when asked.";
+/// Up to macOS 14, System Settings has this in another place.
+const MACOS_14_TEXT: &str = "\
+Your Mac's registration with your organisation is not complete. Until it is, you may lose access to work email, \
+documents and apps.\n\n\
+If macOS shows the notification Registration Required, click it. If not, click Open System Settings, then Edit next to \
+Network Account Server, and Register or Repair.\n\n\
 Sign in with your work account when asked.";
 const FINISH_TEXT: &str = "\
 macOS has not finished registering your Mac with your organisation. Until it has, you may lose access to work email, \
@@ -104,6 +112,11 @@ fn nothing_is_done_without_a_console_user() -> Outcome {
 #[test]
 fn nothing_is_done_if_the_tool_gives_no_answer() -> Outcome {
     with_both(&BROKEN_TOOLS, |(body, _)| body.to_owned(), broken_tool_fails)
+}
+
+#[test]
+fn a_tool_that_prints_much_gives_one_short_line() -> Outcome {
+    with_both(&TALKATIVE_TOOLS, |(body, _)| body.to_owned(), talkative_tool_fails)
 }
 
 #[test]
@@ -137,7 +150,8 @@ fn gather_aad_info_is_run_for_users_who_need_it() -> Outcome {
 fn the_dialogs_name_what_the_remedies_name() -> Outcome {
     let remedies = fs::read_to_string("docs/remedies.md")?;
     for (remedy, text, names) in [
-        (IN_MACOS, MACOS_TEXT, &["Registration Required", "(i)", "Platform SSO", "Network Account Server", "Edit"][..]),
+        (IN_MACOS, MACOS_TEXT, &["Registration Required", "(i)", "Platform SSO", "Register or Repair"][..]),
+        (IN_MACOS, MACOS_14_TEXT, &["Edit", "Network Account Server", "Register or Repair"]),
         (FINISH, FINISH_TEXT, &["notification", "log out"]),
         (SELF_SERVICE, TEXT, &["Open Self Service"]),
     ] {
@@ -232,7 +246,7 @@ const BROKEN_TOOLS: [(&str, &str); 13] = [
     ("echo '<result>Run gatherAADInfo</result>'; echo panicked >&2; exit 101", "exit status 101: panicked"),
     // A release of the tool without remedies
     ("printf 'error: invalid value\\n\\nmore\\n' >&2; exit 2", "exit status 2: error: invalid value"),
-    ("printf '\\n \\r\\n\\303\\226a\\000b\\t\\033[31mc\\r\\n$(id)\\001'", "exit status 0:   a b  [31mc"),
+    ("printf '\\n \\r\\n\\303\\226a\\000b\\t\\033[31mc\\r\\n$(id)\\001'", "exit status 0: a b  [31mc"),
     ("echo '<result>None</result>'; echo '<result>None</result>'", "exit status 0: <result>None</result>"),
     ("printf '<result>No\\000ne</result>\\n'", "exit status 0: <result>No ne</result>"),
     ("echo '<result></result>'", "exit status 0: <result></result>"),
@@ -246,6 +260,21 @@ fn broken_tool_fails(shell: Shell, script: Script, (body, ending): (&str, &str))
     place.body("wpj-state", body)?;
     let stdout = format!("failed: ROOT/usr/local/wpj-state/wpj-state: failed or printed an unknown remedy: {ending}\n");
     place.run(shell, script.parameters)?.gives(&stdout, 1, &[scutil(), tool("501")])
+}
+
+/// The same for tools that print much. Many blanks in a line make it slow to find those at its end.
+const TALKATIVE_TOOLS: [(&str, &str); 3] = [
+    ("echo first >&2; printf '%65000s' x >&2; printf '%65000s' x; exit 3", "exit status 3: first"),
+    ("printf 'a%60000sb\\n' ''; exit 3", "exit status 3: a"),
+    ("printf '%60000s\\n' a; exit 3", "exit status 3: a"),
+];
+
+fn talkative_tool_fails(shell: Shell, script: Script, (body, ending): (&str, &str)) -> Outcome {
+    let place = Place::new(script)?;
+    place.body("wpj-state", body)?;
+    let stdout = format!("failed: ROOT/usr/local/wpj-state/wpj-state: failed or printed an unknown remedy: {ending}\n");
+    let mut command = under_harsh_conditions(4, &place.command(shell, script.parameters));
+    place.ran(command.output()?)?.gives(&stdout, 1, &[scutil(), tool("501")])
 }
 
 type Arrange = fn(&Place, &str) -> Outcome;
@@ -391,7 +420,7 @@ const BOTH: [Row; 19] = [
     (
         "another user comes to the console meanwhile",
         |it| {
-            it.remedy(if it.script.name == PROMPT.name { IN_MACOS } else { GATHER_AAD_INFO })?;
+            it.remedy(if it.script.name == PROMPT.name { FINISH } else { GATHER_AAD_INFO })?;
             it.body("wpj-state.after", "cp 'ROOT/ben' 'ROOT/console'")
         },
         "nothing done: user 501 has just left the console\n",
@@ -413,7 +442,7 @@ fn nothing_is_done(shell: Shell, script: Script, (_, arrange, stdout, status, la
     place.nothing_runs()
 }
 
-const PROMPTS: [(&str, Test); 37] = [
+const PROMPTS: [(&str, Test); 38] = [
     ("a user who has to register is asked, and agrees", |shell| {
         let place = Place::prompt(SELF_SERVICE)?;
         place.run(shell, PROMPT.parameters)?.gives(
@@ -442,6 +471,30 @@ const PROMPTS: [(&str, Test); 37] = [
             &asked_in_macos("501"),
         )?;
         place.has_count("501", Some("1\n"))
+    }),
+    ("the dialog before System Settings has the steps of this version of macOS", |shell| {
+        let place = Place::prompt(IN_MACOS)?;
+        let mut later = asked_in_macos("501");
+        let mut earlier = later.clone();
+        earlier[4] = later[4].replace(MACOS_TEXT, MACOS_14_TEXT);
+        for (version, notes) in [
+            ("13.0", &earlier),
+            ("14.7.1", &earlier),
+            ("15.0", &later),
+            ("26.1", &later),
+            ("140.1", &later),
+            ("", &later),
+        ] {
+            fs::write(place.path("preferences/ProductVersion"), format!("{version}\n"))?;
+            let stdout = "user 501 was asked (Register or repair in macOS), and agreed; System Settings was opened\n";
+            let notes = [notes.clone(), opened_in_macos("501")].concat();
+            place.run(shell, PROMPT.parameters)?.gives(stdout, 0, &notes)?;
+        }
+        place.hangs("plutil")?;
+        later.extend(opened_in_macos("501"));
+        let stdout = "user 501 was asked (Register or repair in macOS), and agreed; System Settings was opened\n";
+        place.run(shell, PROMPT.parameters)?.gives(stdout, 0, &later)?;
+        place.nothing_runs()
     }),
     ("a user whom macOS is registering is asked to finish that, and nothing is opened", |shell| {
         let place = Place::prompt(FINISH)?;
@@ -489,7 +542,7 @@ const PROMPTS: [(&str, Test); 37] = [
         )?;
         let place = Place::prompt(IN_MACOS)?;
         let words = ["-e", "DIALOG", "60", texts[0], texts[4], "Open System Settings", "* (1)"];
-        let dialog = vec![scutil(), tool("501"), scutil(), as_user("501", OSASCRIPT, &words)];
+        let dialog = vec![scutil(), tool("501"), version(), scutil(), as_user("501", OSASCRIPT, &words)];
         place.run(shell, &parameters)?.gives(
             "user 501 was asked (Register or repair in macOS), and agreed; System Settings was opened\n",
             0,
@@ -729,7 +782,7 @@ const PROMPTS: [(&str, Test); 37] = [
         place.run(shell, PROMPT.parameters)?.gives(
             "failed: ROOT/usr/bin/osascript: missing, so user 501 was not asked\n",
             1,
-            &[scutil(), tool("501")],
+            &[scutil(), tool("501"), version()],
         )
     }),
     ("osascript fails", |shell| {
@@ -1123,6 +1176,12 @@ fn plutil(key: &str) -> String {
     note("plutil", &["-extract", key, "raw", "-o", "-", file])
 }
 
+/// The same for the version of macOS.
+fn version() -> String {
+    let file = "ROOT/System/Library/CoreServices/SystemVersion.plist";
+    note("plutil", &["-extract", "ProductVersion", "raw", "-o", "-", file])
+}
+
 fn as_user(uid: &str, path: &str, arguments: &[&str]) -> String {
     let program = format!("ROOT/{path}");
     let user = format!("#{uid}");
@@ -1141,7 +1200,7 @@ fn asked(uid: &str, words: &[&str]) -> Vec<String> {
 /// The programs that run to ask a user who has to register in System Settings.
 fn asked_in_macos(uid: &str) -> Vec<String> {
     let words = ["-e", "DIALOG", "300", TITLE, MACOS_TEXT, "Open System Settings", "Later (3 left)"];
-    vec![scutil(), tool(uid), scutil(), as_user(uid, OSASCRIPT, &words)]
+    vec![scutil(), tool(uid), version(), scutil(), as_user(uid, OSASCRIPT, &words)]
 }
 
 /// The programs that run to open Self Service+, and then the policy in it.

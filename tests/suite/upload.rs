@@ -19,7 +19,7 @@ use crate::{
     jamf_api::{
         ANSWER_LIMIT, ATTRIBUTES, CLIENT, ENVIRONMENT, GROUPS, Jamf, PLATFORM_SIGN_IN, Place, Reply, SECRET, SIGN_IN,
         SIGN_OUT, Server, TOKEN, assert_output, encoded, find_attribute, group_of, reply, text, token,
-        with_little_processor_time,
+        under_harsh_conditions,
     },
     shells::{self, SH},
 };
@@ -331,8 +331,9 @@ fn an_answer_that_may_repeat_a_secret_is_not_printed() {
         for repeated in [
             secret.to_owned(),
             encoded(secret),
-            encoded(secret).to_uppercase(),
             percent(secret),
+            all(|byte| format!("%{byte:02X}")),
+            percent(&all(|byte| format!("%{byte:02x}"))),
             percent(&percent(secret)),
             percent(secret).replace("%20", "+"),
             json.replace('/', "\\/"),
@@ -352,11 +353,13 @@ fn an_answer_that_may_repeat_a_secret_is_not_printed() {
             assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&[said]), 1);
         }
     }
-    // Percent signs and the like are not secrets.
+    // Percent signs and the like are not secrets, and neither are the paths of requests.
     let place = with(&["extension-attributes/state.json"]);
-    let server = Server::scripted(vec![none(), reply(500, "100% %zz \\ \\\" \\n & &amp; + = /")]);
-    let said = format!("{STATE}: not created (HTTP 500): 100% %zz \\ \\\" \\n & &amp; + = /");
-    assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&[said]), 1);
+    for answer in ["100% %zz \\ \\\" \\n & &amp; + = /", &find_attribute(STATE), &group_of("Büro - 7")] {
+        let server = Server::scripted(vec![none(), reply(500, answer)]);
+        let said = format!("{STATE}: not created (HTTP 500): {answer}");
+        assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&[said]), 1);
+    }
 }
 
 /// Most of these would take hours if the time grew with the square of the length or depth of the answer.
@@ -368,6 +371,7 @@ fn an_answer_that_is_hard_to_read_does_not_hold_up_the_script() {
     };
     let created = format!("created: {STATE}\n");
     let nested = "[\"\",".repeat(200_000) + "1" + &"]".repeat(200_000);
+    let open = "{\"\":".repeat(2_000_000) + "1,\"a\":1";
     let named = format!("{{\"{}\":[{}1]}}", "x".repeat(500_000), "1,\"\",".repeat(200_000));
     let numbers = format!("[{}1]", "1,".repeat(10_000));
     for (answer, stdout, stderr) in [
@@ -379,13 +383,14 @@ fn an_answer_that_is_hard_to_read_does_not_hold_up_the_script() {
         (reply(200, with_more(&format!("\"{}x\"", "\\\\".repeat(1_000_000)))), created.as_str(), String::new()),
         (reply(200, with_more(&format!("\"{}\"", "\\\"".repeat(1_000_000)))), &created, String::new()),
         (reply(200, with_more(&nested)), "", unexpected(&with_more(&nested))),
+        (reply(200, open.as_str()), "", unexpected(&open)),
         (reply(200, named.as_str()), "", unexpected(&named)),
         (reply(200, numbers.as_str()), "", unexpected(&numbers)),
     ] {
         let place = with(&["extension-attributes/state.json"]);
         place.change("a kit/api.sh", &format!("answer_limit='{ANSWER_LIMIT}'\n"), "answer_limit='33554432'\n");
         let server = Server::scripted(vec![answer, reply(201, "")]);
-        let mut command = with_little_processor_time(&place.command(SH, &server.address, &["--apply"]));
+        let mut command = under_harsh_conditions(30, &place.command(SH, &server.address, &["--apply"]));
         assert_output(&place.output(&mut command), stdout, &stderr, i32::from(stdout.is_empty()));
     }
 }
@@ -518,11 +523,36 @@ fn what_a_busy_server_has_removed_all_the_same_counts_as_removed() {
         let stdout = format!("removed: {REGISTERED}\nremoved: {STATE}\n");
         assert_output(&place.run(shell, &server, &["--remove", "--apply"]), &stdout, "", 0);
     }
-    // The server was not busy, so somebody else has removed it.
+    // The token expires between the tries.
     let place = with(&["extension-attributes/state.json"]);
-    let server = Server::scripted(vec![one(STATE), reply(404, "gone")]);
+    let replies = vec![one(STATE), reply(503, ""), reply(401, ""), reply(404, "gone")];
+    let output = place.run(SH, &Server::scripted(replies), &["--remove", "--apply"]);
+    assert_output(&output, &format!("removed: {STATE}\n"), "", 0);
+    // The server was not busy then, so somebody else has removed it.
     let said = format!("{STATE}: not removed (HTTP 404): gone");
-    assert_output(&place.run(SH, &server, &["--remove", "--apply"]), "", &failures(&[said]), 1);
+    for busy in [None, Some(reply(503, ""))] {
+        let replies = busy.into_iter().chain([one(STATE), reply(404, "gone")]);
+        let output = place.run(SH, &Server::scripted(replies.collect()), &["--remove", "--apply"]);
+        assert_output(&output, "", &failures(std::slice::from_ref(&said)), 1);
+    }
+}
+
+#[test]
+fn what_a_busy_server_may_have_created_is_not_called_a_taken_name() {
+    let conflict = "Jamf Pro reports a conflict (HTTP 409); an earlier try may have created it, so run this again";
+    let said = format!("{STATE}: not created: {conflict}: DUPLICATE");
+    for busy in [vec![reply(503, "")], vec![reply(429, ""), reply(401, ""), reply(409, "")]] {
+        let place = with(&["extension-attributes/state.json"]);
+        let replies = [none()].into_iter().chain(busy).chain([reply(409, "DUPLICATE")]);
+        let output = place.run(SH, &Server::scripted(replies.collect()), &["--apply"]);
+        assert_output(&output, "", &failures(std::slice::from_ref(&said)), 1);
+    }
+    // A busy server has certainly not created what it was to update.
+    let place = with(&["extension-attributes/state.json"]);
+    let server = Server::scripted(vec![one(STATE), reply(503, ""), reply(409, "no")]);
+    let conflict = "Jamf Pro reports a conflict (HTTP 409); the name may be taken, perhaps with other capitals";
+    let said = format!("{STATE}: not updated: {conflict}: no");
+    assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&[said]), 1);
 }
 
 #[test]
@@ -798,6 +828,18 @@ fn an_unexpected_answer_creates_nothing() {
         assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&[said]), 1);
         assert_eq!(server.lines(), [SIGN_IN, &find_attribute(STATE), SIGN_OUT]);
     }
+}
+
+/// A short value with a long path would take far more room in the file of fields than in the answer.
+#[test]
+fn a_long_path_in_an_answer_is_refused() {
+    let answer = |length| format!("{{\"totalCount\":0,\"results\":[],\"{}\":[1]}}", "x".repeat(length));
+    let place = with(&["extension-attributes/state.json"]);
+    let server = Server::scripted(vec![reply(200, answer(118)), reply(201, "")]);
+    assert_output(&place.run(SH, &server, &["--apply"]), &format!("created: {STATE}\n"), "", 0);
+    let server = Server::scripted(vec![reply(200, answer(119))]);
+    let said = format!("{STATE}: could not be looked up: unexpected answer: {}", answer(119));
+    assert_output(&place.run(SH, &server, &["--apply"]), "", &failures(&[said]), 1);
 }
 
 #[test]
