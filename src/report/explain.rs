@@ -2,7 +2,9 @@
 
 mod commands;
 mod evidence;
+mod obstacle;
 mod set_up;
+mod step;
 mod steps;
 
 use anstyle::Style as Ansi;

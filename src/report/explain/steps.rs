@@ -1,8 +1,10 @@
 //! The steps: only actions, in the order in which to do them.
 
-use std::path::Path;
-
-use super::commands::{Commands, quoted};
+use super::{
+    commands::{Commands, quoted},
+    obstacle,
+    step::{Step, has_escalation, merged, to_jamf},
+};
 use crate::{
     assess::{
         Assessment,
@@ -14,39 +16,17 @@ use crate::{
     },
     cli::Request,
     evidence::{Cause, Evidence, Obstacle, Probe, SecondOpinion, SetUp, Source},
-    parse::{
-        keychain::{Error, ErrorKind},
-        platform_sso::Unclear,
-        set_up::{JAMF_LINK, JamfTool, Service, SsoProfile},
-    },
+    parse::set_up::{JAMF_LINK, JamfTool, Service, SsoProfile},
     report::style::Page,
 };
 
 const JAMF: &str = "/usr/local/jamf/bin/jamf";
 
-/// A step, and the commands to paste into a shell, one on each line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Step {
-    text: String,
-    commands: Vec<String>,
-}
-
-impl Step {
-    fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), commands: Vec::new() }
-    }
-
-    fn with(mut self, command: impl Into<String>) -> Self {
-        self.commands.push(command.into());
-        self
-    }
-}
-
 pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>, request: &Request) {
     let evidence = assessment.evidence;
     let is_denied = matches!(&assessment.state, Err(Obstacle { cause: Cause::PermissionDenied, .. }));
     let commands = Commands { evidence, request, is_denied };
-    let steps = Steps { assessment, evidence, request, commands }.all();
+    let steps = Steps { assessment, evidence, commands }.all();
     if steps.is_empty() {
         page.indented(4, "Nothing.");
     }
@@ -59,7 +39,6 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>, request: &Reque
 struct Steps<'a> {
     assessment: &'a Assessment<'a>,
     evidence: &'a Evidence,
-    request: &'a Request,
     commands: Commands<'a>,
 }
 
@@ -81,7 +60,7 @@ impl Steps<'_> {
         }
         let before = has_escalation(&steps);
         let by_remedy = match &self.assessment.state {
-            Err(undetermined) if remedy == Remedy::MendEvidence => vec![self.undetermined(undetermined)],
+            Err(undetermined) if remedy == Remedy::MendEvidence => vec![obstacle::step(undetermined, &self.commands)],
             _ if self.evidence.user.source == Some(Source::None) => {
                 [self.missing(), vec![Step::new("Run this again after a user has logged in.")]].concat()
             }
@@ -115,7 +94,7 @@ impl Steps<'_> {
         let undetermined = self.assessment.state.as_ref().err()?;
         let is_open = ![Remedy::MendEvidence, Remedy::LookInSession].contains(&self.assessment.remedy);
         let is_of_keychain = undetermined.path.is_some() && undetermined.path == self.evidence.login_keychain.path;
-        (is_open && is_of_keychain).then(|| self.undetermined(undetermined))
+        (is_open && is_of_keychain).then(|| obstacle::step(undetermined, &self.commands))
     }
 
     /// The steps that the remedy needs; the Jamf administrator may have to do something before them.
@@ -179,81 +158,6 @@ impl Steps<'_> {
             },
             Code::clause,
         )
-    }
-
-    fn undetermined(&self, undetermined: &Obstacle) -> Step {
-        let cause = &undetermined.cause;
-        if is_about_file(cause)
-            && let Some(option) = self.option_of(undetermined)
-        {
-            return Step::new(format!("Give the right path with {option}, because {cause}."));
-        }
-        let name = undetermined.path.as_deref().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
-        let is_keychain = undetermined.path == self.evidence.login_keychain.path;
-        let keep =
-            if is_keychain { " Tell the user not to move or reset it: that loses the passwords in it." } else { "" };
-        match cause {
-            Cause::PermissionDenied => {
-                Step::new("Run this as root, because only root can read every home:").with(self.commands.again())
-            }
-            Cause::NotPermitted => Step::new(
-                "Give Full Disk Access to the app in which you run wpj-state, such as Terminal, in System Settings > \
-                 Privacy & Security. Or allow wpj-state in the security agent.",
-            ),
-            Cause::DeadlinePassed(_) => Step::new(
-                "Disconnect file servers, and run this again with more time, because something does not answer:",
-            )
-            .with(self.commands.again_within(60)),
-            Cause::Unclear(Unclear::Refused(_)) => to_jamf(
-                "sudo refuses to act as the user; check whether root's account has expired or has a password policy.",
-            ),
-            Cause::Unclear(unclear) if unclear.may_answer_later() => match self.option_of(undetermined) {
-                Some(_) => Step::new(
-                    "Save the command's output again on that Mac, as the user, because this file has no answer. If the new \
-                     one has none either, restart that Mac, and save it once more. If that does not help, escalate to the \
-                     Jamf administrator, with this report.",
-                ),
-                None => Step::new(
-                    "Run the command below, because there was no answer. If there is none again, restart the Mac, and run \
-                     it once more. If that does not help, escalate to the Jamf administrator, with this report:",
-                )
-                .with(self.commands.again()),
-            },
-            Cause::Keychain(error) if is_damage(error.kind) => to_jamf(&format!("restore the login keychain from a backup.{keep}")),
-            Cause::Keychain(Error { kind: ErrorKind::Empty, .. }) if !self.evidence.user.is_of_this_mac() => {
-                Step::new("Have the user log out and in on that Mac, and save the home again.")
-            }
-            Cause::LinkToNowhere(link) => Step::new(format!(
-                "Connect the disk to which the link {} leads. If that does not help, escalate to the Jamf administrator, \
-                 with this report.",
-                link.display()
-            )),
-            Cause::DeniedToUser => Step::new(format!("Correct the owner and permissions of {name}, because {cause}.")),
-            cause if is_about_file(cause) => {
-                to_jamf(&format!("find out what happened to {name}, and restore it, because {cause}.{keep}"))
-            }
-            Cause::CommandsMissing => to_jamf("update macOS and Jamf Pro, because no command on this Mac shows these keys."),
-            Cause::Settings(_) => to_jamf(&format!("{}.", cause.remedy())),
-            Cause::ReaderFailed(_) => Step::new(
-                "Run the command below. If it is the same, escalate to the Jamf administrator, with this report: find out \
-                 which program ends this user's processes.",
-            )
-            .with(self.commands.again()),
-            cause => Step::new(sentence(cause.remedy())),
-        }
-    }
-
-    /// The option that named this file, if one did.
-    fn option_of(&self, undetermined: &Obstacle) -> Option<&'static str> {
-        let Request { keychain, plist, app_sso_state, psso_status, .. } = self.request;
-        let options = [
-            ("--keychain", keychain),
-            ("--plist", plist),
-            ("--app-sso-state", app_sso_state),
-            ("--psso-status", psso_status),
-        ];
-        let path = undetermined.path.as_ref()?;
-        options.into_iter().find(|(_, file)| file.as_ref() == Some(path)).map(|(option, _)| option)
     }
 
     fn in_session(&self) -> Step {
@@ -426,7 +330,7 @@ impl Steps<'_> {
         let Evidence { platform_sso, sso_extension, .. } = self.evidence;
         let outputs = [platform_sso.obstacle(), sso_extension.obstacle()];
         let outputs = outputs.iter().flatten().filter(|output| !self.is_mended(|found| found == *output));
-        outputs.map(|output| self.undetermined(output)).collect()
+        outputs.map(|output| obstacle::step(output, &self.commands)).collect()
     }
 
     /// Whether the remedy's step is about this reason for the missing state.
@@ -454,71 +358,6 @@ const CHANGE_NOTHING: [Code; 7] = [
     Code::SettingUnusable,
 ];
 
-fn has_escalation(steps: &[Step]) -> bool {
-    steps.iter().any(|step| step.text.starts_with(TO_JAMF))
-}
-
-const TO_JAMF: &str = "Escalate to the Jamf administrator, with this report: ";
-/// What the administrator has to do, if it is more than one thing.
-const TO_JAMF_SEVERAL: &str =
-    "Escalate to the Jamf administrator, with this report. The administrator has to do all of this: ";
-
-fn to_jamf(words: &str) -> Step {
-    Step::new(format!("{TO_JAMF}{words}"))
-}
-
-/// Drops repeated steps, and merges those for the Jamf administrator into the first of them.
-fn merged(steps: Vec<Step>) -> Vec<Step> {
-    let mut merged: Vec<Step> = Vec::new();
-    let mut seen = Vec::new();
-    for step in steps {
-        if seen.contains(&step) {
-            continue;
-        }
-        seen.push(step.clone());
-        let is_to_jamf = |step: &&mut Step| step.text.starts_with(TO_JAMF) || step.text.starts_with(TO_JAMF_SEVERAL);
-        let first = merged.iter_mut().find(is_to_jamf);
-        match (step.text.strip_prefix(TO_JAMF), first) {
-            (Some(words), Some(first)) => {
-                if let Some(earlier) = first.text.strip_prefix(TO_JAMF) {
-                    first.text = format!("{TO_JAMF_SEVERAL}{}", sentence(earlier));
-                }
-                first.text = format!("{} {}", first.text, sentence(words));
-                first.commands.extend(step.commands);
-            }
-            _ => merged.push(step),
-        }
-    }
-    merged
-}
-
-/// Whether the keychain is damaged, rather than empty or not a keychain.
-const fn is_damage(kind: ErrorKind) -> bool {
-    !matches!(
-        kind,
-        ErrorKind::Empty
-            | ErrorKind::Read(_)
-            | ErrorKind::NotAKeychain
-            | ErrorKind::Sqlite
-            | ErrorKind::UnknownVersion(_)
-    )
-}
-
-/// Whether the file is another one than it should be.
-const fn is_about_file(cause: &Cause) -> bool {
-    matches!(
-        cause,
-        Cause::SymbolicLink
-            | Cause::LinkToNowhere(_)
-            | Cause::NotAFolder
-            | Cause::NotAFile(_)
-            | Cause::TooLarge { .. }
-            | Cause::FileMissing
-            | Cause::NotAPlist(_)
-            | Cause::Keychain(Error { kind: ErrorKind::NotAKeychain | ErrorKind::Sqlite, .. })
-    )
-}
-
 /// Why set-up files that exist cannot be read.
 fn unreadable(set_up: &SetUp) -> Vec<&Cause> {
     fn cause<T>(probe: &Probe<T>) -> Option<&Cause> {
@@ -530,11 +369,4 @@ fn unreadable(set_up: &SetUp) -> Vec<&Cause> {
     let SetUp { preferences, sso_profile, agent, plist_of_root, company_portal, jamf_tool, jamf_link: _ } = set_up;
     let in_files = [cause(preferences), cause(sso_profile), cause(agent), cause(plist_of_root)];
     in_files.into_iter().chain([cause(company_portal), cause(jamf_tool)]).flatten().collect()
-}
-
-fn sentence(words: &str) -> String {
-    let mut characters = words.chars();
-    let first = characters.next().map(|first| first.to_ascii_uppercase());
-    let end = if words.ends_with('.') { "" } else { "." };
-    format!("{}{}{end}", first.map(String::from).unwrap_or_default(), characters.as_str())
 }
