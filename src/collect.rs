@@ -282,11 +282,10 @@ fn read_second_opinions(request: &Request, mac: &impl Mac, targets: &mut [Target
         let keychain = &mut target.evidence.login_keychain;
         let damage = damage(&keychain.probe);
         let rights = if request.keychain.is_some() { Rights::Caller } else { target.rights };
-        let reading = match (&keychain.path, &keychain.probe) {
-            (Some(path), Probe::Found(_)) => mac.second_reading(path, rights, parts),
-            (Some(path), _) if damage.is_some() => mac.second_reading(path, rights, parts),
-            _ => Err("there is no keychain file that macOS's reader could read".to_owned()),
-        };
+        // A file that is missing or cannot be opened needs no second reader to say so.
+        let is_there = matches!(keychain.probe, Probe::Found(_)) || damage.is_some();
+        let Some(path) = keychain.path.as_ref().filter(|_| is_there) else { continue };
+        let reading = mac.second_reading(path, rights, parts);
         let changed = || "the keychain changed between the two reads".to_owned();
         let tenants = &target.evidence.expected_tenants;
         let opinion = reading.and_then(|SecondReading { judged, comparison }| match damage {

@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// What to do so that the state, or one of its sources, can be read.
+/// What to do about an obstacle.
 pub(super) fn step(undetermined: &Obstacle, commands: &Commands<'_>) -> Step {
     let cause = &undetermined.cause;
     if is_about_file(cause)

@@ -300,12 +300,7 @@ impl Steps<'_> {
             Code::PlistUnreadable if self.is_mended(|found| found.explains(&self.evidence.jamf_aad)) => Vec::new(),
             Code::OutputUnusable => self.unusable_outputs(),
             // More time or room would not help.
-            Code::SecondOpinionMissing
-                if self.evidence.second_opinion == SecondOpinion::NoKey
-                    || matches!(self.evidence.login_keychain.probe, Probe::Absent) =>
-            {
-                Vec::new()
-            }
+            Code::SecondOpinionMissing if self.evidence.second_opinion == SecondOpinion::NoKey => Vec::new(),
             Code::RememberedKeyUnusable => Vec::new(),
             _ => vec![Step::new(words)],
         }
