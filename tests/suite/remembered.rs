@@ -77,12 +77,12 @@ fn write_note(mac: &Mac, days: u64) -> PathBuf {
 fn a_remembered_key_counts_while_nobody_is_logged_in_and_the_plist_decides_the_rest() {
     let mac = at_login_window();
     assert_eq!(outcome(&evidence(&mac)), (None, vec![]));
-    write_note(&mac, 29);
+    let written: RememberedKey = serde_json::from_slice(&fs::read(write_note(&mac, 29)).unwrap()).unwrap();
     let found = evidence(&mac);
     assert_eq!(outcome(&found), (Some("Registered"), vec![Code::KeyRemembered]));
     let json: serde_json::Value = serde_json::from_str(&mac.report(&remembering(&mac, Output::Json)).document).unwrap();
     assert_eq!(json["workplace_join"]["device_id"], DEVICE);
-    assert_eq!(json["remembered_key"]["noted"], serde_json::json!(days_ago(29).to_string()));
+    assert_eq!(json["remembered_key"]["noted"], serde_json::json!(written.noted.to_string()));
     fs::remove_file(mac.path(PLIST)).unwrap();
     assert_eq!(outcome(&evidence(&mac)).0, Some("WPJ Key present, JamfAAD PLIST missing"));
     mac.write(PLIST, b"");
@@ -285,8 +285,8 @@ fn a_run_in_a_session_notes_a_key_and_forgets_one_that_no_longer_exists() {
     let by_jamf = in_session(vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(sso_status(0, DEVICE)))]);
     for mac in [by_app_sso, by_jamf] {
         let (uid, note) = noted(&mac, state).unwrap();
-        let note = note.unwrap();
-        assert_eq!((uid, RememberedKey { noted: key(&mac).noted, ..note }), (ADELE, key(&mac)));
+        let expected = key(&mac);
+        assert_eq!((uid, RememberedKey { noted: expected.noted, ..note.unwrap() }), (ADELE, expected));
     }
     let none = in_session(vec![(APP_SSO, Ok(not_configured())), (JAMF, Ok(sso_status(0, "")))]);
     assert_eq!(noted(&none, state), Some((ADELE, None)));
