@@ -12,7 +12,7 @@ use crate::{
         remedy::Remedy,
         state::RegistrationState,
     },
-    evidence::{Console, Evidence, Probe, SecondOpinion, SetUp, Source, User, Witness},
+    evidence::{Console, Evidence, Obstacle, Probe, SecondOpinion, SetUp, Source, User, Witness},
     parse::{
         certificate::{Description, WORKPLACE_JOIN_ISSUER},
         jamf_aad::{HaveAnAzureId, JamfAad, LastToken},
@@ -122,9 +122,7 @@ fn single_sign_on(evidence: &Evidence, now: Timestamp) -> Vec<Finding> {
     if storage == Some(Storage::SecureEnclave) {
         findings.extend(platform_sso(evidence).and_then(|found| validity(found.certificate.as_ref()?, now)));
     }
-    findings.extend(output(&evidence.platform_sso));
-    // Jamf's tool often gives no answer, which does not matter if there is a key.
-    findings.extend(output(&evidence.sso_extension).filter(|_| storage.is_none() || !evidence.jamf_gave_no_answer()));
+    findings.extend(unusable_outputs(evidence).iter().map(output));
     findings.extend(device_ids(evidence));
     // Both sources may give the same finding.
     findings.dedup();
@@ -169,9 +167,17 @@ fn key(key: Key) -> Option<Finding> {
     Some(code.says(message.to_owned()))
 }
 
-fn output<T>(source: &Witness<T>) -> Option<Finding> {
-    let (Probe::Unreadable(cause), Some(path)) = (&source.probe, &source.path) else { return None };
-    Some(Code::OutputUnusable.says(format!("{} cannot be used: {cause}.", file_name(path))))
+/// The commands whose output cannot be used, and why. Jamf's tool often gives no answer, which does not matter if there
+/// is a key.
+pub(crate) fn unusable_outputs(evidence: &Evidence) -> Vec<Obstacle> {
+    let is_needed = Storage::shown_by(evidence).is_none() || !evidence.jamf_gave_no_answer();
+    let by_jamf = evidence.sso_extension.obstacle().filter(|_| is_needed);
+    evidence.platform_sso.obstacle().into_iter().chain(by_jamf).collect()
+}
+
+fn output(Obstacle { path, cause }: &Obstacle) -> Finding {
+    let name = file_name(path.as_deref().unwrap_or(Path::new("")));
+    Code::OutputUnusable.says(format!("{name} cannot be used: {cause}."))
 }
 
 fn device_ids(evidence: &Evidence) -> Option<Finding> {

@@ -71,6 +71,8 @@ fn without_key_in_keychain(evidence: &Evidence) -> Result<RegistrationState, Obs
     {
         return by_app_sso(Cause::UnderWay(under_way));
     }
+    // In a session, the commands could have been run if they were there.
+    let unchecked = |otherwise| if evidence.can_check_sso { Cause::CommandsMissing } else { otherwise };
     match &sso_extension.probe {
         Probe::Found(_) => Ok(RegistrationState::NotRegistered),
         // Without an answer from Jamf's tool, there is certainly no key only if single sign-on is not set up.
@@ -86,12 +88,8 @@ fn without_key_in_keychain(evidence: &Evidence) -> Result<RegistrationState, Obs
             by_app_sso(Cause::DeviceLost)
         }
         Probe::Absent | Probe::NotChecked => match sso_set_up {
-            SsoSetUp::By(path) if evidence.can_check_sso => {
-                Err(Obstacle { path: Some(path.clone()), cause: Cause::CommandsMissing })
-            }
-            SsoSetUp::MayBeDeclared if evidence.can_check_sso => Err(Cause::CommandsMissing.into()),
-            SsoSetUp::By(path) => Err(Obstacle { path: Some(path.clone()), cause: Cause::NoSession }),
-            SsoSetUp::MayBeDeclared => Err(Cause::MayBeDeclared.into()),
+            SsoSetUp::By(path) => Err(Obstacle { path: Some(path.clone()), cause: unchecked(Cause::NoSession) }),
+            SsoSetUp::MayBeDeclared => Err(unchecked(Cause::MayBeDeclared).into()),
             SsoSetUp::Nothing | SsoSetUp::NotChecked => Ok(RegistrationState::NotRegistered),
         },
     }

@@ -4,6 +4,7 @@ use crate::{
     assess::{
         Assessment,
         finding::Code,
+        findings::unusable_outputs,
         key::{Device, DeviceSource, Storage, WorkplaceJoin, devices, other_tenants, platform_sso, remembered_key},
         remedy::Remedy,
     },
@@ -82,8 +83,9 @@ pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>) -> Vec<Unchecke
         }
     }
     match key_of(&evidence.sso_extension, said, |found| (found.key, counts(evidence.sso_extension_tenant()))) {
-        // Jamf's tool often gives no answer, which does not matter if there is a key.
-        Some(Err(words)) if found.is_some() && evidence.jamf_gave_no_answer() => {
+        Some(Err(words))
+            if unusable_outputs(evidence).iter().all(|output| output.path != evidence.sso_extension.path) =>
+        {
             row("SSO extension", (Mark::Neutral, words));
         }
         Some(key) => row("SSO extension", sso(&key, missing)),

@@ -9,7 +9,7 @@ use crate::{
     assess::{
         Assessment,
         finding::{Code, Mend},
-        findings::has_no_conditional_access,
+        findings::{has_no_conditional_access, unusable_outputs},
         key::Storage,
         remedy::Remedy,
         state::RegistrationState,
@@ -24,7 +24,8 @@ const JAMF: &str = "/usr/local/jamf/bin/jamf";
 
 pub(super) fn rows(page: &mut Page, assessment: &Assessment<'_>, request: &Request) {
     let evidence = assessment.evidence;
-    let is_denied = matches!(&assessment.state, Err(Obstacle { cause: Cause::PermissionDenied, .. }));
+    let is_denied = matches!(&assessment.state, Err(Obstacle { cause: Cause::PermissionDenied, .. }))
+        || unreadable(&evidence.set_up).contains(&&Cause::PermissionDenied);
     let commands = Commands { evidence, request, is_denied };
     let steps = Steps { assessment, evidence, commands }.all();
     if steps.is_empty() {
@@ -74,7 +75,7 @@ impl Steps<'_> {
             _ => true,
         };
         steps.extend(by_remedy);
-        steps.extend(self.damage_beside_remedy());
+        steps.extend(self.keychain_beside_remedy());
         steps.extend(findings().flat_map(|code| self.of_finding(code)));
         let mut steps = merged(steps);
         if changes {
@@ -90,7 +91,7 @@ impl Steps<'_> {
     }
 
     /// If the keychain is the obstacle, but the remedy is about something else.
-    fn damage_beside_remedy(&self) -> Option<Step> {
+    fn keychain_beside_remedy(&self) -> Option<Step> {
         let undetermined = self.assessment.state.as_ref().err()?;
         let is_open = ![Remedy::MendEvidence, Remedy::LookInSession].contains(&self.assessment.remedy);
         let is_of_keychain = undetermined.path.is_some() && undetermined.path == self.evidence.login_keychain.path;
@@ -221,7 +222,7 @@ impl Steps<'_> {
         } else if !unreadable.is_empty() && self.assessment.remedy != Remedy::LookInSession && self.rule_out().is_none()
         {
             let words = "Run this as root, because only root can read all set-up files:";
-            steps.push(Step::new(words).with(format!("sudo {}", self.commands.again().trim_start_matches("sudo "))));
+            steps.push(Step::new(words).with(self.commands.again()));
         }
         steps
     }
@@ -322,9 +323,8 @@ impl Steps<'_> {
 
     /// What to do about the commands' outputs that cannot be used, unless the remedy's step is about them.
     fn unusable_outputs(&self) -> Vec<Step> {
-        let Evidence { platform_sso, sso_extension, .. } = self.evidence;
-        let outputs = [platform_sso.obstacle(), sso_extension.obstacle()];
-        let outputs = outputs.iter().flatten().filter(|output| !self.is_mended(|found| found == *output));
+        let outputs = unusable_outputs(self.evidence);
+        let outputs = outputs.iter().filter(|output| !self.is_mended(|found| found == *output));
         outputs.map(|output| obstacle::step(output, &self.commands)).collect()
     }
 
@@ -349,8 +349,8 @@ const CHANGE_NOTHING: [Code; 7] = [
     Code::SecondOpinionMissing,
     Code::SecondOpinionDiffers,
     Code::TenantNotKnown,
+    Code::SeveralDeviceIds,
     Code::CertificateUnparsable,
-    Code::SettingUnusable,
 ];
 
 /// Why set-up files that exist cannot be read.
